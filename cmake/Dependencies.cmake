@@ -1,0 +1,38 @@
+# Everything llmpatch links, as imported targets. Headers of libraries are SYSTEM: their warnings
+# are not ours.
+find_package(Threads REQUIRED)
+find_package(OpenSSL 3 REQUIRED)
+find_package(nlohmann_json 3.11 REQUIRED)
+find_package(LibArchive REQUIRED)
+
+if(NOT LLMPATCH_VERIFY_ONLY)
+  find_package(CLI11 REQUIRED)
+  # llama.cpp as scripts/setup built it (cmake/llama); CMAKE_PREFIX_PATH names the place.
+  find_package(llama CONFIG REQUIRED)
+  get_filename_component(llama_prefix "${llama_DIR}/../../.." ABSOLUTE)
+  find_library(LLMPATCH_LLAMA_CHAT llama-chat REQUIRED HINTS "${llama_prefix}/lib")
+  # llama.cpp's `common`, for chat templates and JSON schemas: static, private to runtime/.
+  add_library(llmpatch::llama-chat STATIC IMPORTED)
+  set_target_properties(llmpatch::llama-chat PROPERTIES
+    IMPORTED_LOCATION "${LLMPATCH_LLAMA_CHAT}"
+    INTERFACE_INCLUDE_DIRECTORIES "${llama_prefix}/include/llama-common"
+    INTERFACE_LINK_LIBRARIES "llama;Threads::Threads")
+endif()
+
+if(LLMPATCH_LEARN AND NOT LLMPATCH_VERIFY_ONLY)
+  # LibTorch by its parts: its own CMake package drags in compiler flags and, on Debian, packages
+  # that are not installed.
+  find_path(LLMPATCH_TORCH_INCLUDE torch/script.h REQUIRED HINTS "${LIBTORCH}/include")
+  find_library(LLMPATCH_TORCH torch REQUIRED HINTS "${LIBTORCH}/lib")
+  find_library(LLMPATCH_TORCH_CPU torch_cpu REQUIRED HINTS "${LIBTORCH}/lib")
+  find_library(LLMPATCH_C10 c10 REQUIRED HINTS "${LIBTORCH}/lib")
+  add_library(llmpatch::torch INTERFACE IMPORTED)
+  target_include_directories(llmpatch::torch SYSTEM INTERFACE
+    "${LLMPATCH_TORCH_INCLUDE}" "${LLMPATCH_TORCH_INCLUDE}/torch/csrc/api/include")
+  target_link_libraries(llmpatch::torch INTERFACE
+    "${LLMPATCH_TORCH}" "${LLMPATCH_TORCH_CPU}" "${LLMPATCH_C10}")
+endif()
+
+if(LLMPATCH_TESTS)
+  find_package(GTest REQUIRED)
+endif()

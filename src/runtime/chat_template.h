@@ -1,0 +1,50 @@
+// Chat templates, rendered by llama.cpp's own Jinja engine so that learning, evaluation and serving
+// see the very same text.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+
+struct llama_model;
+
+namespace llmpatch {
+
+struct Message {
+  std::string role;  // "system", "user" or "assistant"
+  std::string content;
+
+  bool operator==(const Message&) const = default;
+};
+
+// A run of rendered text. Text that came from a message must be tokenised without parsing control
+// tokens, so that a user cannot write "<|im_end|>".
+struct TextSpan {
+  std::string text;
+  bool from_message = false;
+};
+
+// Date shown by templates that print one. Fixed, so that learning and serving agree.
+inline constexpr const char* kTemplateDate = "2024-07-26";
+
+class ChatTemplate {
+ public:
+  // Null when the model carries no template: there is no default (llama.cpp's own default, ChatML,
+  // is never used). kCorrupt when the template does not parse.
+  static Result<std::unique_ptr<ChatTemplate>> from_model(const llama_model* model);
+  ~ChatTemplate();
+
+  // The conversation as the model expects it, ending with the opening of the assistant's turn when
+  // `open_answer`. No BOS at the front (Model::bos adds it). kInvalidArgument when the template
+  // refuses the messages. Thread-safe.
+  Result<std::vector<TextSpan>> render(const std::vector<Message>& messages, bool open_answer) const;
+
+ private:
+  struct State;
+  explicit ChatTemplate(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace llmpatch
