@@ -1,4 +1,5 @@
-// The learned rows of a patch: n input embeddings of width d, and the safetensors file they live in.
+// The learned rows of a patch: n input embeddings of width d, and the safetensors file they live
+// in.
 #pragma once
 
 #include <cstddef>
@@ -32,5 +33,18 @@ std::string rows_to_safetensors(const Rows& rows);
 // before anything is allocated; kCorrupt names what is wrong (also NaN or infinity in the rows),
 // kUnsupported another dtype than F32/F16/BF16. `where` names the file in messages.
 Result<Rows> rows_from_safetensors(std::string_view bytes, std::string_view where);
+
+// How large the rows are. Euclidean norms over d; `rms` over all n * d values.
+struct RowStatistics {
+  double norm_min = 0;
+  double norm_median = 0;  // mean of the middle two when n is even
+  double norm_max = 0;
+  double rms = 0;
+
+  bool operator==(const RowStatistics&) const = default;
+};
+
+// All zero for a prefix without rows.
+RowStatistics row_statistics(const Rows& rows);
 
 }  // namespace llmpatch
