@@ -26,16 +26,15 @@ inline constexpr std::uint64_t kMaxGgufArray = 1 << 24;
 
 // A metadata value; integers of every width become int64/uint64, f32 and f64 become double. Arrays
 // hold one of these element types; arrays of arrays are refused.
-using GgufValue =
-    std::variant<std::int64_t, std::uint64_t, double, bool, std::string, std::vector<std::int64_t>,
-                 std::vector<std::uint64_t>, std::vector<double>, std::vector<bool>,
-                 std::vector<std::string>>;
+using GgufValue = std::variant<std::int64_t, std::uint64_t, double, bool, std::string,
+                               std::vector<std::int64_t>, std::vector<std::uint64_t>,
+                               std::vector<double>, std::vector<bool>, std::vector<std::string>>;
 
 struct GgufTensor {
   std::string name;
-  int type = 0;                        // ggml_type
-  std::array<std::uint64_t, 4> ne{};   // ne[0] contiguous: columns; unused dimensions are 1
-  std::span<const std::byte> data;     // inside the mapping; exactly rows * row bytes
+  int type = 0;                       // ggml_type
+  std::array<std::uint64_t, 4> ne{};  // ne[0] contiguous: columns; unused dimensions are 1
+  std::span<const std::byte> data;    // inside the mapping; exactly rows * row bytes
 
   std::uint64_t columns() const { return ne[0]; }
   std::uint64_t rows() const { return ne[1] * ne[2] * ne[3]; }
