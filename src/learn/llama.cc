@@ -1,0 +1,201 @@
+#include "learn/llama.h"
+
+#include <cmath>
+
+#include "learn/attention.h"
+#include "learn/ops.h"
+#include "learn/weights.h"
+
+namespace llmpatch {
+namespace {
+
+using torch::Tensor;
+
+struct Block {
+  Tensor attention_norm, qkv, qkv_bias, attention_output, attention_output_bias;
+  Tensor ffn_norm, gate_up, down;
+};
+
+struct Hyperparameters {
+  std::int64_t width = 0, layers = 0, feed_forward = 0, vocabulary = 0;
+  AttentionShape attention;
+  double norm_epsilon = 0, rope_base = 0;
+};
+
+class Llama : public Transformer {
+ public:
+  Llama(Hyperparameters sizes, torch::Dtype dtype) : sizes_(sizes), dtype_(dtype) {}
+
+  TransformerShape shape() const override {
+    return {sizes_.width, sizes_.vocabulary, sizes_.layers, sizes_.attention.heads};
+  }
+
+  Tensor embed(const Tensor& ids) const override {
+    return embedding_.index_select(0, ids).to(residual_dtype());
+  }
+
+  const Tensor& output() const override { return output_; }
+
+  // The residual stream stays in f32 when products are bf16: the sum of 60 bf16 terms would lose
+  // more than the products do.
+  Tensor forward(const Tensor& embeddings, const Layout& layout) const override {
+    const auto [cos, sin] = rotation(layout.positions);
+    const auto& attention = sizes_.attention;
+    const auto query_width = attention.heads * attention.head_size;
+    const auto key_width = attention.kv_heads * attention.head_size;
+    Tensor x = embeddings;
+    for (const Block& block : blocks_) {
+      const Tensor h = rms_norm(x, block.attention_norm, sizes_.norm_epsilon, dtype_);
+      const auto qkv = torch::linear(h, block.qkv, block.qkv_bias)
+                           .split_with_sizes({query_width, key_width, key_width}, -1);
+      const Tensor q = rotate_pairs(qkv[0], cos, sin, attention.head_size);
+      const Tensor k = rotate_pairs(qkv[1], cos, sin, attention.head_size);
+      const Tensor a = prefix_attention(q, k, qkv[2].contiguous(), layout, attention);
+      x = x + torch::linear(a, block.attention_output, block.attention_output_bias);
+      const Tensor f = rms_norm(x, block.ffn_norm, sizes_.norm_epsilon, dtype_);
+      x = x + torch::linear(swiglu(torch::linear(f, block.gate_up)), block.down);
+    }
+    return rms_norm(x, output_norm_, sizes_.norm_epsilon, dtype_);
+  }
+
+  Status load(const WeightReader& weights) {
+    const auto& attention = sizes_.attention;
+    const auto query_width = attention.heads * attention.head_size;
+    const auto key_width = attention.kv_heads * attention.head_size;
+    LLMPATCH_ASSIGN(embedding_,
+                    weights.matrix("token_embd.weight", sizes_.vocabulary, sizes_.width));
+    output_ = embedding_;  // tied, unless the file has a matrix of its own
+    if (weights.has("output.weight")) {
+      LLMPATCH_ASSIGN(output_, weights.matrix("output.weight", sizes_.vocabulary, sizes_.width));
+    }
+    LLMPATCH_ASSIGN(output_norm_, weights.vector("output_norm.weight", sizes_.width));
+    LLMPATCH_ASSIGN(frequency_factors_, weights.optional_vector("rope_freqs.weight",
+                                                                attention.head_size / 2));
+    for (std::int64_t i = 0; i < sizes_.layers; ++i) {
+      const std::string prefix = "blk." + std::to_string(i) + ".";
+      Block block;
+      LLMPATCH_ASSIGN(block.attention_norm,
+                      weights.vector(prefix + "attn_norm.weight", sizes_.width));
+      const bool fused = weights.has(prefix + "attn_qkv.weight");
+      const std::vector<WeightReader::Part> parts =
+          fused ? std::vector<WeightReader::Part>{{prefix + "attn_qkv.weight",
+                                                   query_width + 2 * key_width}}
+                : std::vector<WeightReader::Part>{{prefix + "attn_q.weight", query_width},
+                                                  {prefix + "attn_k.weight", key_width},
+                                                  {prefix + "attn_v.weight", key_width}};
+      LLMPATCH_ASSIGN(block.qkv, weights.stacked(parts, sizes_.width));
+      LLMPATCH_ASSIGN(block.qkv_bias, qkv_bias(weights, prefix, query_width, key_width));
+      LLMPATCH_ASSIGN(block.attention_output, weights.matrix(prefix + "attn_output.weight",
+                                                             sizes_.width, query_width));
+      LLMPATCH_ASSIGN(block.attention_output_bias,
+                      weights.optional_vector(prefix + "attn_output.bias", sizes_.width));
+      if (block.attention_output_bias.defined()) {
+        block.attention_output_bias = block.attention_output_bias.to(dtype_);
+      }
+      LLMPATCH_ASSIGN(block.ffn_norm, weights.vector(prefix + "ffn_norm.weight", sizes_.width));
+      LLMPATCH_ASSIGN(block.gate_up, weights.stacked({{prefix + "ffn_gate.weight", sizes_.feed_forward},
+                                                      {prefix + "ffn_up.weight", sizes_.feed_forward}},
+                                                     sizes_.width));
+      LLMPATCH_ASSIGN(block.down, weights.matrix(prefix + "ffn_down.weight", sizes_.width,
+                                                 sizes_.feed_forward));
+      blocks_.push_back(std::move(block));
+    }
+    return {};
+  }
+
+ private:
+  torch::Dtype residual_dtype() const {
+    return dtype_ == torch::kDouble ? torch::kDouble : torch::kFloat32;
+  }
+
+  Result<Tensor> qkv_bias(const WeightReader& weights, const std::string& prefix,
+                          std::int64_t query_width, std::int64_t key_width) const {
+    if (weights.has(prefix + "attn_qkv.bias")) {
+      LLMPATCH_ASSIGN(Tensor fused,
+                      weights.vector(prefix + "attn_qkv.bias", query_width + 2 * key_width));
+      return fused.to(dtype_);
+    }
+    if (!weights.has(prefix + "attn_q.bias")) return Tensor();
+    LLMPATCH_ASSIGN(Tensor q, weights.vector(prefix + "attn_q.bias", query_width));
+    LLMPATCH_ASSIGN(Tensor k, weights.vector(prefix + "attn_k.bias", key_width));
+    LLMPATCH_ASSIGN(Tensor v, weights.vector(prefix + "attn_v.bias", key_width));
+    return torch::cat({q, k, v}).to(dtype_);
+  }
+
+  // Cosines and sines [rows, head_size / 2] of positions [rows]; angles in f64, since a position
+  // times a frequency loses digits in f32.
+  std::pair<Tensor, Tensor> rotation(const Tensor& positions) const {
+    const auto half = sizes_.attention.head_size / 2;
+    const Tensor exponents = torch::arange(half, torch::kDouble) * (-2.0 / static_cast<double>(sizes_.attention.head_size));
+    Tensor frequencies = torch::pow(sizes_.rope_base, exponents);
+    if (frequency_factors_.defined()) frequencies = frequencies / frequency_factors_.to(torch::kDouble);
+    const Tensor angles = positions.to(torch::kDouble).unsqueeze(1) * frequencies;
+    return {angles.cos().to(residual_dtype()), angles.sin().to(residual_dtype())};
+  }
+
+  Hyperparameters sizes_;
+  torch::Dtype dtype_;
+  Tensor embedding_, output_, output_norm_, frequency_factors_;
+  std::vector<Block> blocks_;
+};
+
+Error unsupported(const GgufFile& file, const std::string& message) {
+  return make_error(ErrorKind::kUnsupported, "learn", file.path().string() + ": " + message);
+}
+
+Result<Hyperparameters> read_hyperparameters(const GgufFile& file) {
+  Hyperparameters sizes;
+  const auto positive = [&](const std::string& key, std::uint64_t limit) -> Result<std::int64_t> {
+    LLMPATCH_ASSIGN(const std::uint64_t value, file.integer("llama." + key));
+    if (value == 0 || value > limit) {
+      return make_error(ErrorKind::kCorrupt, "learn",
+                        file.path().string() + " llama." + key + ": found " + std::to_string(value) +
+                            ", expected 1 to " + std::to_string(limit));
+    }
+    return static_cast<std::int64_t>(value);
+  };
+  LLMPATCH_ASSIGN(sizes.layers, positive("block_count", 1024));
+  LLMPATCH_ASSIGN(sizes.width, positive("embedding_length", 1 << 16));
+  LLMPATCH_ASSIGN(sizes.feed_forward, positive("feed_forward_length", 1 << 20));
+  AttentionShape& attention = sizes.attention;
+  LLMPATCH_ASSIGN(attention.heads, positive("attention.head_count", 1024));
+  attention.kv_heads = attention.heads;
+  if (file.metadata().contains("llama.attention.head_count_kv")) {
+    LLMPATCH_ASSIGN(attention.kv_heads, positive("attention.head_count_kv", 1024));
+  }
+  attention.head_size = sizes.width / attention.heads;
+  if (file.metadata().contains("llama.attention.key_length")) {
+    LLMPATCH_ASSIGN(attention.head_size, positive("attention.key_length", 4096));
+  }
+  if (attention.heads % attention.kv_heads != 0 || attention.head_size % 2 != 0) {
+    return make_error(ErrorKind::kCorrupt, "learn",
+                      file.path().string() + ": attention heads do not divide into key-value heads");
+  }
+  attention.scale = 1 / std::sqrt(static_cast<double>(attention.head_size));
+  LLMPATCH_ASSIGN(sizes.norm_epsilon, file.number("llama.attention.layer_norm_rms_epsilon"));
+  LLMPATCH_ASSIGN(const auto base, file.optional_number("llama.rope.freq_base"));
+  sizes.rope_base = base.value_or(10000);
+  if (file.metadata().contains("llama.rope.scaling.type")) {
+    LLMPATCH_ASSIGN(const std::string scaling, file.string("llama.rope.scaling.type"));
+    if (scaling != "none") return unsupported(file, "rope scaling: found " + scaling + ", expected none");
+  }
+  LLMPATCH_ASSIGN(const auto experts, file.optional_integer("llama.expert_count"));
+  if (experts.value_or(0) != 0) return unsupported(file, "found a mixture of experts, expected a dense model");
+  const GgufTensor* embedding = file.find("token_embd.weight");
+  if (embedding == nullptr) {
+    return make_error(ErrorKind::kCorrupt, "learn", file.path().string() + ": found no tensor token_embd.weight");
+  }
+  sizes.vocabulary = static_cast<std::int64_t>(embedding->rows());
+  return sizes;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Transformer>> load_llama(const GgufFile& file, torch::Dtype dtype) {
+  LLMPATCH_ASSIGN(const Hyperparameters sizes, read_hyperparameters(file));
+  auto model = std::make_unique<Llama>(sizes, dtype);
+  LLMPATCH_TRY(model->load(WeightReader(file, dtype)));
+  return std::unique_ptr<Transformer>(std::move(model));
+}
+
+}  // namespace llmpatch

@@ -1,0 +1,20 @@
+#include "learn/losses.h"
+
+namespace llmpatch {
+
+torch::Tensor sum_by_answer(const torch::Tensor& per_token, const Layout& layout) {
+  return torch::zeros({layout.answers}, per_token.options())
+      .index_add(0, layout.answer_ids, per_token);
+}
+
+torch::Tensor sft_loss(const torch::Tensor& token_logprobs) { return -token_logprobs.mean(); }
+
+DpoResult dpo_loss(const torch::Tensor& policy_chosen, const torch::Tensor& policy_rejected,
+                   const torch::Tensor& reference_chosen, const torch::Tensor& reference_rejected,
+                   double beta) {
+  const torch::Tensor chosen = beta * (policy_chosen - reference_chosen);
+  const torch::Tensor rejected = beta * (policy_rejected - reference_rejected);
+  return {-torch::log_sigmoid(chosen - rejected).mean(), chosen.detach(), rejected.detach()};
+}
+
+}  // namespace llmpatch

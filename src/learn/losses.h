@@ -1,0 +1,28 @@
+// The losses, with TRL's names for what they report.
+#pragma once
+
+#include <torch/torch.h>
+
+#include "learn/layout.h"
+
+namespace llmpatch {
+
+// Sums per-token values [A] by answer: [layout.answers].
+torch::Tensor sum_by_answer(const torch::Tensor& per_token, const Layout& layout);
+
+// Cross-entropy per answer token (paper Eq. 2): minus the mean of `token_logprobs` [A].
+torch::Tensor sft_loss(const torch::Tensor& token_logprobs);
+
+// Direct preference optimisation (paper Eq. 3): the mean over pairs of
+//   -log sigmoid(beta ((log pi(y+) - log ref(y+)) - (log pi(y-) - log ref(y-)))),
+// with log-probabilities summed over answer tokens. All tensors [pairs].
+struct DpoResult {
+  torch::Tensor loss;      // scalar, with gradient
+  torch::Tensor chosen;    // rewards/chosen: beta (log pi - log ref), detached [pairs]
+  torch::Tensor rejected;  // rewards/rejected
+};
+DpoResult dpo_loss(const torch::Tensor& policy_chosen, const torch::Tensor& policy_rejected,
+                   const torch::Tensor& reference_chosen, const torch::Tensor& reference_rejected,
+                   double beta);
+
+}  // namespace llmpatch

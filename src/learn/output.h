@@ -1,0 +1,20 @@
+// What is asked of the output layer: log-probabilities of answer tokens, and the divergence between
+// two models' next-token distributions. Both go through the vocabulary in chunks of rows, so that
+// [rows, vocabulary] never exists at once.
+#pragma once
+
+#include <torch/torch.h>
+
+namespace llmpatch {
+
+// Natural log-probability of targets[i] under softmax(hidden[i] . output^T).
+// hidden [A, d], output [vocabulary, d] (frozen), targets [A] int64; returns [A] f32 (f64 for f64).
+torch::Tensor token_logprobs(const torch::Tensor& hidden, const torch::Tensor& output,
+                             const torch::Tensor& targets);
+
+// KL(base || patched) per row, in nats: hidden_base [A, d] (constant) and hidden [A, d] are the final
+// hidden states of the two, behind the same output layer. Returns [A].
+torch::Tensor token_divergence(const torch::Tensor& hidden_base, const torch::Tensor& hidden,
+                               const torch::Tensor& output);
+
+}  // namespace llmpatch

@@ -1,0 +1,51 @@
+#include "learn/transformer.h"
+
+#include "learn/llama.h"
+
+namespace llmpatch {
+namespace {
+
+struct Architecture {
+  const char* name;  // general.architecture
+  Result<std::unique_ptr<Transformer>> (*load)(const GgufFile&, torch::Dtype);
+};
+
+constexpr Architecture kArchitectures[] = {
+    {"llama", load_llama},
+};
+
+}  // namespace
+
+std::vector<std::string> transformer_architectures() {
+  std::vector<std::string> names;
+  for (const auto& entry : kArchitectures) names.emplace_back(entry.name);
+  return names;
+}
+
+Result<std::unique_ptr<Transformer>> load_transformer(const GgufFile& file, torch::Dtype dtype) {
+  LLMPATCH_ASSIGN(const std::string name, file.architecture());
+  for (const auto& entry : kArchitectures) {
+    if (name != entry.name) continue;
+    try {
+      torch::NoGradGuard frozen;
+      return entry.load(file, dtype);
+    } catch (const std::exception& error) {
+      return make_error(ErrorKind::kInternal, "learn",
+                        file.path().string() + ": LibTorch: " + error.what());
+    }
+  }
+  std::string known;
+  for (const auto& entry : kArchitectures) known += std::string(known.empty() ? "" : ", ") + entry.name;
+  return make_error(ErrorKind::kUnsupported, "learn",
+                    file.path().string() + " architecture: found " + name +
+                        ", expected one that can be learned on (" + known + ")");
+}
+
+torch::Tensor run_batch(const Transformer& model, const torch::Tensor& prefix,
+                        const Layout& layout) {
+  const torch::Tensor tokens = model.embed(layout.token_ids);
+  if (layout.prefix_rows == 0) return model.forward(tokens, layout);
+  return model.forward(torch::cat({prefix.to(tokens.scalar_type()), tokens}), layout);
+}
+
+}  // namespace llmpatch
