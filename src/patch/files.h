@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/file.h"
 #include "base/result.h"
 
 namespace llmpatch {
@@ -30,5 +31,11 @@ Status check_patch_file(std::string_view name, std::uint64_t size, std::string_v
 // Reads a whole patch directory, each file once. kNotFound, kInvalidArgument (not a directory),
 // kCorrupt (any other name than the above; a symbolic link, folder or device), kLimit, kIo.
 Result<PatchFiles> read_patch_directory(const std::filesystem::path& directory);
+
+// Writes `files` as a directory, whole or not at all. kExists when `directory` exists and overwrite
+// is kNo; kDenied when it exists and holds anything but files of a patch: kYes replaces a patch (or
+// an empty directory), never somebody's folder.
+Status write_patch_directory(const PatchFiles& files, const std::filesystem::path& directory,
+                             Overwrite overwrite);
 
 }  // namespace llmpatch

@@ -11,6 +11,7 @@
 
 #include "base/json.h"
 #include "base/result.h"
+#include "patch/base_identity.h"
 
 namespace llmpatch {
 
@@ -33,7 +34,7 @@ struct Manifest {
   std::string risk;                    // is_patch_name: the risk it is about, such as "harmful"
   std::string summary;                 // one line for people
   std::string license;                 // SPDX expression
-  Json base = Json::object();          // identity of the model it was learned on (base_identity.h)
+  BaseIdentity base;                   // the model it was learned on
   Json learned = Json::object();       // method, teacher, data digests, hyper-parameters, version
   std::vector<std::string> required;   // "requires": features a reader must know; none exist yet
   ComposeRules compose;

@@ -1,0 +1,156 @@
+#include "patch/inspect.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <string_view>
+
+#include "patch/quote.h"
+
+namespace llmpatch {
+namespace {
+
+constexpr std::size_t kShownList = 8;  // longer arrays are only counted
+
+// One line of the console: a label in a column of its own.
+std::string line(std::string_view label, const std::string& text) {
+  std::string padded(label);
+  padded.resize(std::max<std::size_t>(padded.size(), 10), ' ');
+  return padded + text + "\n";
+}
+
+std::string number(double value) {
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "%.4g", value);
+  return text.data();
+}
+
+std::string list(const std::vector<std::string>& entries) {
+  std::string text;
+  for (const std::string& entry : entries) text += (text.empty() ? "" : ", ") + entry;
+  return text;
+}
+
+// A member of free form on one line, safe for a terminal.
+std::string shown(const Json& value) {
+  if (value.is_string()) return quote(value.get_ref<const std::string&>());
+  if (value.is_array() && value.size() > kShownList) {
+    return std::to_string(value.size()) + " values";
+  }
+  const std::string text = value.dump(-1, ' ', true, Json::error_handler_t::replace);
+  return text.size() <= 80 ? text : text.substr(0, 80) + "...";
+}
+
+// The members of `object`, one a line; one level of nested objects is written as "outer.inner".
+std::string members(std::string_view label, const Json& object) {
+  std::string text;
+  const auto add = [&](const std::string& key, const Json& value) {
+    text += line(text.empty() ? label : "", key + " " + shown(value));
+  };
+  const auto plain = [](const std::string& key) {
+    const std::string quoted = quote(key);
+    return quoted.substr(1, quoted.size() - 2);
+  };
+  for (const auto& [key, value] : object.items()) {
+    if (!value.is_object()) {
+      add(plain(key), value);
+      continue;
+    }
+    for (const auto& [inner, inner_value] : value.items()) {
+      add(plain(key) + "." + plain(inner), inner_value);
+    }
+  }
+  return text;
+}
+
+std::string effect_lines(const std::vector<EffectRow>& effects) {
+  std::string text;
+  for (const EffectRow& row : effects) {
+    text += line(text.empty() ? "effect" : "",
+                 quote(row.suite) + " " + quote(row.metric) + " " + quote(row.system) + ": " +
+                     number(row.value) + " [" + number(row.low) + ", " + number(row.high) +
+                     "], n = " + std::to_string(row.n));
+  }
+  return text.empty() ? line("effect", "no headline: not measured") : text;
+}
+
+Json effects_json(const std::vector<EffectRow>& effects) {
+  Json array = Json::array();
+  for (const EffectRow& row : effects) {
+    array.push_back({{"suite", row.suite},
+                     {"metric", row.metric},
+                     {"system", row.system},
+                     {"value", row.value},
+                     {"low", row.low},
+                     {"high", row.high},
+                     {"n", row.n}});
+  }
+  return array;
+}
+
+}  // namespace
+
+Json PatchReport::to_json() const {
+  return {
+      {"name", manifest.name},
+      {"version", manifest.version},
+      {"sequence", manifest.sequence},
+      {"expires", manifest.expires ? Json(*manifest.expires) : Json()},
+      {"risk", manifest.risk},
+      {"summary", manifest.summary},
+      {"license", manifest.license},
+      {"signed", is_signed},
+      {"base", base_identity_to_json(manifest.base)},
+      {"learned", manifest.learned},
+      {"compose", {{"conflicts", manifest.compose.conflicts}, {"tested", manifest.compose.tested}}},
+      {"files", manifest.files},
+      {"rows",
+       {{"n", rows},
+        {"d", width},
+        {"norm_min", statistics.norm_min},
+        {"norm_median", statistics.norm_median},
+        {"norm_max", statistics.norm_max},
+        {"rms", statistics.rms}}},
+      {"effects", effects_json(effects)}};
+}
+
+std::string PatchReport::to_text() const {
+  std::string text = manifest.name + " " + manifest.version + "\n";
+  if (!manifest.summary.empty()) text += manifest.summary + "\n";
+  text += "\n";
+  text += line("risk", manifest.risk) + line("license", manifest.license);
+  text += line("sequence", std::to_string(manifest.sequence));
+  if (manifest.expires) text += line("expires", *manifest.expires);
+  text += line("signature", is_signed ? "model.sig is there; not checked" : "none");
+  text += line("rows", std::to_string(rows) + " x " + std::to_string(width) + ", norm " +
+                           number(statistics.norm_min) + " / " + number(statistics.norm_median) +
+                           " / " + number(statistics.norm_max) + " (min / median / max), rms " +
+                           number(statistics.rms));
+  text += line("base", quote(manifest.base.name) + ", " + quote(manifest.base.architecture) +
+                           ", sha256 " + manifest.base.file);
+  text += members("learned", manifest.learned);
+  if (!manifest.compose.conflicts.empty()) {
+    text += line("conflicts", list(manifest.compose.conflicts));
+  }
+  if (!manifest.compose.tested.empty()) text += line("tested", list(manifest.compose.tested));
+  text += effect_lines(effects);
+  bool first = true;
+  for (const auto& [name, digest] : manifest.files) {
+    text += line(first ? "files" : "", digest + "  " + name);
+    first = false;
+  }
+  return text;
+}
+
+PatchReport inspect_patch(const Patch& patch) {
+  PatchReport report;
+  report.manifest = patch.manifest;
+  report.rows = patch.rows.n;
+  report.width = patch.rows.d;
+  report.statistics = row_statistics(patch.rows);
+  if (patch.card) report.effects = card_effects(*patch.card);
+  report.is_signed = patch.is_signed;
+  return report;
+}
+
+}  // namespace llmpatch

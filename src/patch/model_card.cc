@@ -1,0 +1,102 @@
+#include "patch/model_card.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <string_view>
+
+#include "patch/card.h"
+#include "patch/quote.h"
+
+namespace llmpatch {
+namespace {
+
+// The licences that the Hugging Face Hub knows by an id of its own and patches are likely to have.
+constexpr std::array<std::string_view, 6> kHubLicenses{
+    {"apache-2.0", "mit", "bsd-3-clause", "cc0-1.0", "cc-by-4.0", "cc-by-sa-4.0"}};
+
+std::string lower_case(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
+  return text;
+}
+
+// "owner/name", as the Hub names models; a path of somebody's disk must not get into front matter.
+bool is_hub_id(std::string_view text) {
+  const auto slash = text.find('/');
+  return slash != std::string_view::npos && slash > 0 && slash + 1 < text.size() &&
+         std::all_of(text.begin(), text.end(), [&, i = std::size_t{0}](char c) mutable {
+           const bool is_slash = i++ == slash;
+           return is_slash || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                  (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+         });
+}
+
+std::string front_matter(const Patch& patch) {
+  const std::string license = lower_case(patch.manifest.license);
+  std::string text = "---\nlibrary_name: peft\npipeline_tag: text-generation\n";
+  if (is_hub_id(patch.adapter.base_model)) {
+    text += "base_model: " + quote(patch.adapter.base_model) + "\n";
+  }
+  if (std::find(kHubLicenses.begin(), kHubLicenses.end(), license) != kHubLicenses.end()) {
+    text += "license: " + license + "\n";
+  } else {
+    text += "license: other\nlicense_name: " + quote(patch.manifest.license) + "\n";
+  }
+  return text + "tags:\n- llmpatch\n- prompt-tuning\n- safety\n- " + quote(patch.manifest.risk) +
+         "\n---\n\n";
+}
+
+// A table cell: markdown's own signs would end it.
+std::string cell(std::string text) {
+  std::replace_if(
+      text.begin(), text.end(), [](char c) { return c == '|' || c == '\n' || c == '\r'; }, ' ');
+  return text;
+}
+
+std::string number(double value) {
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "%.3g", value);
+  return text.data();
+}
+
+std::string effect_table(const Patch& patch) {
+  if (!patch.card) return "Not measured yet: there is no `eval.json`.\n";
+  const std::vector<EffectRow> effects = card_effects(*patch.card);
+  if (effects.empty()) return "See `eval.json`.\n";
+  std::string text =
+      "With 95 % intervals; `eval.json` has every metric and the command that reproduces it.\n\n"
+      "| suite | metric | system | value | interval | n |\n| --- | --- | --- | --- | --- | --- |\n";
+  for (const EffectRow& row : effects) {
+    text += "| " + cell(row.suite) + " | " + cell(row.metric) + " | " + cell(row.system) + " | " +
+            number(row.value) + " | " + number(row.low) + " to " + number(row.high) + " | " +
+            std::to_string(row.n) + " |\n";
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string model_card(const Patch& patch) {
+  const Manifest& manifest = patch.manifest;
+  std::string text = front_matter(patch) + "# " + manifest.name + " " + manifest.version + "\n\n";
+  if (!manifest.summary.empty()) text += manifest.summary + "\n\n";
+  text += "A safety patch for a frozen language model: a learned prefix of " +
+          std::to_string(patch.rows.n) + " input embeddings of width " +
+          std::to_string(patch.rows.d) + ". It is about the risk `" + manifest.risk +
+          "`. It belongs to the one model whose identity `manifest.json` records under `base`.\n\n"
+          "## Effect\n\n" +
+          effect_table(patch) +
+          "\n## Use\n\nWith llmpatch, on the model's GGUF file:\n\n"
+          "```sh\nllmpatch inspect .\nllmpatch chat --model model.gguf --patch .\n```\n\n"
+          "With PEFT, on the same model in Transformers:\n\n"
+          "```python\nfrom peft import PeftModel\n\n"
+          "patched = PeftModel.from_pretrained(model, \".\")\n```\n\n"
+          "The prefix stands before everything else, the chat template included. What a patch was "
+          "measured to do holds for the prompts and the model file named in `eval.json`.\n";
+  if (manifest.expires) text += "\nNot to be newly installed after " + *manifest.expires + ".\n";
+  return text;
+}
+
+}  // namespace llmpatch

@@ -1,0 +1,13 @@
+// Text from outside, made safe to show in a message.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace llmpatch {
+
+// `text` in double quotes, as printable ASCII on one line: everything else is escaped as in JSON,
+// invalid UTF-8 becomes U+FFFD, and what is longer than 64 bytes is cut ("…" as "...").
+std::string quote(std::string_view text);
+
+}  // namespace llmpatch
