@@ -1,1 +1,89 @@
-int main() { return 0; }
+// llmpatch: makes, checks and runs safety patches for language models.
+#include <algorithm>
+#include <exception>
+#include <new>
+#include <string>
+
+#include "command.h"
+#include "terminal.h"
+#include "tool_version.h"
+
+namespace llmpatch {
+namespace {
+
+struct Subcommand {
+  const char* name;
+  const char* summary;
+  RunFn (*declare)(CLI::App& app);
+};
+
+constexpr Subcommand kSubcommands[] = {
+    {"learn", "Learn a patch from a model, a safer teacher and prompts", declare_learn},
+    {"eval", "Measure what a patch does and write a report", declare_eval},
+    {"generate", "Answer the prompts of a JSON-lines file", declare_generate},
+    {"chat", "Talk with a model, patches on or off", declare_chat},
+    {"inspect", "Show what a patch says about itself", declare_inspect},
+    {"pack", "Make one .llmpatch file of a patch directory", declare_pack},
+    {"unpack", "Make a patch directory of a .llmpatch file", declare_unpack},
+    {"doctor", "Check this machine: BLAS, processor, memory, models", declare_doctor},
+};
+
+Error usage_error(const std::string& message, const std::string& subcommand) {
+  const std::string command = subcommand.empty() ? "llmpatch" : "llmpatch " + subcommand;
+  return make_error(ErrorKind::kInvalidArgument, "command line", message,
+                    command + " --help lists what there is");
+}
+
+bool is_subcommand(const std::string& name) {
+  return std::any_of(std::begin(kSubcommands), std::end(kSubcommands),
+                     [&](const Subcommand& command) { return name == command.name; });
+}
+
+int run(int argc, char** argv) {
+  CLI::App app{"Safety patches for language models: learned, measured, shipped, applied, undone.",
+               "llmpatch"};
+  app.require_subcommand(1);
+  app.set_version_flag("--version", version_text, "Print the versions of what is built in");
+  std::vector<RunFn> runs;
+  for (const Subcommand& command : kSubcommands) {
+    runs.push_back(command.declare(*app.add_subcommand(command.name, command.summary)));
+  }
+
+  // CLI11 would call an unknown subcommand an unexpected argument.
+  if (argc > 1 && argv[1][0] != '-' && !is_subcommand(argv[1])) {
+    return report(usage_error(std::string("unknown subcommand '") + argv[1] + "'", ""));
+  }
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) {  // --help or --version
+      app.exit(error);
+      const Status written = print("");
+      return written.ok() ? 0 : report(written.error());
+    }
+    const auto chosen = app.get_subcommands();
+    return report(usage_error(error.what(), chosen.empty() ? "" : chosen.front()->get_name()));
+  }
+
+  for (std::size_t i = 0; i < runs.size(); ++i) {
+    if (!app.got_subcommand(kSubcommands[i].name)) continue;
+    const Status status = runs[i](watch_interrupts());
+    return status.ok() ? 0 : report(status.error());
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace llmpatch
+
+int main(int argc, char** argv) {
+  using llmpatch::ErrorKind;
+  // The libraries return errors; what can still be thrown is the standard library's.
+  try {
+    return llmpatch::run(argc, argv);
+  } catch (const std::bad_alloc&) {
+    return llmpatch::report(llmpatch::make_error(ErrorKind::kLimit, "llmpatch", "out of memory"));
+  } catch (const std::exception& error) {
+    return llmpatch::report(llmpatch::make_error(ErrorKind::kInternal, "llmpatch", error.what()));
+  }
+}

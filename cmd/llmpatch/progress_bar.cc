@@ -5,15 +5,18 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "terminal.h"
+
 namespace llmpatch {
 namespace {
 
-std::string duration_text(double seconds) {
-  char text[32];
-  const auto whole = static_cast<long>(seconds + 0.5);
-  std::snprintf(text, sizeof text, "%ld:%02ld", whole / 60, whole % 60);
-  return text;
+double seconds_between(std::chrono::steady_clock::time_point from,
+                       std::chrono::steady_clock::time_point to) {
+  return std::chrono::duration<double>(to - from).count();
 }
+
+// Seconds between two drawings, and before the first.
+constexpr double kFirst = 2, kTerminal = 0.2, kPlain = 15;
 
 }  // namespace
 
@@ -24,27 +27,35 @@ ProgressBar::ProgressBar(std::string label, std::string unit)
       last_drawn_(start_),
       terminal_(::isatty(STDERR_FILENO) == 1) {}
 
-ProgressBar::~ProgressBar() {
+void ProgressBar::clear() {
   if (terminal_ && drawn_) std::fputs("\r\033[K", stderr);
+  drawn_ = false;
 }
 
 void ProgressBar::update(std::uint64_t done, std::uint64_t total, const std::string& note) {
-  using Seconds = std::chrono::duration<double>;
   const auto now = Clock::now();
-  const double elapsed = Seconds(now - start_).count();
-  const double since_drawn = Seconds(now - last_drawn_).count();
-  const bool due = terminal_ ? elapsed > 2 && (since_drawn > 0.2 || done == total)
-                             : since_drawn > 15;
+  if (!started_) {
+    started_ = true;
+    first_done_ = done;
+  }
+  const double elapsed = seconds_between(start_, now);
+  const double since_drawn = seconds_between(last_drawn_, now);
+  const bool due = terminal_ ? elapsed > kFirst && (since_drawn > kTerminal || done == total)
+                             : since_drawn > kPlain;
   if (!due) return;
   last_drawn_ = now;
   drawn_ = true;
-  const double share = total == 0 ? 0 : std::min(1.0, static_cast<double>(done) / static_cast<double>(total));
-  const std::string left = share > 0 ? duration_text(elapsed * (1 - share) / share) : "-:--";
+
+  std::string left = "-:--";
+  if (done > first_done_ && total >= done) {
+    const double pace = elapsed / static_cast<double>(done - first_done_);
+    left = duration_text(pace * static_cast<double>(total - done));
+  }
   const std::string counts = std::to_string(done) + "/" + std::to_string(total) + " " + unit_;
   if (terminal_) {
-    constexpr int kWidth = 24;
-    const int filled = static_cast<int>(share * kWidth);
-    std::string bar(static_cast<std::size_t>(filled), '#');
+    constexpr std::uint64_t kWidth = 24;
+    const std::uint64_t filled = total == 0 ? 0 : std::min(kWidth, done * kWidth / total);
+    std::string bar(filled, '#');
     bar.resize(kWidth, '.');
     std::fprintf(stderr, "\r\033[K%-10s [%s] %s, %s left  %s", label_.c_str(), bar.c_str(),
                  counts.c_str(), left.c_str(), note.c_str());

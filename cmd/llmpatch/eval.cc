@@ -1,0 +1,170 @@
+// llmpatch eval: measures a model with and without patches, and writes the report.
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "command.h"
+#include "eval/card.h"
+#include "eval/evaluate.h"
+#include "machine.h"
+#include "output_file.h"
+#include "patch_options.h"
+#include "progress_bar.h"
+#include "run_options.h"
+#include "terminal.h"
+#include "tool_version.h"
+
+namespace llmpatch {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Options {
+  RunOptions run;
+  PatchOptions patches;
+  EvalOptions eval;  // the figures that go through as they are
+  std::vector<std::string> suites;
+  std::string expect, format;
+  fs::path data = "data", card, metrics, output;
+  bool force = false, json = false;
+};
+
+Result<std::vector<Suite>> load_suites(const Options& options) {
+  std::optional<Expect> expect;
+  if (!options.expect.empty()) {
+    LLMPATCH_ASSIGN(expect, parse_expect(options.expect));
+  }
+  std::vector<Suite> suites;
+  for (const std::string& name : options.suites) {
+    LLMPATCH_ASSIGN(Suite suite, load_suite(name, options.data, expect));
+    suites.push_back(std::move(suite));
+  }
+  return suites;
+}
+
+// Whether the card can go into that patch, before an hour is spent on it.
+Status check_card(const fs::path& card, const std::vector<fs::path>& patches) {
+  const bool measured = std::any_of(patches.begin(), patches.end(), [&](const fs::path& patch) {
+    std::error_code code;
+    return fs::equivalent(patch, card, code);
+  });
+  if (!measured) {
+    return make_error(ErrorKind::kInvalidArgument, "eval",
+                      "--card " + card.string() + ": found none of the patches measured (--patch)");
+  }
+  std::error_code code;
+  if (!fs::is_directory(card, code)) {
+    return make_error(ErrorKind::kInvalidArgument, "eval",
+                      "--card " + card.string() + ": found a file, expected a patch directory");
+  }
+  if (fs::exists(card / kSignatureFile, code)) {
+    return make_error(
+        ErrorKind::kDenied, "eval",
+        "--card " + card.string() + ": it is signed, and the signature would no longer hold");
+  }
+  return {};
+}
+
+Status check_output(const Options& options) {
+  std::error_code code;
+  if (fs::exists(options.output, code) && !fs::is_directory(options.output, code)) {
+    return make_error(ErrorKind::kInvalidArgument, "eval",
+                      "output " + options.output.string() + ": found a file, expected a folder");
+  }
+  if (!options.force && fs::exists(options.output / "eval.json", code)) {
+    return make_error(ErrorKind::kExists, "eval",
+                      (options.output / "eval.json").string() + ": it exists already",
+                      "choose another folder or say --force");
+  }
+  return {};
+}
+
+Result<EvalOptions> eval_options(const Options& options, const CancelFlag& cancel) {
+  EvalOptions eval = options.eval;
+  LLMPATCH_ASSIGN(eval.compose, options.patches.composition());
+  if (!options.format.empty()) {
+    LLMPATCH_ASSIGN(eval.format, parse_prompt_format(options.format));
+  }
+  LLMPATCH_ASSIGN(eval.suites, load_suites(options));
+  LLMPATCH_TRY(check_output(options));
+  if (!options.card.empty()) LLMPATCH_TRY(check_card(options.card, options.patches.patches));
+  LLMPATCH_ASSIGN(std::vector<AdmittedPatch> admitted,
+                  options.patches.admit(options.run.model, options.force));
+  LLMPATCH_TRY(check_cancelled(&cancel, "eval"));
+  eval.command = command_line();
+  for (AdmittedPatch& patch : admitted) {
+    Manifest& manifest = patch.patch.manifest;
+    eval.patches.push_back(
+        {manifest.name, manifest.version, manifest.files[kRowsFile], std::move(patch.patch.rows)});
+    if (!patch.forced.empty()) eval.command += "  # " + patch.forced;
+  }
+  eval.engine = options.run.engine_options();
+  eval.tool_version = tool_version();
+  return eval;
+}
+
+Status run(const Options& options, const CancelFlag& cancel) {
+  LLMPATCH_ASSIGN(const EvalOptions eval, eval_options(options, cancel));
+  LLMPATCH_ASSIGN(const std::unique_ptr<Model> model, options.run.load_model());
+  LLMPATCH_ASSIGN(const EvalPlan plan, plan_eval(eval, *model));
+  say("plan: " + std::to_string(plan.prompts) + " prompts, at most " +
+      std::to_string(plan.generated_tokens) + " tokens to generate and " +
+      std::to_string(plan.scored_tokens) + " to score");
+  say("memory: " + bytes_text(static_cast<double>(resident_bytes())) + " with the model, " +
+      bytes_text(static_cast<double>(machine_memory().available)) + " still free");
+
+  ProgressBar bar("eval", "prompts");
+  const auto result = run_eval(*model, eval, &cancel, bar.callback());
+  bar.clear();
+  LLMPATCH_TRY(result);
+  LLMPATCH_TRY(write_eval(*result, options.output, options.metrics, overwrite_if(options.force)));
+  const OrderedJson card = eval_card(*result);
+  if (!options.card.empty()) LLMPATCH_TRY(put_card(options.card, Json(card)));
+  LLMPATCH_TRY(print(options.json ? json_pretty(card) : eval_table(*result)));
+  say("wrote " + (options.output / "report.html").string());
+  return {};
+}
+
+}  // namespace
+
+RunFn declare_eval(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  EvalOptions& eval = options->eval;
+  options->run.declare(app);
+  options->patches.declare(app);
+  app.add_option("--suite", options->suites, "Suite by name, suite file or prompt file; repeatable")
+      ->required();
+  app.add_option("--expect", options->expect,
+                 "What prompt files without a suite file expect: refuse or answer");
+  app.add_option("--data", options->data, "Folder of the built-in suites' prompts")
+      ->capture_default_str();
+  app.add_option("--system", eval.system, "Safety system prompt to measure beside the patch");
+  app.add_option("--system-limit", eval.system_limit,
+                 "Measure it on the first N prompts of a suite; 0: all")
+      ->capture_default_str();
+  app.add_option("--format", options->format, "chat or raw, instead of the suites' own");
+  app.add_option("--compliance", eval.compliance_limit, "Harmful prompts for `compliance`; 0: none")
+      ->capture_default_str();
+  app.add_option("--timing", eval.timing_prompts, "Prompts for the timing comparison; 0: none")
+      ->capture_default_str();
+  app.add_option("--examples", eval.examples, "Prompts a suite answered in full for the report")
+      ->capture_default_str();
+  app.add_option("--seed", eval.seed, "Of the bootstrap intervals; answers are greedy")
+      ->capture_default_str();
+  app.add_option("--cache", eval.cache, "Folder that keeps the unpatched model's answers");
+  app.add_option("--learned-from", eval.learned_from,
+                 "Prompts the patch was learned from: an overlap is an error; repeatable")
+      ->allow_extra_args(false);
+  app.add_option("--card", options->card, "Put eval.json into this patch directory");
+  app.add_option("--metrics", options->metrics,
+                 "metrics.jsonl of the learning run, for the report's curves");
+  app.add_option("-o,--output", options->output, "Folder of eval.json and report.html")->required();
+  app.add_flag("--force", options->force,
+               "Replace an existing evaluation; run a patch on a model it was not made for");
+  app.add_flag("--json", options->json, "Print eval.json instead of the table");
+  return [options](const CancelFlag& cancel) { return run(*options, cancel); };
+}
+
+}  // namespace llmpatch

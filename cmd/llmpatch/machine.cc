@@ -1,0 +1,71 @@
+#include "machine.h"
+
+#include <sched.h>
+
+#include <algorithm>
+#include <fstream>
+#include <sstream>
+#include <thread>
+
+namespace llmpatch {
+namespace {
+
+// The text after "key:" in a file of "key: value" lines; empty when there is none.
+std::string field(const char* path, std::string_view key) {
+  std::ifstream file(path);
+  for (std::string line; std::getline(file, line);) {
+    if (!line.starts_with(key)) continue;
+    const std::size_t colon = line.find(':');
+    if (colon == std::string::npos) continue;
+    const std::size_t start = line.find_first_not_of(" \t", colon + 1);
+    return start == std::string::npos ? "" : line.substr(start);
+  }
+  return "";
+}
+
+std::uint64_t number(const std::string& text) {
+  std::uint64_t value = 0;
+  std::istringstream(text) >> value;
+  return value;
+}
+
+std::uint64_t first_number(const char* path) {
+  std::uint64_t value = 0;
+  std::ifstream(path) >> value;  // stays 0 for "max" and for a missing file
+  return value;
+}
+
+}  // namespace
+
+Memory machine_memory() {
+  Memory memory{number(field("/proc/meminfo", "MemTotal")) * 1024,
+                number(field("/proc/meminfo", "MemAvailable")) * 1024};
+  const std::uint64_t limit = first_number("/sys/fs/cgroup/memory.max");
+  if (limit != 0 && limit < memory.total) {
+    memory.total = limit;
+    const std::uint64_t used = first_number("/sys/fs/cgroup/memory.current");
+    memory.available = std::min(memory.available, limit - std::min(limit, used));
+  }
+  return memory;
+}
+
+std::uint64_t resident_bytes() { return number(field("/proc/self/status", "VmRSS")) * 1024; }
+
+bool Processor::has(std::string_view flag) const {
+  return std::find(flags.begin(), flags.end(), flag) != flags.end();
+}
+
+Processor machine_processor() {
+  Processor processor;
+  processor.name = field("/proc/cpuinfo", "model name");
+  std::istringstream flags(field("/proc/cpuinfo", "flags"));
+  for (std::string flag; flags >> flag;) processor.flags.push_back(flag);
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  processor.cores = ::sched_getaffinity(0, sizeof allowed, &allowed) == 0
+                        ? CPU_COUNT(&allowed)
+                        : static_cast<int>(std::thread::hardware_concurrency());
+  return processor;
+}
+
+}  // namespace llmpatch

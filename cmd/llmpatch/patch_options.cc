@@ -1,0 +1,122 @@
+#include "patch_options.h"
+
+#include <algorithm>
+
+#include "gguf/gguf_file.h"
+#include "gguf/identity.h"
+#include "patch/base_identity.h"
+#include "terminal.h"
+
+namespace llmpatch {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string patch_title(const Patch& patch) {
+  return "patch " + patch.manifest.name + " " + patch.manifest.version;
+}
+
+Error mismatch(const std::string& message, const char* hint) {
+  return make_error(ErrorKind::kMismatch, "patch", message, hint);
+}
+
+// Signatures cannot be checked yet: who gives a key wants that done, and is not to be deceived.
+Status admit_signature(const PatchOptions& options, const Patch& patch) {
+  if (!options.keys.empty() && !options.allow_unsigned) {
+    return make_error(
+        ErrorKind::kUnverifiable, "patch",
+        "--key " + options.keys.front().string() + ": this version cannot check signatures",
+        "leave --key out, or say --allow-unsigned");
+  }
+  if (!options.allow_unsigned) warn(unverified_warning(patch));
+  return {};
+}
+
+// Decides whether `patch` may run on `model`; the text is AdmittedPatch::forced.
+Result<std::string> admit_base(const PatchOptions& options, bool force, const Patch& patch,
+                               const GgufFile& model) {
+  const BaseIdentity& recorded = patch.manifest.base;
+  LLMPATCH_ASSIGN(const IdentityMatch match, match_identity(recorded, model));
+  const std::string title = patch_title(patch);
+  const std::string file = model.path().string();
+  switch (match.verdict) {
+    case IdentityVerdict::kExact:
+      return std::string();
+    case IdentityVerdict::kSameFamily:
+      warn(title + ": " + file +
+           " is another quantisation of its base; the card was measured on another file");
+      return std::string();
+    case IdentityVerdict::kUnconfirmed:
+      if (!options.accept_base) {
+        return mismatch(title + ": found " + file + ", which may or may not be its base model (" +
+                            match.reason + ")",
+                        "say --accept-base if you know that it is");
+      }
+      warn(title + ": " + file + " could not be confirmed as its base model (" + match.reason +
+           "); accepted by --accept-base");
+      return std::string();
+    case IdentityVerdict::kDifferent:
+      break;
+  }
+  if (!force) {
+    const std::string made_for = recorded.name.empty() ? recorded.architecture : recorded.name;
+    return mismatch(title + ": found " + file + ", expected its base model " + made_for + " (" +
+                        match.reason + ")",
+                    "run it on the model it was made for");
+  }
+  const std::string forced = title + " was made for another model than " + file + " (--force)";
+  warn(forced);
+  return forced;
+}
+
+// Names must be distinct and no patch may exclude another.
+Status admit_together(const std::vector<AdmittedPatch>& patches) {
+  for (const AdmittedPatch& a : patches) {
+    const Manifest& manifest = a.patch.manifest;
+    for (const AdmittedPatch& b : patches) {
+      if (&a == &b) continue;
+      const std::string& other = b.patch.manifest.name;
+      if (manifest.name == other) {
+        return make_error(ErrorKind::kInvalidArgument, "patch",
+                          "patch " + other + ": found twice, expected once");
+      }
+      const auto& conflicts = manifest.compose.conflicts;
+      if (std::find(conflicts.begin(), conflicts.end(), other) != conflicts.end()) {
+        return mismatch(patch_title(a.patch) + ": excludes patch " + other, "use one of the two");
+      }
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+void PatchOptions::declare(CLI::App& app) {
+  app.add_option("--patch", patches, "Patch directory or .llmpatch file; repeatable, in order")
+      ->allow_extra_args(false);
+  app.add_option("--compose", compose, "How patches are stacked: sequential or parallel")
+      ->capture_default_str();
+  app.add_option("--key", keys, "Public key that the patches must be signed with; repeatable")
+      ->allow_extra_args(false);
+  app.add_flag("--allow-unsigned", allow_unsigned, "Load patches without a verified signature");
+  app.add_flag("--accept-base", accept_base,
+               "Trust that the model is the patch's base where that cannot be told");
+}
+
+Result<std::vector<AdmittedPatch>> PatchOptions::admit(const fs::path& model, bool force) const {
+  std::vector<AdmittedPatch> admitted;
+  for (const fs::path& path : patches) {
+    LLMPATCH_ASSIGN(Patch patch, load_patch(path));
+    LLMPATCH_TRY(admit_signature(*this, patch));
+    admitted.push_back({std::move(patch), ""});
+  }
+  LLMPATCH_TRY(admit_together(admitted));
+  if (admitted.empty()) return admitted;
+  LLMPATCH_ASSIGN(const GgufFile file, GgufFile::open(model));
+  for (AdmittedPatch& patch : admitted) {
+    LLMPATCH_ASSIGN(patch.forced, admit_base(*this, force, patch.patch, file));
+  }
+  return admitted;
+}
+
+}  // namespace llmpatch

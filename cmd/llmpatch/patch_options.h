@@ -1,0 +1,45 @@
+// --patch and what goes with it: which patches run, and what is checked before they may.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "patch/patch.h"
+#include "runtime/engine.h"
+
+namespace llmpatch {
+
+// A patch that passed the checks below.
+struct AdmittedPatch {
+  Patch patch;
+  // Not empty when the patch runs on a model it was not made for, by --force: the line that every
+  // output repeats.
+  std::string forced;
+};
+
+// The options every command that runs patches has. `--force` is the command's own option, since it
+// also means other things.
+struct PatchOptions {
+  std::vector<std::filesystem::path> patches;
+  std::string compose = "sequential";
+  std::vector<std::filesystem::path> keys;
+  bool allow_unsigned = false;
+  bool accept_base = false;
+
+  void declare(CLI::App& app);
+  // How the patches are stacked; kInvalidArgument for an unknown name.
+  Result<Compose> composition() const { return parse_compose(compose); }
+
+  // Loads every patch, in order, and admits it to the model in `model`. Warnings go to stderr. The
+  // base identity decides: the exact file passes; another quantisation of the same weights passes
+  // with a warning; one too coarse to tell is kMismatch without --accept-base; another model is
+  // kMismatch without `force`. Also kUnverifiable (--key is given and nothing can check it yet),
+  // kInvalidArgument (the same name twice), kMismatch (two patches that exclude each other), and
+  // the errors of load_patch.
+  Result<std::vector<AdmittedPatch>> admit(const std::filesystem::path& model, bool force) const;
+};
+
+}  // namespace llmpatch

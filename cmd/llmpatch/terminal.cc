@@ -1,0 +1,71 @@
+#include "terminal.h"
+
+#include <csignal>
+#include <cstdio>
+
+namespace llmpatch {
+namespace {
+
+CancelFlag interrupted;
+
+extern "C" void on_interrupt(int) { interrupted.raise(); }
+
+void put_line(const std::string& line) {
+  std::fwrite(line.data(), 1, line.size(), stderr);
+  std::fflush(stderr);
+}
+
+}  // namespace
+
+void say(std::string_view text) { put_line(std::string(text) + "\n"); }
+
+void warn(std::string_view text) { put_line("llmpatch: warning: " + std::string(text) + "\n"); }
+
+int report(const Error& error) {
+  put_line("llmpatch: error: " + error.to_string() + "\n");
+  return error_kind_info(error.kind).exit_code;
+}
+
+Status print(std::string_view text) {
+  const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size();
+  if (!written || std::fflush(stdout) != 0) {
+    return make_error(ErrorKind::kIo, "output", "write to standard output: it takes no more data");
+  }
+  return {};
+}
+
+const CancelFlag& watch_interrupts() {
+  struct sigaction action {};
+  action.sa_handler = on_interrupt;
+  // One signal is ours, the next has its default effect. No SA_RESTART: a read from the keyboard
+  // must end too.
+  action.sa_flags = static_cast<int>(SA_RESETHAND);
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+  return interrupted;
+}
+
+std::string bytes_text(double bytes) {
+  constexpr double kMiB = 1 << 20;
+  constexpr double kGiB = 1 << 30;
+  char text[32];
+  if (bytes < kGiB) {
+    std::snprintf(text, sizeof text, "%.0f MiB", bytes / kMiB);
+  } else {
+    std::snprintf(text, sizeof text, "%.1f GiB", bytes / kGiB);
+  }
+  return text;
+}
+
+std::string duration_text(double seconds) {
+  const auto whole = static_cast<long>(seconds + 0.5);
+  char text[48];
+  if (whole < 3600) {
+    std::snprintf(text, sizeof text, "%ld:%02ld", whole / 60, whole % 60);
+  } else {
+    std::snprintf(text, sizeof text, "%ld:%02ld:%02ld", whole / 3600, whole / 60 % 60, whole % 60);
+  }
+  return text;
+}
+
+}  // namespace llmpatch
