@@ -1,15 +1,6 @@
 #include "gguf/cursor.h"
 
-#include "base/json.h"
-
 namespace llmpatch {
-
-std::string shown(std::string_view text) {
-  constexpr std::size_t kShown = 80;
-  std::string line = json_line(Json(std::string(text.substr(0, kShown))));
-  if (text.size() > kShown) line += "...";
-  return line;
-}
 
 Result<std::string> GgufCursor::read_string(std::string_view field, std::uint64_t max_bytes) {
   LLMPATCH_ASSIGN(const auto length, read<std::uint64_t>(field));

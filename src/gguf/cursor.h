@@ -15,10 +15,6 @@ namespace llmpatch {
 
 static_assert(std::endian::native == std::endian::little, "GGUF is read without byte swapping");
 
-// A text from a file as it may appear in a message: quoted, control characters escaped, cut at 80
-// bytes.
-std::string shown(std::string_view text);
-
 // A position in a byte span. Every read checks the remaining length first; a short read is kCorrupt
 // and names the field and the offset. Not thread-safe.
 class GgufCursor {

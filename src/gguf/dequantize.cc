@@ -5,7 +5,7 @@
 #include <cstring>
 #include <string>
 
-#include "gguf/cursor.h"
+#include "patch/quote.h"
 
 namespace llmpatch {
 
@@ -14,13 +14,13 @@ Status dequantize_rows(const GgufTensor& tensor, std::uint64_t first, std::uint6
   const std::uint64_t rows = tensor.rows();
   if (first > rows || count > rows - first) {
     return make_error(ErrorKind::kInvalidArgument, "gguf",
-                      "tensor " + shown(tensor.name) + ": found rows " + std::to_string(first) +
+                      "tensor " + quote(tensor.name) + ": found rows " + std::to_string(first) +
                           " to " + std::to_string(first + count) + ", expected them within " +
                           std::to_string(rows));
   }
   if (out.size() != count * tensor.columns()) {
     return make_error(ErrorKind::kInvalidArgument, "gguf",
-                      "tensor " + shown(tensor.name) + ": found room for " +
+                      "tensor " + quote(tensor.name) + ": found room for " +
                           std::to_string(out.size()) + " values, expected " +
                           std::to_string(count * tensor.columns()));
   }
@@ -34,7 +34,7 @@ Status dequantize_rows(const GgufTensor& tensor, std::uint64_t first, std::uint6
   const ggml_type_traits* traits = ggml_get_type_traits(static_cast<ggml_type>(tensor.type));
   if (traits->to_float == nullptr) {
     return make_error(ErrorKind::kUnsupported, "gguf",
-                      "tensor " + shown(tensor.name) + ": found type " + traits->type_name +
+                      "tensor " + quote(tensor.name) + ": found type " + traits->type_name +
                           ", expected one with a float form");
   }
   if (!out.empty()) {

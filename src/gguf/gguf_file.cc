@@ -7,13 +7,13 @@
 #include <bit>
 #include <limits>
 
-#include "gguf/cursor.h"
+#include "gguf/metadata.h"
+#include "patch/quote.h"
 
 namespace llmpatch {
 namespace {
 
 constexpr std::uint64_t kMinAlignment = 8;  // the specification's; keeps every block type aligned
-constexpr std::uint64_t kMaxKeyBytes = 65535;
 constexpr const char* kSplitCountKey = "split.count";
 
 struct Header {
@@ -65,170 +65,10 @@ Result<Header> read_header(GgufCursor& cursor) {
   return header;
 }
 
-// A key or tensor name: not empty, no control characters (both reach C strings and terminals).
-Result<std::string> read_name(GgufCursor& cursor, std::string_view field, std::uint64_t max_bytes) {
-  LLMPATCH_ASSIGN(std::string name, cursor.read_string(field, max_bytes));
-  const bool plain = std::all_of(name.begin(), name.end(), [](char c) {
-    return static_cast<unsigned char>(c) >= 0x20 && c != 0x7f;
-  });
-  if (name.empty() || !plain) {
-    return cursor.error(ErrorKind::kCorrupt, std::string(field) + ": found " + shown(name) +
-                                                 ", expected a name without control characters");
-  }
-  return name;
-}
-
-// One value stored as `From`, held as `To`.
-template <class From, class To>
-Result<GgufValue> read_scalar(GgufCursor& cursor, std::string_view field) {
-  LLMPATCH_ASSIGN(const auto value, cursor.read<From>(field));
-  return GgufValue(static_cast<To>(value));
-}
-
-template <class From, class To>
-Result<GgufValue> read_array(GgufCursor& cursor, std::string_view field, std::uint64_t count) {
-  LLMPATCH_TRY(cursor.need(count * sizeof(From), field));  // count is limited: no overflow
-  std::vector<To> values;
-  values.reserve(count);
-  for (std::uint64_t i = 0; i < count; ++i) {
-    LLMPATCH_ASSIGN(const auto value, cursor.read<From>(field));
-    values.push_back(static_cast<To>(value));
-  }
-  return GgufValue(std::move(values));
-}
-
-Result<bool> read_bool(GgufCursor& cursor, std::string_view field) {
-  LLMPATCH_ASSIGN(const auto value, cursor.read<std::uint8_t>(field));
-  if (value > 1) {
-    return cursor.error(ErrorKind::kCorrupt, std::string(field) + ": found the truth value " +
-                                                 std::to_string(value) + ", expected 0 or 1");
-  }
-  return value == 1;
-}
-
-Result<GgufValue> read_bool_array(GgufCursor& cursor, std::string_view field, std::uint64_t count) {
-  LLMPATCH_TRY(cursor.need(count, field));
-  std::vector<bool> values;
-  values.reserve(count);
-  for (std::uint64_t i = 0; i < count; ++i) {
-    LLMPATCH_ASSIGN(const bool value, read_bool(cursor, field));
-    values.push_back(value);
-  }
-  return GgufValue(std::move(values));
-}
-
-Result<GgufValue> read_string_array(GgufCursor& cursor, std::string_view field,
-                                    std::uint64_t count) {
-  LLMPATCH_TRY(cursor.need(count * sizeof(std::uint64_t), field));  // each has at least its length
-  std::vector<std::string> values;
-  values.reserve(count);
-  for (std::uint64_t i = 0; i < count; ++i) {
-    LLMPATCH_ASSIGN(std::string value, cursor.read_string(field, kMaxGgufString));
-    values.push_back(std::move(value));
-  }
-  return GgufValue(std::move(values));
-}
-
-Error unknown_value_type(const GgufCursor& cursor, std::string_view field, std::uint32_t type) {
-  return cursor.error(ErrorKind::kCorrupt, std::string(field) + ": found value type " +
-                                               std::to_string(type) +
-                                               ", expected a scalar, string or array of these");
-}
-
-Result<GgufValue> read_array_of(GgufCursor& cursor, std::string_view field) {
-  LLMPATCH_ASSIGN(const auto type, cursor.read<std::uint32_t>(field));
-  LLMPATCH_ASSIGN(const auto count, cursor.read<std::uint64_t>(field));
-  if (count > kMaxGgufArray) {
-    return cursor.error(ErrorKind::kLimit, std::string(field) + ": found an array of " +
-                                               std::to_string(count) + ", expected at most " +
-                                               std::to_string(kMaxGgufArray));
-  }
-  switch (type) {
-    case GGUF_TYPE_UINT8:
-      return read_array<std::uint8_t, std::uint64_t>(cursor, field, count);
-    case GGUF_TYPE_INT8:
-      return read_array<std::int8_t, std::int64_t>(cursor, field, count);
-    case GGUF_TYPE_UINT16:
-      return read_array<std::uint16_t, std::uint64_t>(cursor, field, count);
-    case GGUF_TYPE_INT16:
-      return read_array<std::int16_t, std::int64_t>(cursor, field, count);
-    case GGUF_TYPE_UINT32:
-      return read_array<std::uint32_t, std::uint64_t>(cursor, field, count);
-    case GGUF_TYPE_INT32:
-      return read_array<std::int32_t, std::int64_t>(cursor, field, count);
-    case GGUF_TYPE_UINT64:
-      return read_array<std::uint64_t, std::uint64_t>(cursor, field, count);
-    case GGUF_TYPE_INT64:
-      return read_array<std::int64_t, std::int64_t>(cursor, field, count);
-    case GGUF_TYPE_FLOAT32:
-      return read_array<float, double>(cursor, field, count);
-    case GGUF_TYPE_FLOAT64:
-      return read_array<double, double>(cursor, field, count);
-    case GGUF_TYPE_BOOL:
-      return read_bool_array(cursor, field, count);
-    case GGUF_TYPE_STRING:
-      return read_string_array(cursor, field, count);
-    default:  // also an array of arrays
-      return unknown_value_type(cursor, field, type);
-  }
-}
-
-Result<GgufValue> read_value(GgufCursor& cursor, std::string_view field) {
-  LLMPATCH_ASSIGN(const auto type, cursor.read<std::uint32_t>(field));
-  switch (type) {
-    case GGUF_TYPE_UINT8:
-      return read_scalar<std::uint8_t, std::uint64_t>(cursor, field);
-    case GGUF_TYPE_INT8:
-      return read_scalar<std::int8_t, std::int64_t>(cursor, field);
-    case GGUF_TYPE_UINT16:
-      return read_scalar<std::uint16_t, std::uint64_t>(cursor, field);
-    case GGUF_TYPE_INT16:
-      return read_scalar<std::int16_t, std::int64_t>(cursor, field);
-    case GGUF_TYPE_UINT32:
-      return read_scalar<std::uint32_t, std::uint64_t>(cursor, field);
-    case GGUF_TYPE_INT32:
-      return read_scalar<std::int32_t, std::int64_t>(cursor, field);
-    case GGUF_TYPE_UINT64:
-      return read_scalar<std::uint64_t, std::uint64_t>(cursor, field);
-    case GGUF_TYPE_INT64:
-      return read_scalar<std::int64_t, std::int64_t>(cursor, field);
-    case GGUF_TYPE_FLOAT32:
-      return read_scalar<float, double>(cursor, field);
-    case GGUF_TYPE_FLOAT64:
-      return read_scalar<double, double>(cursor, field);
-    case GGUF_TYPE_BOOL: {
-      LLMPATCH_ASSIGN(const bool value, read_bool(cursor, field));
-      return GgufValue(value);
-    }
-    case GGUF_TYPE_STRING: {
-      LLMPATCH_ASSIGN(std::string value, cursor.read_string(field, kMaxGgufString));
-      return GgufValue(std::move(value));
-    }
-    case GGUF_TYPE_ARRAY:
-      return read_array_of(cursor, field);
-    default:
-      return unknown_value_type(cursor, field, type);
-  }
-}
-
-Result<std::map<std::string, GgufValue>> read_metadata(GgufCursor& cursor, std::uint64_t keys) {
-  std::map<std::string, GgufValue> metadata;
-  for (std::uint64_t i = 0; i < keys; ++i) {
-    LLMPATCH_ASSIGN(std::string key, read_name(cursor, "metadata key", kMaxKeyBytes));
-    LLMPATCH_ASSIGN(GgufValue value, read_value(cursor, "metadata " + shown(key)));
-    const auto [entry, added] = metadata.emplace(std::move(key), std::move(value));
-    if (!added) {
-      return cursor.error(ErrorKind::kCorrupt, "metadata " + shown(entry->first) +
-                                                   ": found the key twice, expected it once");
-    }
-  }
-  return metadata;
-}
-
 // Bytes of a tensor of this type and shape. Checks type, dimensions and every product.
 Result<std::uint64_t> tensor_bytes(const GgufCursor& cursor, const GgufTensor& tensor,
                                    std::int32_t type) {
-  const std::string field = "tensor " + shown(tensor.name);
+  const std::string field = "tensor " + quote(tensor.name);
   const ggml_type_traits* traits = nullptr;
   if (type >= 0 && type < GGML_TYPE_COUNT) {
     traits = ggml_get_type_traits(static_cast<ggml_type>(type));
@@ -261,8 +101,8 @@ Result<std::uint64_t> tensor_bytes(const GgufCursor& cursor, const GgufTensor& t
 Result<Entry> read_entry(GgufCursor& cursor) {
   Entry entry;
   GgufTensor& tensor = entry.tensor;
-  LLMPATCH_ASSIGN(tensor.name, read_name(cursor, "tensor name", GGML_MAX_NAME - 1));
-  const std::string field = "tensor " + shown(tensor.name);
+  LLMPATCH_ASSIGN(tensor.name, read_gguf_name(cursor, "tensor name", GGML_MAX_NAME - 1));
+  const std::string field = "tensor " + quote(tensor.name);
   LLMPATCH_ASSIGN(const auto dimensions, cursor.read<std::uint32_t>(field));
   if (dimensions == 0 || dimensions > tensor.ne.size()) {
     return cursor.error(ErrorKind::kCorrupt, field + ": found " + std::to_string(dimensions) +
@@ -287,7 +127,7 @@ Result<Entry> read_entry(GgufCursor& cursor) {
 Status place(const GgufCursor& cursor, std::span<const std::byte> data, std::uint64_t alignment,
              std::vector<Entry>& entries) {
   for (Entry& entry : entries) {
-    const std::string field = "tensor " + shown(entry.tensor.name);
+    const std::string field = "tensor " + quote(entry.tensor.name);
     if (entry.offset % alignment != 0) {
       return cursor.error(ErrorKind::kCorrupt,
                           field + ": found offset " + std::to_string(entry.offset) +
@@ -311,8 +151,8 @@ Status place(const GgufCursor& cursor, std::span<const std::byte> data, std::uin
     const Entry& before = *by_offset[i - 1];
     if (before.offset + before.size > by_offset[i]->offset) {
       return cursor.error(ErrorKind::kCorrupt,
-                          "tensors " + shown(before.tensor.name) + " and " +
-                              shown(by_offset[i]->tensor.name) +
+                          "tensors " + quote(before.tensor.name) + " and " +
+                              quote(by_offset[i]->tensor.name) +
                               ": found overlapping data, expected separate bytes");
     }
   }
@@ -351,13 +191,13 @@ std::optional<double> as_number(const GgufValue& value) {
 
 Error wrong_type(const std::filesystem::path& path, const std::string& key, const char* expected) {
   return make_error(ErrorKind::kCorrupt, "gguf",
-                    path.string() + ": metadata " + shown(key) +
+                    path.string() + ": metadata " + quote(key) +
                         ": found a value of another type, expected " + expected);
 }
 
 Error missing(const std::filesystem::path& path, const std::string& key, ErrorKind kind) {
   return make_error(kind, "gguf",
-                    path.string() + ": metadata " + shown(key) + ": found no such key");
+                    path.string() + ": metadata " + quote(key) + ": found no such key");
 }
 
 }  // namespace
@@ -368,7 +208,7 @@ Result<GgufFile> GgufFile::open(const std::filesystem::path& path, std::string_v
   file.path_ = path;
   GgufCursor cursor(file.bytes(), path.string());
   LLMPATCH_ASSIGN(const Header header, read_header(cursor));
-  LLMPATCH_ASSIGN(file.metadata_, read_metadata(cursor, header.keys));
+  LLMPATCH_ASSIGN(file.metadata_, read_gguf_metadata(cursor, header.keys));
 
   LLMPATCH_ASSIGN(const auto splits, file.optional_integer(kSplitCountKey));
   if (splits.value_or(1) > 1) {
@@ -383,7 +223,7 @@ Result<GgufFile> GgufFile::open(const std::filesystem::path& path, std::string_v
   for (std::uint64_t i = 0; i < header.tensors; ++i) {
     LLMPATCH_ASSIGN(Entry entry, read_entry(cursor));
     if (!file.index_.emplace(entry.tensor.name, i).second) {
-      return cursor.error(ErrorKind::kCorrupt, "tensor " + shown(entry.tensor.name) +
+      return cursor.error(ErrorKind::kCorrupt, "tensor " + quote(entry.tensor.name) +
                                                    ": found the name twice, expected it once");
     }
     entries.push_back(std::move(entry));
