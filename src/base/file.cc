@@ -112,8 +112,8 @@ Status write_file_atomic(const fs::path& path, std::string_view bytes, Overwrite
                       "choose another name or say --force");
   }
   const fs::path temporary = path.string() + ".partial-" + std::to_string(::getpid());
-  Descriptor fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
-                       0644));
+  Descriptor fd(
+      ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644));
   if (fd.get() < 0) return io_error("create", temporary, errno);
   Status status = write_all(fd.get(), bytes, path);
   if (status.ok() && ::fsync(fd.get()) != 0) status = io_error("sync", path, errno);

@@ -30,7 +30,8 @@ Status write_file_atomic(const std::filesystem::path& path, std::string_view byt
 // without commit, the temporary directory is removed. Move-only.
 class StagedDirectory {
  public:
-  // Makes "<target>.partial-<pid>" beside `target`. kExists if `target` exists and overwrite is kNo.
+  // Makes "<target>.partial-<pid>" beside `target`. kExists if `target` exists and overwrite is
+  // kNo.
   static Result<StagedDirectory> create(const std::filesystem::path& target, Overwrite overwrite);
   StagedDirectory(StagedDirectory&& other) noexcept;
   StagedDirectory& operator=(StagedDirectory&&) = delete;

@@ -14,7 +14,8 @@ Error corrupt(std::string_view where, const std::string& message) {
 }
 
 Result<const Json*> member(const Json& object, const char* key, std::string_view where) {
-  if (!object.is_object()) return corrupt(where, "found " + std::string(object.type_name()) + ", expected an object");
+  if (!object.is_object())
+    return corrupt(where, "found " + std::string(object.type_name()) + ", expected an object");
   const auto found = object.find(key);
   if (found == object.end()) return corrupt(where, std::string("found no member '") + key + "'");
   return &*found;
@@ -33,6 +34,10 @@ std::string dump(const J& value, int indent) {
 }  // namespace
 
 Result<Json> parse_json(std::string_view text, std::string_view where) {
+  // The parser would take a NUL byte for the end and ignore what follows.
+  if (text.find('\0') != std::string_view::npos) {
+    return corrupt(where, "found a NUL byte, expected JSON text");
+  }
   std::string problem;
   std::vector<std::set<std::string>> keys;  // of the objects that are open now
   const Json::parser_callback_t look = [&](int depth, Json::parse_event_t event, Json& parsed) {

@@ -25,8 +25,8 @@ struct JsonLine {
   Json value;
 };
 
-// Reads a JSON-lines file. Blank lines are skipped; a line that is not a JSON object is kCorrupt and
-// named by its number. `what` is the purpose for messages ("prompts"). At most `max_bytes`.
+// Reads a JSON-lines file. Blank lines are skipped; a line that is not a JSON object is kCorrupt
+// and named by its number. `what` is the purpose for messages ("prompts"). At most `max_bytes`.
 Result<std::vector<JsonLine>> read_json_lines(const std::filesystem::path& path,
                                               std::string_view what,
                                               std::uint64_t max_bytes = std::uint64_t{1} << 30);

@@ -99,9 +99,9 @@ using Status = Result<void>;
 Error make_error(ErrorKind kind, std::string where, std::string message, std::string hint = "");
 
 // Returns the error of `expression` (a Status or Result) from the current function, if it has one.
-#define LLMPATCH_TRY(expression)                                      \
-  do {                                                                \
-    auto llmpatch_status_ = (expression);                             \
+#define LLMPATCH_TRY(expression)                                            \
+  do {                                                                      \
+    auto llmpatch_status_ = (expression);                                   \
     if (!llmpatch_status_.ok()) return std::move(llmpatch_status_).error(); \
   } while (false)
 

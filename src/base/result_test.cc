@@ -8,7 +8,8 @@ namespace llmpatch {
 namespace {
 
 Result<int> half(int value) {
-  if (value % 2 != 0) return make_error(ErrorKind::kInvalidArgument, "test", "value: found odd, expected even");
+  if (value % 2 != 0)
+    return make_error(ErrorKind::kInvalidArgument, "test", "value: found odd, expected even");
   return value / 2;
 }
 
