@@ -59,6 +59,6 @@ build_llama() {
   ln -sfn "$prefix" "$link"
   # Our objects know the link only: headers behind it changed without a newer date.
   for build in "$root"/build "$root"/build-*; do
-    [ ! -f "$build/build.ninja" ] || cmake --build "$build" --target clean >/dev/null
+    [ ! -f "$build/build.ninja" ] || cmake --build "$build" --target clean >/dev/null 2>&1
   done
 }
