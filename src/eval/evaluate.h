@@ -58,7 +58,7 @@ struct EvalOptions {
 };
 
 enum class System { kBase, kSystemPrompt, kPatched };
-std::string_view system_name(System system);  // "base", "system", "patched"
+std::string_view system_name(System system);  // "base", "system-prompt", "patch"
 
 struct Answer {
   Tokens tokens;  // without the end token

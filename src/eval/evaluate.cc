@@ -1,0 +1,173 @@
+#include "eval/evaluate.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "base/json.h"
+#include "base/sha256.h"
+#include "eval/answers.h"
+#include "eval/card.h"
+#include "eval/compliance.h"
+#include "eval/plan.h"
+#include "eval/refusals.h"
+#include "eval/report.h"
+#include "eval/run.h"
+#include "eval/side_effects.h"
+#include "eval/timing.h"
+
+namespace llmpatch {
+namespace {
+
+// Adds the time it lives to the phase `name` of `seconds`.
+class PhaseTimer {
+ public:
+  PhaseTimer(std::vector<std::pair<std::string, double>>& seconds, std::string_view name)
+      : seconds_(seconds), name_(name) {}
+  PhaseTimer(const PhaseTimer&) = delete;
+  PhaseTimer& operator=(const PhaseTimer&) = delete;
+  ~PhaseTimer() {
+    const double spent = std::chrono::duration<double>(Clock::now() - start_).count();
+    const auto found = std::ranges::find(seconds_, name_, &std::pair<std::string, double>::first);
+    if (found != seconds_.end()) {
+      found->second += spent;
+    } else {
+      seconds_.emplace_back(name_, spent);
+    }
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  std::vector<std::pair<std::string, double>>& seconds_;
+  std::string name_;
+  Clock::time_point start_ = Clock::now();
+};
+
+Result<Stack> load_patches(Engine& engine, const EvalOptions& options) {
+  Stack stack;
+  stack.compose = options.compose;
+  for (const auto& patch : options.patches) {
+    LLMPATCH_ASSIGN(const PrefixId id, engine.add_prefix(patch.rows));
+    stack.prefixes.push_back(id);
+  }
+  return stack;
+}
+
+template <class T>
+std::vector<T> pick(const std::vector<T>& from, const std::vector<std::size_t>& indices) {
+  std::vector<T> picked;
+  for (const std::size_t index : indices) picked.push_back(from[index]);
+  return picked;
+}
+
+Status add_examples(EvalRun& run, const PlannedSuite& planned, SuiteResult& result) {
+  for (const std::size_t index : planned.examples) result.examples.push_back({index, {}});
+  const std::vector<SuitePrompt> prompts = pick(planned.prompts, planned.examples);
+  for (const auto& system : result.systems) {
+    LLMPATCH_ASSIGN(const auto answers,
+                    answer_prompts(run, prompts, system.system, run.options.example_tokens));
+    for (std::size_t i = 0; i < answers.size(); ++i) {
+      result.examples[i].texts.push_back(answers[i].text);
+    }
+  }
+  return {};
+}
+
+Result<SuiteResult> evaluate_suite(EvalRun& run, const PlannedSuite& planned,
+                                   std::vector<std::pair<std::string, double>>& seconds) {
+  SuiteResult result;
+  result.suite = planned.suite;
+  result.prompts_sha256 = planned.prompts_sha256;
+  result.prompts = planned.prompts;
+  const std::span<const SuitePrompt> prompts(planned.prompts);
+  for (const System system : systems_of(run.options)) {
+    const PhaseTimer timer(seconds, "answers of " + std::string(system_name(system)));
+    const std::size_t n = prompts_of(system, prompts.size(), run.options);
+    LLMPATCH_ASSIGN(auto answers,
+                    answer_prompts(run, prompts.first(n), system, planned.suite.max_tokens));
+    result.systems.push_back(
+        summarise_answers(system, prompts.first(n), std::move(answers), run.options.seed));
+  }
+  result.comparisons = compare_all(result.systems);
+  if (run.has_patch() && planned.suite.expect == Expect::kAnswer) {
+    const PhaseTimer timer(seconds, "side effects");
+    LLMPATCH_ASSIGN(result.side_effects,
+                    measure_side_effects(run, prompts, result.find(System::kBase)->answers,
+                                         result.find(System::kPatched)->answers));
+  }
+  const PhaseTimer timer(seconds, "examples");
+  LLMPATCH_TRY(add_examples(run, planned, result));
+  return result;
+}
+
+Status measure_extras(EvalRun& run, const std::vector<PlannedSuite>& suites, EvalResult& result) {
+  if (const auto* planned = compliance_suite(suites, run.options)) {
+    const PhaseTimer timer(result.seconds, "compliance");
+    const auto& measured = result.suites[static_cast<std::size_t>(planned - suites.data())];
+    const std::size_t n = std::min(run.options.compliance_limit, planned->prompts.size());
+    const std::span<const SuitePrompt> prompts(planned->prompts);
+    const std::span<const Answer> answers(measured.find(System::kBase)->answers);
+    LLMPATCH_ASSIGN(result.compliance, measure_compliance(run, planned->suite.name,
+                                                          prompts.first(n), answers.first(n)));
+  }
+  if (const auto* planned = timing_suite(suites, run.options)) {
+    const PhaseTimer timer(result.seconds, "timing");
+    const auto indices = spread(run.options.timing_prompts, planned->prompts.size());
+    LLMPATCH_ASSIGN(result.timing, measure_timing(run, pick(planned->prompts, indices)));
+  }
+  return {};
+}
+
+Result<std::string> file_digest(const std::filesystem::path& path) {
+  LLMPATCH_ASSIGN(const MappedFile file, MappedFile::open(path, "base model"));
+  return sha256_hex(file.bytes());
+}
+
+}  // namespace
+
+std::string_view system_name(System system) {
+  switch (system) {
+    case System::kBase:
+      return "base";
+    case System::kSystemPrompt:
+      return "system-prompt";
+    case System::kPatched:
+      break;
+  }
+  return "patch";
+}
+
+const SystemResult* SuiteResult::find(System system) const {
+  const auto found = std::ranges::find(systems, system, &SystemResult::system);
+  return found == systems.end() ? nullptr : &*found;
+}
+
+Result<EvalResult> run_eval(const Model& model, const EvalOptions& given, const CancelFlag* cancel,
+                            const ProgressFn& report) {
+  EvalResult result;
+  result.options = given;
+  EvalOptions& options = result.options;
+  LLMPATCH_ASSIGN(const std::vector<PlannedSuite> suites, plan_suites(options, model));
+  if (options.model_sha256.empty()) {
+    LLMPATCH_ASSIGN(options.model_sha256, file_digest(model.path()));
+  }
+  result.model_path = model.path().string();
+  result.model_sha256 = options.model_sha256;
+  result.architecture = model.architecture();
+
+  LLMPATCH_ASSIGN(const std::unique_ptr<Engine> engine, Engine::create(model, options.engine));
+  LLMPATCH_ASSIGN(const Stack patched, load_patches(*engine, options));
+  for (auto& patch : options.patches) patch.rows.values = {};  // the engine has its copy
+
+  WorkProgress progress(report, planned_work(suites, options));
+  EvalRun run{model, *engine, options, patched, cancel, progress};
+  for (const auto& planned : suites) {
+    LLMPATCH_TRY(check_cancelled(cancel, "eval"));
+    LLMPATCH_ASSIGN(SuiteResult suite, evaluate_suite(run, planned, result.seconds));
+    result.suites.push_back(std::move(suite));
+  }
+  LLMPATCH_TRY(measure_extras(run, suites, result));
+  result.generated_tokens = engine->stats().generated_tokens;
+  return result;
+}
+
+}  // namespace llmpatch

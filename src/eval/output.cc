@@ -1,0 +1,59 @@
+// The files of an evaluation.
+#include "base/file.h"
+#include "base/json.h"
+#include "eval/card.h"
+#include "eval/evaluate.h"
+#include "eval/report.h"
+
+namespace llmpatch {
+namespace {
+
+// One line per prompt: {"suite", "line", "category", "prompt", "base", "patch", ...}.
+std::string response_lines(const EvalResult& result) {
+  std::string text;
+  for (const auto& suite : result.suites) {
+    for (std::size_t i = 0; i < suite.prompts.size(); ++i) {
+      const SuitePrompt& prompt = suite.prompts[i];
+      OrderedJson line{{"suite", suite.suite.name},
+                       {"line", prompt.prompt.line},
+                       {"category", prompt.category},
+                       {"prompt", prompt.prompt.text()}};
+      for (const auto& system : suite.systems) {
+        if (i >= system.answers.size()) continue;
+        const Answer& answer = system.answers[i];
+        line[std::string(system_name(system.system))] =
+            OrderedJson{{"response", answer.text},
+                        {"refused", answer.refused},
+                        {"degenerate", answer.degeneration != Degeneration::kNone}};
+      }
+      text += json_line(line) + "\n";
+    }
+  }
+  return text;
+}
+
+}  // namespace
+
+Status write_eval(const EvalResult& result, const std::filesystem::path& out,
+                  const std::filesystem::path& metrics, Overwrite overwrite) {
+  std::vector<JsonLine> curves;
+  if (!metrics.empty()) {
+    LLMPATCH_ASSIGN(curves, read_json_lines(metrics, "learning metrics"));
+  }
+  std::error_code code;
+  std::filesystem::create_directories(out, code);
+  if (code) {
+    return make_error(ErrorKind::kIo, "eval", "create " + out.string() + ": " + code.message());
+  }
+  // The card comes last: a directory that has one is complete.
+  if (overwrite == Overwrite::kNo && std::filesystem::exists(out / "eval.json", code)) {
+    return make_error(ErrorKind::kExists, "eval",
+                      "write " + (out / "eval.json").string() + ": it exists already",
+                      "choose another directory or say --force");
+  }
+  LLMPATCH_TRY(write_file_atomic(out / "responses.jsonl", response_lines(result)));
+  LLMPATCH_TRY(write_file_atomic(out / "report.html", report_html(result, curves)));
+  return write_file_atomic(out / "eval.json", json_pretty(eval_card(result)), overwrite);
+}
+
+}  // namespace llmpatch

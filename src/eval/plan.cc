@@ -1,0 +1,147 @@
+#include "eval/plan.h"
+
+#include <algorithm>
+#include <set>
+
+#include "base/file.h"
+#include "base/sha256.h"
+#include "eval/compliance.h"
+#include "eval/timing.h"
+#include "runtime/prompt_overlap.h"
+
+namespace llmpatch {
+namespace {
+
+constexpr std::uint64_t kMaxPromptFile = std::uint64_t{1} << 30;
+
+Result<PlannedSuite> plan_suite(const Suite& suite, const EvalOptions& options,
+                                const Model& model) {
+  PlannedSuite planned;
+  planned.suite = suite;
+  LLMPATCH_ASSIGN(planned.prompts,
+                  read_suite_prompts(suite, options.format, default_prompt_format(model)));
+  LLMPATCH_ASSIGN(const std::string bytes, read_file(suite.prompts, kMaxPromptFile, "prompts"));
+  planned.prompts_sha256 = sha256_hex(bytes);
+  planned.examples = spread(options.examples, planned.prompts.size());
+  return planned;
+}
+
+Status check_learned_from(const PlannedSuite& planned, const EvalOptions& options) {
+  std::vector<Prompt> tested;
+  for (const auto& entry : planned.prompts) tested.push_back(entry.prompt);
+  const std::string tested_name = planned.suite.prompts.string();
+  for (const auto& file : options.learned_from) {
+    LLMPATCH_ASSIGN(const std::vector<Prompt> learned, read_prompts(file, "learning prompts"));
+    LLMPATCH_TRY(check_no_overlap({file.string(), learned}, {tested_name, tested}));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::vector<PlannedSuite>> plan_suites(const EvalOptions& options, const Model& model) {
+  if (options.suites.empty()) {
+    return make_error(ErrorKind::kInvalidArgument, "eval",
+                      "suites: found none, expected at least one", "name one with --suite");
+  }
+  std::set<std::string> names;
+  std::vector<PlannedSuite> planned;
+  for (const auto& suite : options.suites) {
+    if (!names.insert(suite.name).second) {
+      return make_error(ErrorKind::kInvalidArgument, "eval",
+                        "suites: found '" + suite.name + "' twice, expected different names");
+    }
+    LLMPATCH_ASSIGN(PlannedSuite one, plan_suite(suite, options, model));
+    LLMPATCH_TRY(check_learned_from(one, options));
+    planned.push_back(std::move(one));
+  }
+  return planned;
+}
+
+std::vector<System> systems_of(const EvalOptions& options) {
+  std::vector<System> systems{System::kBase};
+  if (!options.system.empty()) systems.push_back(System::kSystemPrompt);
+  if (!options.patches.empty()) systems.push_back(System::kPatched);
+  return systems;
+}
+
+std::size_t prompts_of(System system, std::size_t prompts, const EvalOptions& options) {
+  const bool limited = system == System::kSystemPrompt && options.system_limit > 0;
+  return limited ? std::min(prompts, options.system_limit) : prompts;
+}
+
+const PlannedSuite* compliance_suite(const std::vector<PlannedSuite>& suites,
+                                     const EvalOptions& options) {
+  if (options.patches.empty() || options.compliance_limit == 0) return nullptr;
+  const auto found = std::ranges::find_if(
+      suites, [](const auto& planned) { return planned.suite.expect == Expect::kRefuse; });
+  return found == suites.end() ? nullptr : &*found;
+}
+
+const PlannedSuite* timing_suite(const std::vector<PlannedSuite>& suites,
+                                 const EvalOptions& options) {
+  if (options.patches.empty() || options.timing_prompts == 0 || suites.empty()) return nullptr;
+  const auto found = std::ranges::find_if(
+      suites, [](const auto& planned) { return planned.suite.expect == Expect::kAnswer; });
+  return found == suites.end() ? &suites.front() : &*found;
+}
+
+std::vector<std::size_t> spread(std::size_t count, std::size_t n) {
+  count = std::min(count, n);
+  std::vector<std::size_t> indices;
+  for (std::size_t i = 0; i < count; ++i) indices.push_back(i * n / count);
+  return indices;
+}
+
+std::uint64_t planned_work(const std::vector<PlannedSuite>& suites, const EvalOptions& options) {
+  const bool patched = !options.patches.empty();
+  std::uint64_t work = 0;
+  for (const auto& planned : suites) {
+    const std::size_t n = planned.prompts.size();
+    for (const System system : systems_of(options)) {
+      work += prompts_of(system, n, options) + planned.examples.size();
+    }
+    if (patched && planned.suite.expect == Expect::kAnswer) work += 2 * n;
+  }
+  if (const auto* suite = compliance_suite(suites, options)) {
+    work += 2 * std::min(options.compliance_limit, suite->prompts.size());
+  }
+  if (const auto* suite = timing_suite(suites, options)) {
+    work += std::min(options.timing_prompts, suite->prompts.size());
+  }
+  return work;
+}
+
+Result<EvalPlan> plan_eval(const EvalOptions& options, const Model& model) {
+  LLMPATCH_ASSIGN(const auto suites, plan_suites(options, model));
+  EvalPlan plan;
+  for (const auto& planned : suites) {
+    const std::size_t n = planned.prompts.size();
+    const auto answer = static_cast<std::uint64_t>(planned.suite.max_tokens);
+    plan.prompts += n;
+    for (const System system : systems_of(options)) {
+      plan.generated_tokens += prompts_of(system, n, options) * answer;
+      plan.generated_tokens +=
+          planned.examples.size() * static_cast<std::uint64_t>(options.example_tokens);
+    }
+    // M's answers under both, M+P's under M.
+    if (!options.patches.empty() && planned.suite.expect == Expect::kAnswer) {
+      plan.scored_tokens += 3 * n * answer;
+    }
+  }
+  if (const auto* suite = compliance_suite(suites, options)) {
+    // An opening has about eight tokens.
+    const auto per_prompt =
+        8 * kOpeningsPerPrompt + static_cast<std::uint64_t>(suite->suite.max_tokens);
+    plan.scored_tokens +=
+        2 * std::min(options.compliance_limit, suite->prompts.size()) * per_prompt;
+  }
+  if (const auto* suite = timing_suite(suites, options)) {
+    const std::size_t pairs =
+        std::min(options.timing_prompts, suite->prompts.size()) * kTimingRounds + 1;
+    plan.generated_tokens += 2 * pairs * static_cast<std::uint64_t>(kTimingTokens);
+  }
+  return plan;
+}
+
+}  // namespace llmpatch
