@@ -1,0 +1,72 @@
+#include "gguf/identity.h"
+
+#include <ggml.h>
+
+#include <algorithm>
+#include <span>
+
+#include "base/sha256.h"
+#include "gguf/digests.h"
+#include "gguf/sample_places.h"
+#include "gguf/weights.h"
+
+namespace llmpatch {
+namespace {
+
+constexpr std::size_t kMaxName = 256;
+
+// A name from a file as printable ASCII of bounded length.
+std::string plain_name(std::string name) {
+  name.resize(std::min(name.size(), kMaxName));
+  for (char& c : name) {
+    if (c < 0x20 || c >= 0x7f) c = '?';
+  }
+  return name;
+}
+
+}  // namespace
+
+Result<BaseIdentity> compute_identity(const GgufFile& file) {
+  BaseIdentity identity;
+  LLMPATCH_ASSIGN(identity.architecture, file.architecture());
+  const auto name = file.string("general.name");
+  identity.name = plain_name(name.ok() ? *name : identity.architecture);
+  identity.file = sha256_hex(file.bytes());
+  identity.shapes = shapes_digest(file);
+  identity.tokenizer = tokenizer_digest(file);
+  identity.vectors = vectors_digest(file);
+  for (const SamplePlace& place : sample_places(file)) {
+    LLMPATCH_ASSIGN(const auto values, read_weights(place));
+    identity.sample.types.push_back(ggml_type_name(static_cast<ggml_type>(place.tensor->type)));
+    identity.sample.values.insert(identity.sample.values.end(), values.begin(), values.end());
+  }
+  return identity;
+}
+
+Result<IdentityMatch> match_identity(const BaseIdentity& recorded, const GgufFile& candidate) {
+  LLMPATCH_ASSIGN(const BaseIdentity identity, compute_identity(candidate));
+  if (auto decided = match_digests(recorded, identity)) return *decided;
+  const std::vector<SamplePlace> places = sample_places(candidate);
+  if (recorded.sample.types.size() != places.size() ||
+      recorded.sample.values.size() != identity.sample.values.size()) {
+    return make_error(ErrorKind::kCorrupt, "gguf",
+                      "base identity: found a sample of " +
+                          std::to_string(recorded.sample.values.size()) + " weights, expected " +
+                          std::to_string(identity.sample.values.size()) +
+                          " for a model of these shapes");
+  }
+  std::vector<StretchEvidence> evidence;
+  std::size_t start = 0;
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    const std::size_t count = places[i].count;
+    const auto r = std::span(recorded.sample.values).subspan(start, count);
+    const auto a = std::span(identity.sample.values).subspan(start, count);
+    LLMPATCH_ASSIGN(StretchEvidence stretch,
+                    compare_weights(places[i], recorded.sample.types[i], r, a));
+    evidence.push_back(std::move(stretch));
+    start += count;
+  }
+  return match_weights(evidence);
+}
+
+}  // namespace llmpatch
