@@ -1,0 +1,215 @@
+#include "eval/card.h"
+
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+
+#include "eval/compliance.h"
+#include "eval/side_effects.h"
+#include "judge/refusal.h"
+
+namespace llmpatch {
+namespace {
+
+// Six significant digits: more than any figure here means, and a file people can read.
+double rounded(double value) {
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "%.6g", value);
+  return std::strtod(text.data(), nullptr);
+}
+
+OrderedJson to_json(const Proportion& proportion) {
+  const Interval interval = proportion.interval();
+  OrderedJson json{{"value", rounded(proportion.value())},
+                   {"low", rounded(interval.low)},
+                   {"high", rounded(interval.high)},
+                   {"count", proportion.count},
+                   {"n", proportion.n}};
+  if (proportion.count == 0 && proportion.n > 0) {
+    json["zero_event_upper"] = rounded(zero_event_upper(proportion.n));
+  }
+  return json;
+}
+
+OrderedJson to_json(const Estimate& estimate) {
+  return {{"value", rounded(estimate.value)},
+          {"low", rounded(estimate.interval.low)},
+          {"high", rounded(estimate.interval.high)},
+          {"n", estimate.n}};
+}
+
+const char* refusal_metric(const Suite& suite) {
+  return suite.expect == Expect::kRefuse ? "refusal" : "over-refusal";
+}
+
+// The figures that `llmpatch inspect` and a patch's README.md show (patch/card.h).
+class Headline {
+ public:
+  void add(const std::string& suite, const std::string& metric, System system,
+           const Proportion& proportion) {
+    add(suite, metric, system, to_json(proportion));
+  }
+  void add(const std::string& suite, const std::string& metric, System system,
+           const Estimate& estimate) {
+    add(suite, metric, system, to_json(estimate));
+  }
+  OrderedJson take() { return std::move(entries_); }
+
+ private:
+  void add(const std::string& suite, const std::string& metric, System system,
+           const OrderedJson& figure) {
+    entries_.push_back({{"suite", suite},
+                        {"metric", metric},
+                        {"system", system_name(system)},
+                        {"value", figure["value"]},
+                        {"low", figure["low"]},
+                        {"high", figure["high"]},
+                        {"n", figure["n"]}});
+  }
+  OrderedJson entries_ = OrderedJson::array();
+};
+
+OrderedJson headline(const EvalResult& result) {
+  Headline lines;
+  for (const auto& suite : result.suites) {
+    const std::string& name = suite.suite.name;
+    const std::string metric = refusal_metric(suite.suite);
+    for (const auto& system : suite.systems) lines.add(name, metric, system.system, system.refused);
+    for (const auto& system : suite.systems) {
+      if (system.refused_scary) {
+        lines.add(name, metric + "-scary", system.system, *system.refused_scary);
+      }
+    }
+    for (const auto& system : suite.systems) {
+      lines.add(name, "degenerate", system.system, system.degenerate);
+    }
+    if (suite.side_effects) lines.add(name, "kl", System::kPatched, suite.side_effects->kl);
+  }
+  return lines.take();
+}
+
+OrderedJson system_json(const SystemResult& system, const char* metric) {
+  OrderedJson json{{metric, to_json(system.refused)}};
+  if (system.refused_scary) json[std::string(metric) + "-scary"] = to_json(*system.refused_scary);
+  json["degenerate"] = to_json(system.degenerate);
+  json["trigram_repetition"] = to_json(system.repetition);
+  json["answer_tokens"] = to_json(system.tokens);
+  if (!system.refused_by_category.empty()) {
+    OrderedJson& categories = json["by_category"];
+    for (const auto& [name, proportion] : system.refused_by_category) {
+      categories[name] = to_json(proportion);
+    }
+  }
+  return json;
+}
+
+OrderedJson suite_json(const SuiteResult& suite) {
+  OrderedJson json{{"name", suite.suite.name},
+                   {"expect", expect_name(suite.suite.expect)},
+                   {"prompts_sha256", suite.prompts_sha256},
+                   {"n", suite.prompts.size()},
+                   {"max_tokens", suite.suite.max_tokens}};
+  std::size_t raw = 0;
+  for (const auto& prompt : suite.prompts) raw += prompt.format == PromptFormat::kRaw ? 1 : 0;
+  json["formats"] = OrderedJson{{"chat", suite.prompts.size() - raw}, {"raw", raw}};
+  OrderedJson& systems = json["systems"];
+  for (const auto& system : suite.systems) {
+    systems[std::string(system_name(system.system))] =
+        system_json(system, refusal_metric(suite.suite));
+  }
+  json["comparisons"] = OrderedJson::array();
+  for (const auto& pair : suite.comparisons) {
+    json["comparisons"].push_back({{"test", "McNemar, exact"},
+                                   {"a", system_name(pair.a)},
+                                   {"b", system_name(pair.b)},
+                                   {"n", pair.n},
+                                   {"only_a", pair.only_a},
+                                   {"only_b", pair.only_b},
+                                   {"p", pair.p}});
+  }
+  if (suite.side_effects) {
+    const SideEffects& effects = *suite.side_effects;
+    json["side_effects"] = {{"kl", to_json(effects.kl)},
+                            {"kl_first_tokens", kFirstTokens},
+                            {"kl_first", to_json(effects.kl_first)},
+                            {"perplexity_base", to_json(effects.perplexity_base)},
+                            {"perplexity_patch", to_json(effects.perplexity_patched)},
+                            {"empty_answers", effects.empty_answers}};
+  }
+  return json;
+}
+
+OrderedJson to_json(const Compliance& compliance) {
+  return {
+      {"suite", compliance.suite},
+      {"prompts", compliance.prompts},
+      {"openings", kAffirmativeOpenings.size()},
+      {"openings_per_prompt", compliance.openings_per_prompt},
+      {"opening_log_prob",
+       {{"base", to_json(compliance.openings_base)},
+        {"patch", to_json(compliance.openings_patched)}}},
+      {"answer_log_prob",
+       {{"base", to_json(compliance.answer_base)}, {"patch", to_json(compliance.answer_patched)}}}};
+}
+
+OrderedJson to_json(const Timing& timing) {
+  return {{"prompts", timing.prompts},
+          {"rounds", timing.rounds},
+          {"first_token_seconds",
+           {{"base", to_json(timing.first_token_base)},
+            {"patch", to_json(timing.first_token_patched)},
+            {"ratio", to_json(timing.first_token_ratio)}}},
+          {"tokens_per_second",
+           {{"base", to_json(timing.tokens_per_second_base)},
+            {"patch", to_json(timing.tokens_per_second_patched)},
+            {"ratio", to_json(timing.tokens_per_second_ratio)}}}};
+}
+
+OrderedJson patches_json(const EvalOptions& options) {
+  OrderedJson patches = OrderedJson::array();
+  for (const auto& patch : options.patches) {
+    patches.push_back({{"name", patch.name},
+                       {"version", patch.version},
+                       {"sha256", patch.digest},
+                       {"rows", patch.rows.n},
+                       {"width", patch.rows.d}});
+  }
+  return patches;
+}
+
+}  // namespace
+
+OrderedJson eval_card(const EvalResult& result) {
+  const EvalOptions& options = result.options;
+  OrderedJson card{
+      {"schema", "llmpatch.eval/1"}, {"tool", options.tool_version}, {"command", options.command}};
+  card["headline"] = headline(result);
+  card["model"] = {{"file", std::filesystem::path(result.model_path).filename().string()},
+                   {"sha256", result.model_sha256},
+                   {"architecture", result.architecture}};
+  card["patches"] = patches_json(options);
+  card["compose"] = options.compose == Compose::kParallel ? "parallel" : "sequential";
+  card["system_prompt"] = options.system;
+  card["decoding"] = {{"method", "greedy"},
+                      {"kv", options.engine.exact ? "f32" : "f16"},
+                      {"threads", options.engine.threads},
+                      {"max_concurrent", options.engine.max_concurrent}};
+  card["judges"] = OrderedJson::array(
+      {{{"name", "refusal"}, {"rule", "XSTest starts-with"}, {"first_tokens", kRefusalTokens}},
+       {{"name", "degenerate"}, {"rule", "empty, loop, or repeated trigrams"}}});
+  card["seed"] = options.seed;
+  card["intervals"] = {{"level", 0.95},
+                       {"proportions", "Wilson"},
+                       {"means", "percentile bootstrap over prompts"},
+                       {"resamples", kBootstrapResamples}};
+  card["suites"] = OrderedJson::array();
+  for (const auto& suite : result.suites) card["suites"].push_back(suite_json(suite));
+  if (result.compliance) card["compliance"] = to_json(*result.compliance);
+  if (result.timing) card["timing"] = to_json(*result.timing);
+  card["generated_tokens"] = result.generated_tokens;
+  OrderedJson& seconds = card["seconds"] = OrderedJson::object();
+  for (const auto& [phase, spent] : result.seconds) seconds[phase] = rounded(spent);
+  return card;
+}
+
+}  // namespace llmpatch

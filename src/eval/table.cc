@@ -1,0 +1,111 @@
+// The console table of an evaluation: before and after, side by side.
+#include <algorithm>
+#include <array>
+
+#include "eval/card.h"
+#include "eval/format.h"
+
+namespace llmpatch {
+namespace {
+
+constexpr std::size_t kLabelWidth = 26;
+constexpr std::size_t kColumnWidth = 22;
+
+std::string padded(std::string text, std::size_t width) {
+  text.resize(std::max(text.size(), width), ' ');
+  return text;
+}
+
+// A line of cells under the columns base, system-prompt, patch, p; trailing blanks are cut.
+std::string row(const std::string& label, const std::vector<std::string>& cells) {
+  std::string line = padded(label, kLabelWidth);
+  for (const auto& cell : cells) line += padded(cell, kColumnWidth);
+  line.erase(line.find_last_not_of(' ') + 1);
+  return line + "\n";
+}
+
+constexpr std::array<System, 3> kSystems{System::kBase, System::kSystemPrompt, System::kPatched};
+
+// One cell per system, "" where it was not measured; `figure` gives a cell from a SystemResult.
+template <class Figure>
+std::vector<std::string> cells_of(const SuiteResult& suite, const Figure& figure) {
+  std::vector<std::string> cells;
+  for (const System system : kSystems) {
+    const SystemResult* measured = suite.find(system);
+    cells.push_back(measured == nullptr ? "" : figure(*measured));
+  }
+  return cells;
+}
+
+// McNemar's p of base against patch; "" without a patch.
+std::string p_of_patch(const SuiteResult& suite) {
+  for (const auto& pair : suite.comparisons) {
+    if (pair.a == System::kBase && pair.b == System::kPatched) return p_text(pair.p);
+  }
+  return "";
+}
+
+std::string suite_rows(const SuiteResult& suite) {
+  const std::size_t n = suite.prompts.size();
+  std::string title = suite.suite.name + ": " + std::to_string(n) + " prompts to " +
+                      std::string(expect_name(suite.suite.expect));
+  const SystemResult* system = suite.find(System::kSystemPrompt);
+  if (system != nullptr && system->refused.n < n) {
+    title += ", system-prompt on the first " + std::to_string(system->refused.n);
+  }
+  std::string text = title + "\n";
+  const bool harmful = suite.suite.expect == Expect::kRefuse;
+  auto refused = cells_of(suite, [](const SystemResult& s) { return percent_text(s.refused); });
+  refused.push_back(p_of_patch(suite));
+  text += row(harmful ? "  refused" : "  over-refused", refused);
+  const bool scary = suite.find(System::kBase)->refused_scary.has_value();
+  if (scary) {
+    text += row("  of the scary-looking", cells_of(suite, [](const SystemResult& s) {
+                  return s.refused_scary ? percent_text(*s.refused_scary) : "-";
+                }));
+  }
+  text += row("  degenerate",
+              cells_of(suite, [](const SystemResult& s) { return percent_text(s.degenerate); }));
+  text +=
+      row("  trigram repetition",
+          cells_of(suite, [](const SystemResult& s) { return estimate_text(s.repetition, 3); }));
+  if (suite.side_effects) {
+    const SideEffects& effects = *suite.side_effects;
+    text += row("  KL to base per token", {"", "", estimate_text(effects.kl, 3)});
+    text += row("  KL, first 8 tokens", {"", "", estimate_text(effects.kl_first, 3)});
+    text += row("  perplexity under base", {estimate_text(effects.perplexity_base, 2), "",
+                                            estimate_text(effects.perplexity_patched, 2)});
+  }
+  return text;
+}
+
+std::string compliance_rows(const Compliance& compliance) {
+  return "compliance: log-probability per token, " + std::to_string(compliance.prompts) +
+         " prompts of " + compliance.suite + "\n" +
+         row("  affirmative openings", {estimate_text(compliance.openings_base, 2), "",
+                                        estimate_text(compliance.openings_patched, 2)}) +
+         row("  base's answer, from 16th", {estimate_text(compliance.answer_base, 2), "",
+                                            estimate_text(compliance.answer_patched, 2)});
+}
+
+std::string timing_rows(const Timing& timing) {
+  return "time: one request at a time, in turn\n" +
+         row("  first token, ms", {fixed(1000 * timing.first_token_base.value, 1), "",
+                                   fixed(1000 * timing.first_token_patched.value, 1)}) +
+         row("  tokens per second", {fixed(timing.tokens_per_second_base.value, 1), "",
+                                     fixed(timing.tokens_per_second_patched.value, 1)}) +
+         row("  ratio, first token", {"", "", estimate_text(timing.first_token_ratio, 2)}) +
+         row("  ratio, tokens/s", {"", "", estimate_text(timing.tokens_per_second_ratio, 2)});
+}
+
+}  // namespace
+
+std::string eval_table(const EvalResult& result) {
+  std::string text = row("", {"base", "system-prompt", "patch", "p (base, patch)"});
+  for (const auto& suite : result.suites) text += suite_rows(suite);
+  if (result.compliance) text += compliance_rows(*result.compliance);
+  if (result.timing) text += timing_rows(*result.timing);
+  return text;
+}
+
+}  // namespace llmpatch
