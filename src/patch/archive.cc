@@ -15,6 +15,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kBlock = 512;
+constexpr std::size_t kTypeOffset = 156;       // of the type in a header
 constexpr std::size_t kEndBytes = 2 * kBlock;  // two blocks of zeros close a tar
 // More than all files of a patch can have together (files.cc).
 constexpr std::uint64_t kMaxArchiveBytes = std::uint64_t{96} * 1024 * 1024;
@@ -53,15 +54,21 @@ Status write_entry(::archive* handle, const std::string& name, const std::string
   return {};
 }
 
-// The name of an entry, once it is certain to be a plain file of a patch.
+// The name of the entry whose header stands at `at`, once it is certain to be a plain file of a
+// patch. The type is read from the header itself: libarchive takes types it does not know for
+// files.
 Result<std::string> checked_name(::archive* handle, ::archive_entry* entry,
-                                 std::string_view where) {
-  if (::archive_format(handle) != ARCHIVE_FORMAT_TAR_USTAR) {
+                                 std::string_view archive, std::size_t at, std::string_view where) {
+  // Extension headers, which libarchive reads silently, show as a gap before an entry.
+  if (::archive_format(handle) != ARCHIVE_FORMAT_TAR_USTAR ||
+      ::archive_read_header_position(handle) != static_cast<la_int64_t>(at) ||
+      at + kBlock > archive.size()) {
     return corrupt(where, "found a tar with extensions, expected plain ustar");
   }
   const char* name = ::archive_entry_pathname(entry);
   if (name == nullptr) return corrupt(where, "found an entry without a readable name");
-  if (::archive_entry_filetype(entry) != AE_IFREG || ::archive_entry_hardlink(entry) != nullptr) {
+  const char type = archive[at + kTypeOffset];
+  if ((type != '0' && type != '\0') || ::archive_entry_filetype(entry) != AE_IFREG) {
     return corrupt(where, quote(name) + ": found a link, folder or device, expected a file");
   }
   if (!::archive_entry_size_is_set(entry) || ::archive_entry_size(entry) < 0) {
@@ -133,12 +140,11 @@ Result<PatchFiles> unpack_files(std::string_view archive, std::string_view where
     const int status = ::archive_read_next_header(handle.get(), &entry);
     if (status == ARCHIVE_EOF) break;
     if (status != ARCHIVE_OK) return corrupt(where, "found a damaged or foreign header of a tar");
-    LLMPATCH_ASSIGN(const std::string name, checked_name(handle.get(), entry, where));
+    LLMPATCH_ASSIGN(const std::string name, checked_name(handle.get(), entry, archive, end, where));
     if (files.contains(name)) return corrupt(where, "found " + name + " twice");
     const auto size = static_cast<std::size_t>(::archive_entry_size(entry));
     LLMPATCH_ASSIGN(files[name], read_content(handle.get(), size, name, where));
-    end = static_cast<std::size_t>(::archive_read_header_position(handle.get())) + kBlock +
-          padded(size);
+    end += kBlock + padded(size);
   }
   if (files.empty()) return corrupt(where, "found no files, expected a patch");
   if (end > archive.size() || archive.size() - end < kEndBytes) {

@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "base/json.h"
+#include "patch/quote.h"
 
 namespace llmpatch {
 namespace {
@@ -74,7 +75,7 @@ Status check_metadata(const Json& header, std::string_view where) {
 Result<std::uint64_t> unsigned_at(const Json& array, std::size_t index, const char* what,
                                   std::string_view where) {
   if (!array[index].is_number_unsigned()) {
-    return corrupt(where, std::string(what) + ": found " + json_line(array[index]) +
+    return corrupt(where, std::string(what) + ": found " + quote(json_line(array[index])) +
                               ", expected a non-negative integer");
   }
   return array[index].get<std::uint64_t>();
@@ -84,7 +85,7 @@ Result<Layout> parse_layout(const Json& header, std::uint64_t data_bytes, std::s
   LLMPATCH_TRY(check_metadata(header, where));
   for (const auto& [key, value] : header.items()) {
     if (key != "__metadata__" && key != kTensor) {
-      return corrupt(where, "found tensor '" + key + "', expected " + kTensor + " alone");
+      return corrupt(where, "found tensor " + quote(key) + ", expected " + kTensor + " alone");
     }
   }
   LLMPATCH_ASSIGN(const Json entry, json_object(header, kTensor, where));
@@ -99,7 +100,7 @@ Result<Layout> parse_layout(const Json& header, std::uint64_t data_bytes, std::s
                                   [&](const Dtype& known) { return dtype_name == known.name; });
   if (dtype == kDtypes.end()) {
     return refuse(ErrorKind::kUnsupported, where,
-                  "dtype: found '" + dtype_name + "', expected F32, F16 or BF16");
+                  "dtype: found " + quote(dtype_name) + ", expected F32, F16 or BF16");
   }
   if (shape.size() != 2 || offsets.size() != 2) {
     return corrupt(where, "shape and data_offsets: found " + std::to_string(shape.size()) +
