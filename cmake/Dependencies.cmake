@@ -11,11 +11,12 @@ if(NOT LLMPATCH_VERIFY_ONLY)
   find_package(llama CONFIG REQUIRED)
   get_filename_component(llama_prefix "${llama_DIR}/../../.." ABSOLUTE)
   find_library(LLMPATCH_LLAMA_CHAT llama-chat REQUIRED HINTS "${llama_prefix}/lib")
-  # llama.cpp's `common`, for chat templates and JSON schemas: static, private to runtime/.
+  # llama.cpp's `common`, for chat templates and JSON schemas: static, private to runtime/. Its
+  # headers carry another nlohmann/json.hpp, so only the files that need them get to see them.
+  set(LLMPATCH_LLAMA_CHAT_INCLUDE "${llama_prefix}/include/llama-common")
   add_library(llmpatch::llama-chat STATIC IMPORTED)
   set_target_properties(llmpatch::llama-chat PROPERTIES
     IMPORTED_LOCATION "${LLMPATCH_LLAMA_CHAT}"
-    INTERFACE_INCLUDE_DIRECTORIES "${llama_prefix}/include/llama-common"
     INTERFACE_LINK_LIBRARIES "llama;Threads::Threads")
 endif()
 

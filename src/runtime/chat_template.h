@@ -39,7 +39,8 @@ class ChatTemplate {
   // The conversation as the model expects it, ending with the opening of the assistant's turn when
   // `open_answer`. No BOS at the front (Model::bos adds it). kInvalidArgument when the template
   // refuses the messages. Thread-safe.
-  Result<std::vector<TextSpan>> render(const std::vector<Message>& messages, bool open_answer) const;
+  Result<std::vector<TextSpan>> render(const std::vector<Message>& messages,
+                                       bool open_answer) const;
 
  private:
   struct State;

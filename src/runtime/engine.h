@@ -85,9 +85,9 @@ struct EngineStats {
 
 // Not thread-safe: one thread drives it. Holds a reference to the model.
 //
-// Random numbers are a function of (seed, random_key, sample, position): a sample does not depend on
-// its neighbours. Equal requests in equal order give equal bytes on the same machine and build; a
-// different batch shape may flip a near-tie.
+// Random numbers are a function of (seed, random_key, sample, position): a sample does not depend
+// on its neighbours. Equal requests in equal order give equal bytes on the same machine and build;
+// a different batch shape may flip a near-tie.
 class Engine {
  public:
   // kLimit when the cache does not fit the memory, naming both figures.
@@ -105,8 +105,8 @@ class Engine {
   // that request there.
   using TokenFn = std::function<bool(std::size_t request, std::string_view text)>;
 
-  // Runs all requests, admitted in order, and returns completions in the same order. kLimit when one
-  // is longer than the context; kCancelled when `cancel` is raised. `progress` counts requests.
+  // Runs all requests, admitted in order, and returns completions in the same order. kLimit when
+  // one is longer than the context; kCancelled when `cancel` is raised. `progress` counts requests.
   Result<std::vector<Completion>> generate(std::span<const GenerateRequest> requests,
                                            const CancelFlag* cancel = nullptr,
                                            const ProgressFn& progress = {},
@@ -117,11 +117,11 @@ class Engine {
                                                 const CancelFlag* cancel = nullptr,
                                                 const ProgressFn& progress = {});
 
-  // The logits behind score(): called once for every continuation token with the n_vocab logits that
-  // predict it, in order within a request. The span is only valid during the call. Requests are
-  // processed in order, in batches.
-  using LogitsFn = std::function<void(std::size_t request, std::size_t position,
-                                      std::span<const float> logits)>;
+  // The logits behind score(): called once for every continuation token with the n_vocab logits
+  // that predict it, in order within a request. The span is only valid during the call. Requests
+  // are processed in order, in batches.
+  using LogitsFn =
+      std::function<void(std::size_t request, std::size_t position, std::span<const float> logits)>;
   Status logits(std::span<const ScoreRequest> requests, const LogitsFn& on_logits,
                 const CancelFlag* cancel = nullptr, const ProgressFn& progress = {});
 

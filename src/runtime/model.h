@@ -18,6 +18,9 @@ struct llama_vocab;
 namespace llmpatch {
 
 class ChatTemplate;
+class GgufFile;
+class SpecialTokens;
+struct TextSpan;
 
 using Token = std::int32_t;
 using Tokens = std::vector<Token>;
@@ -30,10 +33,10 @@ struct ModelOptions {
 class Model {
  public:
   // Checks the file with gguf/ first (a hostile file never reaches libllama), then loads it, and
-  // finds the embedding scale with a probe: one token decoded by id, and by its table row times each
-  // candidate scale (1, sqrt(n_embd), 1/sqrt(n_embd)...); the scale whose logits agree is kept.
-  // Errors: those of GgufFile::open, kUnsupported (architecture libllama cannot run, no scale that
-  // reproduces the token path), kLimit (memory).
+  // finds the embedding scale with a probe: one token decoded by id, and by its table row times
+  // each candidate scale (1, sqrt(n_embd), 1/sqrt(n_embd)...); the scale whose logits agree is
+  // kept. Errors: those of GgufFile::open, kUnsupported (architecture libllama cannot run, no scale
+  // that reproduces the token path), kLimit (memory).
   static Result<std::unique_ptr<Model>> load(const std::filesystem::path& path,
                                              const ModelOptions& options = {});
   ~Model();
@@ -45,9 +48,12 @@ class Model {
   std::size_t context_length() const { return context_length_; }  // as trained
 
   // Token ids of `text`, without BOS. With `parse_special`, "<|im_start|>" and the like become the
-  // control tokens they name; user text must be tokenised without. kInvalidArgument for text that is
-  // too long (over 16 MiB).
+  // control tokens they name; user text must be tokenised without. kInvalidArgument for text that
+  // is too long (over 16 MiB).
   Result<Tokens> tokenize(std::string_view text, bool parse_special) const;
+  // Token ids of rendered text: exactly those of the whole text with `parse_special`, except that a
+  // control token is only seen where it lies wholly in the template's own text.
+  Result<Tokens> tokenize(std::span<const TextSpan> spans) const;
   // The text of tokens; control tokens are left out unless `special`. May end inside a character.
   std::string text(std::span<const Token> tokens, bool special = false) const;
   // BOS if the model wants one before text, otherwise nothing.
@@ -70,12 +76,15 @@ class Model {
   llama_model* handle() const { return model_; }
 
  private:
-  Model() = default;
+  Model();
+  Status find_embedding_scale();
   std::filesystem::path path_;
   std::string architecture_;
   std::size_t n_embd_ = 0, n_vocab_ = 0, context_length_ = 0;
   float embedding_scale_ = 1;
   Tokens suppressed_;
+  std::unique_ptr<GgufFile> file_;  // for the rows of the embedding table
+  std::unique_ptr<SpecialTokens> special_tokens_;
   std::unique_ptr<ChatTemplate> chat_template_;
   llama_model* model_ = nullptr;
   const llama_vocab* vocab_ = nullptr;

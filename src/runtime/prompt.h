@@ -26,8 +26,8 @@ struct Prompt {
   std::string digest() const;
 };
 
-// Reads a JSON-lines file whose lines have `prompt` (text) or `messages` ([{role, content}]). Errors
-// name the line. kCorrupt for a line with neither or both, an unknown role or an empty list.
+// Reads a JSON-lines file whose lines have `prompt` (text) or `messages` ([{role, content}]).
+// Errors name the line. kCorrupt for a line with neither or both, an unknown role or an empty list.
 Result<std::vector<Prompt>> read_prompts(const std::filesystem::path& path, std::string_view what);
 
 // "chat" or "raw"; kInvalidArgument otherwise.
