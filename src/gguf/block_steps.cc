@@ -26,7 +26,7 @@ struct BlockType {
 // Super-block types (K, IQ4_XS) are taken as one block of 256: the sub-blocks' scales are rounded
 // against the largest of them.
 constexpr std::array kBlockTypes = {
-    BlockType{GGML_TYPE_F32, Scale::kValue, 1, 0x1p-10f},
+    BlockType{GGML_TYPE_F32, Scale::kValue, 1, 0x1p-20f},
     BlockType{GGML_TYPE_F16, Scale::kValue, 1, 0x1p-10f},
     BlockType{GGML_TYPE_BF16, Scale::kValue, 1, 0x1p-7f},
     BlockType{GGML_TYPE_Q4_0, Scale::kMagnitude, 32, 1.f / 8},
@@ -49,9 +49,6 @@ const BlockType* find_type(int type) {
                                    [type](const BlockType& known) { return known.type == type; });
   return found == kBlockTypes.end() ? nullptr : found;
 }
-
-// The spacing of half precision at `value`, at most; subnormals are 2^-24 apart.
-float half_spacing(float value) { return std::max(std::abs(value) * 0x1p-10f, 0x1p-24f); }
 
 float block_step(const BlockType& type, std::span<const float> block) {
   float low = 0, high = 0;
@@ -76,7 +73,7 @@ std::vector<float> block_steps(int type, std::span<const float> values) {
     const float shared = rule.scale == Scale::kValue ? 0 : block_step(rule, block);
     for (std::size_t i = 0; i < block.size(); ++i) {
       const float own = rule.scale == Scale::kValue ? std::abs(block[i]) * rule.share : shared;
-      steps[start + i] = std::max(own, half_spacing(block[i]));
+      steps[start + i] = std::max(own, 0x1p-24f);  // the spacing of F16 near zero
     }
   }
   return steps;

@@ -1,9 +1,6 @@
 #include "gguf/identity.h"
 
-#include <ggml.h>
-
 #include <algorithm>
-#include <span>
 
 #include "base/sha256.h"
 #include "gguf/digests.h"
@@ -36,9 +33,8 @@ Result<BaseIdentity> compute_identity(const GgufFile& file) {
   identity.tokenizer = tokenizer_digest(file);
   identity.vectors = vectors_digest(file);
   for (const SamplePlace& place : sample_places(file)) {
-    LLMPATCH_ASSIGN(const auto values, read_weights(place));
-    identity.sample.types.push_back(ggml_type_name(static_cast<ggml_type>(place.tensor->type)));
-    identity.sample.values.insert(identity.sample.values.end(), values.begin(), values.end());
+    LLMPATCH_ASSIGN(SampleStretch stretch, read_stretch(place));
+    identity.sample.push_back(std::move(stretch));
   }
   return identity;
 }
@@ -47,24 +43,16 @@ Result<IdentityMatch> match_identity(const BaseIdentity& recorded, const GgufFil
   LLMPATCH_ASSIGN(const BaseIdentity identity, compute_identity(candidate));
   if (auto decided = match_digests(recorded, identity)) return *decided;
   const std::vector<SamplePlace> places = sample_places(candidate);
-  if (recorded.sample.types.size() != places.size() ||
-      recorded.sample.values.size() != identity.sample.values.size()) {
+  if (recorded.sample.size() != places.size()) {
     return make_error(ErrorKind::kCorrupt, "gguf",
-                      "base identity: found a sample of " +
-                          std::to_string(recorded.sample.values.size()) + " weights, expected " +
-                          std::to_string(identity.sample.values.size()) +
+                      "base identity: found a sample of " + std::to_string(recorded.sample.size()) +
+                          " stretches, expected " + std::to_string(places.size()) +
                           " for a model of these shapes");
   }
   std::vector<StretchEvidence> evidence;
-  std::size_t start = 0;
   for (std::size_t i = 0; i < places.size(); ++i) {
-    const std::size_t count = places[i].count;
-    const auto r = std::span(recorded.sample.values).subspan(start, count);
-    const auto a = std::span(identity.sample.values).subspan(start, count);
-    LLMPATCH_ASSIGN(StretchEvidence stretch,
-                    compare_weights(places[i], recorded.sample.types[i], r, a));
+    LLMPATCH_ASSIGN(StretchEvidence stretch, compare_stretch(places[i], recorded.sample[i]));
     evidence.push_back(std::move(stretch));
-    start += count;
   }
   return match_weights(evidence);
 }

@@ -59,11 +59,11 @@ std::vector<SamplePlace> sample_places(const GgufFile& file) {
   for (std::uint64_t i = 0; i < kSampleStretches; ++i) {
     const auto& [kind, entries] = *order[i % order.size()];
     const auto& [layer, name, tensor] = entries[i * entries.size() / kSampleStretches];
-    const std::uint64_t per_row = std::max<std::uint64_t>(tensor->columns() / kStretchValues, 1);
+    const std::uint64_t per_row = std::max<std::uint64_t>(tensor->columns() / kStretchWeights, 1);
     const std::uint64_t index = hashed(std::to_string(i) + ":" + name, tensor->rows() * per_row);
     if (!taken.insert({tensor, index}).second) continue;  // only in tiny models
-    places.push_back({tensor, kind, index / per_row, index % per_row * kStretchValues,
-                      std::min<std::uint64_t>(tensor->columns(), kStretchValues)});
+    places.push_back({tensor, kind, index / per_row, index % per_row * kStretchWeights,
+                      std::min<std::uint64_t>(tensor->columns(), kStretchWeights)});
   }
   return places;
 }

@@ -16,7 +16,7 @@ struct SamplePlace {
   std::string kind;                    // the name without its layer: "attn_q.weight"
   std::uint64_t row = 0;
   std::uint64_t column = 0;
-  std::uint64_t count = 0;  // 1 to kStretchValues
+  std::uint64_t count = 0;  // 1 to kStretchWeights
 };
 
 // The places of rule 1 (docs/format.md), in order. They depend on names and shapes alone, never on

@@ -15,6 +15,8 @@ constexpr std::size_t kMaxWord = 64;
 
 // Largest mean (a - e)^2 that still counts as the same quantisation, as a share of mean (e - r)^2.
 constexpr double kResidualShare = 0.25;
+// What float arithmetic on another machine may add to it, as a share of the weights' mean square.
+constexpr double kNoise = 1e-8;
 // A type that loses more than this share of the weights' mean square is too coarse to judge by.
 constexpr double kCoarse = 0.06;
 
@@ -58,43 +60,43 @@ Result<std::string> digest(const Json& object, const char* key, std::string_view
   return text;
 }
 
-std::string to_hex(const std::vector<std::uint16_t>& values) {
+std::string to_hex(std::string_view bytes) {
   constexpr const char* kDigits = "0123456789abcdef";
   std::string text;
-  text.reserve(values.size() * 4);
-  for (const std::uint16_t value : values) {
-    for (int shift = 12; shift >= 0; shift -= 4) text.push_back(kDigits[(value >> shift) & 15]);
+  text.reserve(bytes.size() * 2);
+  for (const char byte : bytes) {
+    text.push_back(kDigits[static_cast<unsigned char>(byte) >> 4]);
+    text.push_back(kDigits[static_cast<unsigned char>(byte) & 15]);
   }
   return text;
 }
 
-Result<std::vector<std::uint16_t>> from_hex(std::string_view text, std::string_view where) {
-  constexpr std::size_t kMaxDigits = kSampleStretches * kStretchValues * 4;
-  if (text.size() > kMaxDigits || text.size() % 4 != 0) {
-    return bad(where, "sample values", std::to_string(text.size()) + " digits",
-               "4 for each of at most " + std::to_string(kMaxDigits / 4) + " values");
-  }
-  std::vector<std::uint16_t> values;
-  values.reserve(text.size() / 4);
-  for (std::size_t i = 0; i < text.size(); i += 4) {
-    unsigned value = 0;
-    for (const char c : text.substr(i, 4)) {
-      const bool letter = c >= 'a' && c <= 'f';
-      if (!letter && (c < '0' || c > '9')) {
-        return bad(where, "sample values", quote(text.substr(i, 4)), "lower-case hexadecimal");
-      }
-      value = value * 16 + static_cast<unsigned>(letter ? c - 'a' + 10 : c - '0');
-    }
-    if ((value & 0x7c00) == 0x7c00) {  // all exponent bits set
-      return bad(where, "sample values", "an infinity or NaN", "finite values");
-    }
-    values.push_back(static_cast<std::uint16_t>(value));
-  }
-  return values;
+// The value of a lower-case hexadecimal digit; -1 for any other character.
+int hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-Result<IdentitySample> parse_sample(const Json& object, std::string_view where) {
-  LLMPATCH_TRY(only_members(object, {"rule", "types", "values"}, where));
+Result<std::string> from_hex(std::string_view text, std::string_view where) {
+  constexpr std::size_t kMaxDigits = kStretchWeights * 4 * 2;
+  if (text.empty() || text.size() > kMaxDigits || text.size() % 2 != 0) {
+    return bad(where, "sample bytes", std::to_string(text.size()) + " digits",
+               "2 for each of 1 to " + std::to_string(kMaxDigits / 2) + " bytes");
+  }
+  std::string bytes;
+  bytes.reserve(text.size() / 2);
+  for (std::size_t i = 0; i < text.size(); i += 2) {
+    const int high = hex_digit(text[i]), low = hex_digit(text[i + 1]);
+    if (high < 0 || low < 0) {
+      return bad(where, "sample bytes", quote(text.substr(i, 2)), "lower-case hexadecimal");
+    }
+    bytes.push_back(static_cast<char>(high * 16 + low));
+  }
+  return bytes;
+}
+
+Result<std::vector<SampleStretch>> parse_sample(const Json& object, std::string_view where) {
+  LLMPATCH_TRY(only_members(object, {"rule", "stretches"}, where));
   LLMPATCH_ASSIGN(const std::int64_t rule, json_integer(object, "rule", where));
   if (rule != kSampleRule) {
     return make_error(ErrorKind::kUnsupported, "base",
@@ -102,24 +104,22 @@ Result<IdentitySample> parse_sample(const Json& object, std::string_view where) 
                           ", expected " + std::to_string(kSampleRule),
                       "a newer llmpatch may know it");
   }
-  IdentitySample sample;
-  LLMPATCH_ASSIGN(const Json types, json_array(object, "types", where));
-  if (types.size() > kSampleStretches) {
-    return bad(where, "sample types", std::to_string(types.size()),
+  LLMPATCH_ASSIGN(const Json stretches, json_array(object, "stretches", where));
+  if (stretches.size() > kSampleStretches) {
+    return bad(where, "sample", std::to_string(stretches.size()) + " stretches",
                "at most " + std::to_string(kSampleStretches));
   }
-  for (const Json& type : types) {
-    if (!type.is_string() || !is_word(type.get_ref<const std::string&>())) {
-      return bad(where, "sample types", quote(json_line(type)), "names of ggml types");
+  std::vector<SampleStretch> sample;
+  for (const Json& entry : stretches) {
+    SampleStretch stretch;
+    LLMPATCH_ASSIGN(stretch.type, json_string(entry, "type", where));
+    LLMPATCH_TRY(only_members(entry, {"type", "bytes"}, where));
+    if (!is_word(stretch.type)) {
+      return bad(where, "sample type", quote(stretch.type), "the name of a ggml type");
     }
-    sample.types.push_back(type.get<std::string>());
-  }
-  LLMPATCH_ASSIGN(const std::string values, json_string(object, "values", where));
-  LLMPATCH_ASSIGN(sample.values, from_hex(values, where));
-  if (sample.values.size() > sample.types.size() * kStretchValues ||
-      sample.values.size() < sample.types.size()) {
-    return bad(where, "sample values", std::to_string(sample.values.size()),
-               "1 to 256 for each of " + std::to_string(sample.types.size()) + " types");
+    LLMPATCH_ASSIGN(const std::string digits, json_string(entry, "bytes", where));
+    LLMPATCH_ASSIGN(stretch.bytes, from_hex(digits, where));
+    sample.push_back(std::move(stretch));
   }
   return sample;
 }
@@ -132,7 +132,7 @@ std::string percent(double share) {
 
 // Stretches of the same kind of tensor and the same two types, seen together.
 struct Group {
-  double power = 0, expected = 0, residual = 0, storage = 0;
+  double power = 0, expected = 0, residual = 0;
   bool comparable = true;
 };
 
@@ -146,16 +146,17 @@ std::string describe(const GroupKey& key) {
 }  // namespace
 
 Json base_identity_to_json(const BaseIdentity& identity) {
+  Json stretches = Json::array();
+  for (const SampleStretch& stretch : identity.sample) {
+    stretches.push_back({{"type", stretch.type}, {"bytes", to_hex(stretch.bytes)}});
+  }
   return Json{{"name", identity.name},
               {"architecture", identity.architecture},
               {"file", identity.file},
               {"shapes", identity.shapes},
               {"tokenizer", identity.tokenizer},
               {"vectors", identity.vectors},
-              {"sample",
-               {{"rule", kSampleRule},
-                {"types", identity.sample.types},
-                {"values", to_hex(identity.sample.values)}}}};
+              {"sample", {{"rule", kSampleRule}, {"stretches", std::move(stretches)}}}};
 }
 
 Result<BaseIdentity> base_identity_from_json(const Json& json, std::string_view where) {
@@ -228,13 +229,12 @@ IdentityMatch match_weights(const std::vector<StretchEvidence>& evidence) {
     group.power += stretch.power;
     group.expected += stretch.expected;
     group.residual += stretch.residual;
-    group.storage += stretch.storage;
     group.comparable = group.comparable && stretch.comparable;
   }
   // A finding against the model outweighs a type that shows nothing.
   for (const auto& [key, group] : groups) {
     if (!group.comparable) continue;
-    if (!(group.residual <= kResidualShare * group.expected + group.storage)) {
+    if (!(group.residual <= kResidualShare * group.expected + kNoise * group.power)) {
       return {IdentityVerdict::kUnconfirmed,
               "weights of " + describe(key) +
                   " lie within rounding of the recorded ones but are not their requantisation: "

@@ -20,17 +20,19 @@ namespace llmpatch {
 
 // Version of the rule that chooses the sampled weights; stored with them.
 inline constexpr std::int64_t kSampleRule = 1;
-// The most stretches of weights a sample has, and the most values in each.
+// The most stretches of weights a sample has, and the most weights in each.
 inline constexpr std::size_t kSampleStretches = 32;
-inline constexpr std::size_t kStretchValues = 256;
+inline constexpr std::size_t kStretchWeights = 256;
 
-// Sampled weights: one type name per stretch, and the values of all stretches one after another.
-// Where they stand in the model follows from its tensor names and shapes by the fixed rule.
-struct IdentitySample {
-  std::vector<std::string> types;     // ggml type names, such as "q4_1"
-  std::vector<std::uint16_t> values;  // IEEE half precision, bit patterns; finite
+// Neighbouring weights exactly as the model file holds them: whole blocks of a ggml type. Kept in
+// their own type, not as numbers of lower precision: quantisers search for the best scale, and a
+// rounded input can make them find another one. Where a stretch stands in the model follows from
+// tensor names and shapes by the fixed rule.
+struct SampleStretch {
+  std::string type;   // ggml's name of it, such as "q4_1"
+  std::string bytes;  // at most 4 a weight
 
-  bool operator==(const IdentitySample&) const = default;
+  bool operator==(const SampleStretch&) const = default;
 };
 
 // What is recorded about a model. All digests are 64 lower-case hexadecimal digits (SHA-256).
@@ -41,7 +43,7 @@ struct BaseIdentity {
   std::string shapes;        // of every tensor's name and dimensions
   std::string tokenizer;     // of what turns text into token ids
   std::string vectors;       // of every one-dimensional F32 tensor: norms and biases
-  IdentitySample sample;
+  std::vector<SampleStretch> sample;
 
   bool operator==(const BaseIdentity&) const = default;
 };
@@ -68,9 +70,9 @@ struct IdentityMatch {
   std::string reason;  // one plain sentence without a full stop
 };
 
-// How the weights of one stretch compare with the recorded ones. r are the recorded values, a the
-// candidate's, e what r becomes when it is quantised to the candidate's type; all rounded to half
-// precision. Mean squares are over the stretch.
+// How the weights of one stretch compare with the recorded ones. r are the recorded weights, a the
+// candidate's, e what r becomes when it is quantised to the candidate's type. Means are over the
+// stretch.
 struct StretchEvidence {
   std::string kind;           // the tensor's name without its layer, such as "attn_q.weight"
   std::string recorded_type;  // ggml type names
@@ -80,7 +82,6 @@ struct StretchEvidence {
   bool comparable = false;  // e is known: the type can be quantised to without extra data
   double expected = 0;      // mean (e - r)^2; 0 when both types are equal
   double residual = 0;      // mean (a - e)^2
-  double storage = 0;       // how much residual may come from keeping r in half precision
 };
 
 // The verdict as far as file, architecture, shapes, tokenizer and vectors decide it: kExact or
