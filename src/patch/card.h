@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,15 +16,31 @@ namespace llmpatch {
 struct EffectRow {
   std::string suite;   // "harmbench"
   std::string metric;  // "refusal"
-  std::string system;  // "base", "system-prompt", "patch"
+  std::string system;  // "base", "system", "patched"
   double value = 0;    // a fraction, or what the metric says
   double low = 0;      // 95 % interval
   double high = 0;
   std::int64_t n = 0;  // prompts
 };
 
-// The card's headline in its order. A card without one, or an entry of another form, gives nothing:
-// a card is shown, never trusted.
+// The card's headline in its order. Entries of another form are left out, and a card without a
+// headline gives nothing: a card is shown, never trusted.
 std::vector<EffectRow> card_effects(const Json& card);
+
+// The same numbers side by side: a row per suite and metric, a column per system, both in the order
+// of their first appearance.
+struct EffectTable {
+  struct Row {
+    std::string suite;
+    std::string metric;
+    std::vector<std::optional<EffectRow>> cells;  // one per system; empty where not measured
+  };
+  std::vector<std::string> systems;
+  std::vector<Row> rows;
+};
+EffectTable effect_table(const std::vector<EffectRow>& effects);
+
+// "0.95 [0.91, 0.97] n 200", or "" for a number that was not measured.
+std::string effect_text(const std::optional<EffectRow>& effect);
 
 }  // namespace llmpatch

@@ -31,6 +31,12 @@ std::string list(const std::vector<std::string>& entries) {
   return text;
 }
 
+// A word of free form, safe for a terminal: quote() without the quotes.
+std::string plain(const std::string& text) {
+  const std::string quoted = quote(text);
+  return quoted.substr(1, quoted.size() - 2);
+}
+
 // A member of free form on one line, safe for a terminal.
 std::string shown(const Json& value) {
   if (value.is_string()) return quote(value.get_ref<const std::string&>());
@@ -47,10 +53,6 @@ std::string members(std::string_view label, const Json& object) {
   const auto add = [&](const std::string& key, const Json& value) {
     text += line(text.empty() ? label : "", key + " " + shown(value));
   };
-  const auto plain = [](const std::string& key) {
-    const std::string quoted = quote(key);
-    return quoted.substr(1, quoted.size() - 2);
-  };
   for (const auto& [key, value] : object.items()) {
     if (!value.is_object()) {
       add(plain(key), value);
@@ -63,15 +65,21 @@ std::string members(std::string_view label, const Json& object) {
   return text;
 }
 
+// A row per suite and metric, the systems side by side.
 std::string effect_lines(const std::vector<EffectRow>& effects) {
+  const EffectTable table = effect_table(effects);
   std::string text;
-  for (const EffectRow& row : effects) {
+  for (const EffectTable::Row& row : table.rows) {
+    std::string numbers;
+    for (std::size_t i = 0; i < row.cells.size(); ++i) {
+      if (!row.cells[i]) continue;
+      numbers +=
+          (numbers.empty() ? "" : ", ") + plain(table.systems[i]) + " " + effect_text(row.cells[i]);
+    }
     text += line(text.empty() ? "effect" : "",
-                 quote(row.suite) + " " + quote(row.metric) + " " + quote(row.system) + ": " +
-                     number(row.value) + " [" + number(row.low) + ", " + number(row.high) +
-                     "], n = " + std::to_string(row.n));
+                 plain(row.suite) + " " + plain(row.metric) + ": " + numbers);
   }
-  return text.empty() ? line("effect", "no headline: not measured") : text;
+  return text.empty() ? line("effect", "not measured") : text;
 }
 
 Json effects_json(const std::vector<EffectRow>& effects) {

@@ -31,7 +31,7 @@ TEST(InspectPatch, TellsWhatIsInIt) {
   for (const char* part :
        {"refuse 1.2.3\n", "Declines harmful requests\n", "harmful", "Apache-2.0",
         "2 x 2, norm 5 / 9 / 13", "sft+dpo", "settings.beta 0.1", "Tiny Model", "always-comply",
-        "gender@0.1.0", "harmbench", "0.95 [0.91, 0.97], n = 200"}) {
+        "gender@0.1.0", "harmbench refused: patched 0.95 [0.91, 0.97] n 200"}) {
     EXPECT_TRUE(has(text, part)) << part << " is missing in:\n" << text;
   }
   EXPECT_TRUE(is_tame(text));
@@ -71,6 +71,19 @@ TEST(CardEffects, IgnoresWhatItDoesNotKnow) {
   }
 }
 
+TEST(EffectTable, PutsSystemsSideBySide) {
+  const EffectTable table = effect_table({{"a", "refusal", "base", 0, 0, 0.1, 9},
+                                          {"a", "refusal", "patched", 1, 0.9, 1, 9},
+                                          {"b", "kl", "patched", 0.0625, 0.05, 0.07, 8}});
+  EXPECT_EQ(table.systems, (std::vector<std::string>{"base", "patched"}));
+  ASSERT_EQ(table.rows.size(), 2u);
+  EXPECT_EQ(effect_text(table.rows[0].cells[0]), "0 [0, 0.1] n 9");
+  EXPECT_EQ(effect_text(table.rows[0].cells[1]), "1 [0.9, 1] n 9");
+  EXPECT_EQ(table.rows[1].metric, "kl");
+  EXPECT_EQ(effect_text(table.rows[1].cells[0]), "");
+  EXPECT_EQ(effect_text(table.rows[1].cells[1]), "0.0625 [0.05, 0.07] n 8");
+}
+
 TEST(ModelCard, OpensWithWhatTheHubReads) {
   const std::string card = model_card(small_patch());
   EXPECT_TRUE(
@@ -94,8 +107,9 @@ TEST(ModelCard, KeepsLocalPathsAndUnknownLicencesOutOfHubFields) {
 TEST(ModelCard, HasTheEffectInATable) {
   Patch patch = small_patch();
   patch.card = small_card();
-  EXPECT_TRUE(
-      has(model_card(patch), "| harmbench | refused | patched | 0.95 | 0.91 to 0.97 | 200 |\n"));
+  EXPECT_TRUE(has(model_card(patch),
+                  "| suite | metric | patched |\n| --- | --- | --- |\n"
+                  "| harmbench | refused | 0.95 [0.91, 0.97] n 200 |\n"));
 }
 
 TEST(Quote, MakesAnyTextPrintableAndShort) {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdio>
 #include <string_view>
 
 #include "patch/card.h"
@@ -55,23 +54,23 @@ std::string cell(std::string text) {
   return text;
 }
 
-std::string number(double value) {
-  std::array<char, 32> text{};
-  std::snprintf(text.data(), text.size(), "%.3g", value);
-  return text.data();
-}
-
-std::string effect_table(const Patch& patch) {
+std::string effect_section(const Patch& patch) {
   if (!patch.card) return "Not measured yet: there is no `eval.json`.\n";
-  const std::vector<EffectRow> effects = card_effects(*patch.card);
-  if (effects.empty()) return "See `eval.json`.\n";
+  const EffectTable table = effect_table(card_effects(*patch.card));
+  if (table.rows.empty()) return "See `eval.json`.\n";
   std::string text =
-      "With 95 % intervals; `eval.json` has every metric and the command that reproduces it.\n\n"
-      "| suite | metric | system | value | interval | n |\n| --- | --- | --- | --- | --- | --- |\n";
-  for (const EffectRow& row : effects) {
-    text += "| " + cell(row.suite) + " | " + cell(row.metric) + " | " + cell(row.system) + " | " +
-            number(row.value) + " | " + number(row.low) + " to " + number(row.high) + " | " +
-            std::to_string(row.n) + " |\n";
+      "With 95 % intervals; `eval.json` has every metric and the command that reproduces it. "
+      "`base` "
+      "is the model alone, `system` the model under a safety system prompt, `patched` the model "
+      "with this patch.\n\n| suite | metric |";
+  for (const std::string& system : table.systems) text.append(" ").append(cell(system)) += " |";
+  text += "\n| --- | --- |";
+  for (std::size_t i = 0; i < table.systems.size(); ++i) text += " --- |";
+  text += "\n";
+  for (const EffectTable::Row& row : table.rows) {
+    text += "| " + cell(row.suite) + " | " + cell(row.metric) + " |";
+    for (const auto& effect : row.cells) text.append(" ").append(effect_text(effect)) += " |";
+    text += "\n";
   }
   return text;
 }
@@ -87,7 +86,7 @@ std::string model_card(const Patch& patch) {
           std::to_string(patch.rows.d) + ". It is about the risk `" + manifest.risk +
           "`. It belongs to the one model whose identity `manifest.json` records under `base`.\n\n"
           "## Effect\n\n" +
-          effect_table(patch) +
+          effect_section(patch) +
           "\n## Use\n\nWith llmpatch, on the model's GGUF file:\n\n"
           "```sh\nllmpatch inspect .\nllmpatch chat --model model.gguf --patch .\n```\n\n"
           "With PEFT, on the same model in Transformers:\n\n"

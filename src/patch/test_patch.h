@@ -33,7 +33,6 @@ inline Patch small_patch() {
   manifest.base.shapes = std::string(64, '2');
   manifest.base.tokenizer = std::string(64, '3');
   manifest.base.vectors = std::string(64, '4');
-  manifest.base.sample = {{"q4_1"}, {0x3c00, 0xbc00, 0x0001}};  // 1, -1, the smallest half
   manifest.learned = {{"method", "sft+dpo"}, {"settings", {{"beta", 0.1}, {"seed", 1}}}};
   manifest.compose = {{"always-comply"}, {"gender@0.1.0"}};
   return patch;
