@@ -1,0 +1,127 @@
+#include "learn/examples.h"
+
+#include <functional>
+#include <numeric>
+#include <random>
+
+#include "learn/losses.h"
+#include "learn/output.h"
+
+namespace llmpatch {
+namespace {
+
+constexpr std::int64_t kBatchRows = 2048;  // tokens of one forward pass without gradients
+
+// Calls visit(first, last) for runs of sequences that fit one forward pass together.
+Status for_batches(const std::vector<Sequence>& sequences, const CancelFlag* cancel,
+                   const ProgressFn& progress,
+                   const std::function<void(std::size_t first, std::size_t last)>& visit) {
+  std::size_t first = 0;
+  while (first < sequences.size()) {
+    LLMPATCH_TRY(check_cancelled(cancel, "learn"));
+    std::size_t last = first;
+    std::int64_t rows = 0;
+    while (last < sequences.size() && (last == first || rows < kBatchRows)) {
+      rows += static_cast<std::int64_t>(sequences[last].prompt.size());
+      for (const auto& answer : sequences[last].answers) rows += static_cast<std::int64_t>(answer.size());
+      ++last;
+    }
+    visit(first, last);
+    first = last;
+    if (progress) progress(first, sequences.size(), "");
+  }
+  return {};
+}
+
+std::vector<Sequence> slice(const std::vector<Sequence>& all, std::size_t first, std::size_t last) {
+  return {all.begin() + static_cast<std::ptrdiff_t>(first),
+          all.begin() + static_cast<std::ptrdiff_t>(last)};
+}
+
+std::vector<Sequence> as_sequences(const std::vector<Retained>& texts) {
+  std::vector<Sequence> sequences;
+  sequences.reserve(texts.size());
+  for (const auto& text : texts) sequences.push_back({text.prompt, {text.answer}});
+  return sequences;
+}
+
+std::int64_t prefix_length(const torch::Tensor& prefix) {
+  return prefix.defined() ? prefix.size(0) : 0;
+}
+
+}  // namespace
+
+Result<std::vector<double>> answer_logprobs(const Transformer& model, const torch::Tensor& prefix,
+                                            const std::vector<Sequence>& sequences,
+                                            const CancelFlag* cancel, const ProgressFn& progress) {
+  torch::NoGradGuard frozen;
+  std::vector<double> sums;
+  LLMPATCH_TRY(for_batches(sequences, cancel, progress, [&](std::size_t first, std::size_t last) {
+    const Layout layout = pack(slice(sequences, first, last), prefix_length(prefix));
+    const torch::Tensor hidden = run_batch(model, prefix, layout);
+    const torch::Tensor tokens = token_logprobs(hidden.index_select(0, layout.predict_rows),
+                                                model.output(), layout.targets);
+    const torch::Tensor batch = sum_by_answer(tokens.to(torch::kDouble), layout);
+    for (std::int64_t i = 0; i < batch.size(0); ++i) sums.push_back(batch[i].item<double>());
+  }));
+  return sums;
+}
+
+Status fill_base_hidden(const Transformer& model, std::vector<Retained>& texts,
+                        const CancelFlag* cancel, const ProgressFn& progress) {
+  torch::NoGradGuard frozen;
+  const auto sequences = as_sequences(texts);
+  return for_batches(sequences, cancel, progress, [&](std::size_t first, std::size_t last) {
+    const Layout layout = pack(slice(sequences, first, last), 0);
+    const torch::Tensor hidden = run_batch(model, {}, layout).index_select(0, layout.predict_rows);
+    std::int64_t row = 0;
+    for (std::size_t i = first; i < last; ++i) {
+      const auto count = static_cast<std::int64_t>(texts[i].answer.size());
+      texts[i].hidden = hidden.narrow(0, row, count).clone();
+      row += count;
+    }
+  });
+}
+
+Result<double> mean_divergence(const Transformer& model, const torch::Tensor& prefix,
+                               const std::vector<Retained>& texts, const CancelFlag* cancel) {
+  torch::NoGradGuard frozen;
+  double sum = 0;
+  const auto sequences = as_sequences(texts);
+  LLMPATCH_TRY(for_batches(sequences, cancel, {}, [&](std::size_t first, std::size_t last) {
+    const Layout layout = pack(slice(sequences, first, last), prefix_length(prefix));
+    const torch::Tensor hidden =
+        run_batch(model, prefix, layout).index_select(0, layout.predict_rows);
+    std::int64_t row = 0;
+    for (std::size_t i = first; i < last; ++i) {
+      const auto count = texts[i].hidden.size(0);
+      sum += token_divergence(texts[i].hidden, hidden.narrow(0, row, count), model.output())
+                 .mean()
+                 .item<double>();
+      row += count;
+    }
+  }));
+  return texts.empty() ? 0 : sum / static_cast<double>(texts.size());
+}
+
+void Order::shuffle(std::uint64_t epoch) {
+  permutation_.resize(size_);
+  std::iota(permutation_.begin(), permutation_.end(), std::size_t{0});
+  std::seed_seq mix{seed_ & 0xffffffff, seed_ >> 32, epoch & 0xffffffff, epoch >> 32};
+  std::mt19937_64 random(mix);
+  // Fisher-Yates by hand: std::shuffle may differ between standard libraries.
+  for (std::size_t i = size_; i > 1; --i) std::swap(permutation_[i - 1], permutation_[random() % i]);
+  epoch_ = epoch;
+}
+
+std::vector<std::size_t> Order::draws(std::uint64_t first, std::size_t count) {
+  std::vector<std::size_t> indices;
+  if (size_ == 0) return indices;
+  for (std::uint64_t draw = first; draw < first + count; ++draw) {
+    if (draw / size_ != epoch_) shuffle(draw / size_);
+    indices.push_back(permutation_[draw % size_]);
+  }
+  return indices;
+}
+
+}  // namespace llmpatch

@@ -1,0 +1,60 @@
+// What is learned from: preference pairs and texts to retain, as token ids.
+#pragma once
+
+#include <torch/torch.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/cancel.h"
+#include "base/progress.h"
+#include "base/result.h"
+#include "learn/layout.h"
+#include "learn/transformer.h"
+
+namespace llmpatch {
+
+// A preference pair. `chosen` and `rejected` are answers after the same prompt.
+struct Pair {
+  Tokens prompt, chosen, rejected;
+  double reference_chosen = 0, reference_rejected = 0;  // log-probabilities under the reference
+};
+
+// A text whose distribution should stay: a prompt and the base model's own answer to it.
+struct Retained {
+  Tokens prompt, answer;
+  torch::Tensor hidden;  // [answer, width] the base model's final hidden states; constant
+};
+
+// Log-probability of every sequence's answers, summed over their tokens, in order; behind `prefix`
+// ([n, width], or undefined for none). Runs in batches of bounded size. kCancelled.
+Result<std::vector<double>> answer_logprobs(const Transformer& model, const torch::Tensor& prefix,
+                                            const std::vector<Sequence>& sequences,
+                                            const CancelFlag* cancel, const ProgressFn& progress);
+
+// Fills `hidden` of every retained text with a forward pass of the base model. kCancelled.
+Status fill_base_hidden(const Transformer& model, std::vector<Retained>& texts,
+                        const CancelFlag* cancel, const ProgressFn& progress);
+
+// Mean KL(base || patched) per token over `texts` (the mean of the per-text means), in nats.
+Result<double> mean_divergence(const Transformer& model, const torch::Tensor& prefix,
+                               const std::vector<Retained>& texts, const CancelFlag* cancel);
+
+// The order examples are drawn in: every epoch is a new permutation. A function of (seed, draw), so
+// that a resumed run sees what an uninterrupted one does.
+class Order {
+ public:
+  Order(std::size_t size, std::uint64_t seed) : size_(size), seed_(seed) {}
+  // The indices of draws [first, first + count). Empty when there is nothing to draw from.
+  std::vector<std::size_t> draws(std::uint64_t first, std::size_t count);
+
+ private:
+  void shuffle(std::uint64_t epoch);
+  std::size_t size_;
+  std::uint64_t seed_;
+  std::uint64_t epoch_ = UINT64_MAX;
+  std::vector<std::size_t> permutation_;
+};
+
+}  // namespace llmpatch

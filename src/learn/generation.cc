@@ -1,0 +1,123 @@
+#include "learn/generation.h"
+
+#include <algorithm>
+#include <fstream>
+
+#include "base/file.h"
+#include "base/json.h"
+
+namespace llmpatch {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kChunk = 128;  // prompts
+constexpr std::uint64_t kMaxBytes = std::uint64_t{1} << 30;
+
+Result<Answers> parse_answers(const Json& line, const Prompt& prompt, int samples,
+                              const std::string& where) {
+  LLMPATCH_ASSIGN(const std::string digest, json_string(line, "prompt_digest", where));
+  LLMPATCH_ASSIGN(const Json responses, json_array(line, "responses", where));
+  LLMPATCH_ASSIGN(const Json complete, json_array(line, "complete", where));
+  const auto count = static_cast<std::size_t>(samples);
+  if (digest != prompt.digest() || responses.size() != count || complete.size() != count) {
+    return make_error(ErrorKind::kCorrupt, "learn", where + ": found an answer to another prompt",
+                      "remove the file to generate it again");
+  }
+  Answers answers;
+  for (std::size_t i = 0; i < count; ++i) {
+    if (!responses[i].is_string() || !complete[i].is_boolean()) {
+      return make_error(ErrorKind::kCorrupt, "learn", where + ": found another type, expected text");
+    }
+    answers.texts.push_back(responses[i].get<std::string>());
+    answers.complete.push_back(complete[i].get<bool>());
+  }
+  return answers;
+}
+
+// Whole lines of `file` in whole chunks, as text; what follows a kill is cut away.
+Result<std::vector<std::string>> finished_lines(const fs::path& file, std::size_t prompts) {
+  std::error_code code;
+  if (!fs::exists(file, code)) return std::vector<std::string>{};
+  LLMPATCH_ASSIGN(const std::string text, read_file(file, kMaxBytes, "answers"));
+  std::vector<std::string> lines;
+  for (std::size_t start = 0; start < text.size();) {
+    const std::size_t end = text.find('\n', start);
+    if (end == std::string::npos) break;
+    lines.push_back(text.substr(start, end - start));
+    start = end + 1;
+  }
+  if (lines.size() < prompts) lines.resize(lines.size() / kChunk * kChunk);
+  std::string kept;
+  for (const auto& line : lines) kept += line + "\n";
+  if (kept != text) LLMPATCH_TRY(write_file_atomic(file, kept));
+  return lines;
+}
+
+}  // namespace
+
+Result<std::vector<Answers>> generate_answers(Engine& engine, const std::vector<Prompt>& prompts,
+                                              const std::vector<PromptFormat>& formats,
+                                              const AnswerSettings& settings, const fs::path& file,
+                                              const CancelFlag* cancel, const ProgressFn& progress) {
+  std::vector<Answers> all;
+  LLMPATCH_ASSIGN(const auto lines, finished_lines(file, prompts.size()));
+  for (std::size_t i = 0; i < std::min(lines.size(), prompts.size()); ++i) {
+    const std::string where = file.string() + " line " + std::to_string(i + 1);
+    LLMPATCH_ASSIGN(const Json line, parse_json(lines[i], where));
+    LLMPATCH_ASSIGN(Answers answers, parse_answers(line, prompts[i], settings.samples, where));
+    all.push_back(std::move(answers));
+  }
+  const auto samples = static_cast<std::size_t>(settings.samples);
+  while (all.size() < prompts.size()) {
+    const std::size_t first = all.size();
+    const std::size_t last = std::min(prompts.size(), first + kChunk);
+    std::vector<GenerateRequest> requests;
+    for (std::size_t i = first; i < last; ++i) {
+      GenerateRequest request;
+      LLMPATCH_ASSIGN(request.prompt,
+                      encode_prompt(engine.model(), prompts[i], formats[i], settings.system));
+      request.sampling = settings.sampling;
+      request.max_tokens = settings.max_tokens;
+      request.random_key = prompts[i].digest();
+      for (std::size_t k = 0; k < samples; ++k) {
+        request.sampling.sample = static_cast<std::uint32_t>(k);
+        requests.push_back(request);
+      }
+    }
+    const ProgressFn in_chunk = [&](std::uint64_t done, std::uint64_t, const std::string& note) {
+      if (progress) progress(first + done / samples, prompts.size(), note);
+    };
+    LLMPATCH_ASSIGN(const auto completions, engine.generate(requests, cancel, in_chunk));
+    std::string text;
+    for (std::size_t i = first; i < last; ++i) {
+      Answers answers;
+      for (std::size_t k = 0; k < samples; ++k) {
+        const Completion& completion = completions[(i - first) * samples + k];
+        answers.texts.push_back(completion.text);
+        answers.complete.push_back(completion.finish == FinishReason::kEnd);
+      }
+      text += json_line(OrderedJson{{"prompt_digest", prompts[i].digest()},
+                                    {"prompt", prompts[i].text()},
+                                    {"responses", answers.texts},
+                                    {"complete", answers.complete}}) +
+              "\n";
+      all.push_back(std::move(answers));
+    }
+    std::ofstream out(file, std::ios::app | std::ios::binary);
+    out << text;
+    out.flush();
+    if (!out) {
+      return make_error(ErrorKind::kIo, "learn", "write " + file.string() + ": it failed",
+                        "is the disk full?");
+    }
+    // What comes back from disk is what is learned from: a text with a cut character is the same
+    // after a resume as without one.
+    for (std::size_t i = first; i < last; ++i) {
+      for (std::string& answer : all[i].texts) answer = Json::parse(json_line(Json(answer))).get<std::string>();
+    }
+  }
+  return all;
+}
+
+}  // namespace llmpatch

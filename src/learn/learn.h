@@ -1,0 +1,96 @@
+// Learning a patch, from prompts to a patch directory: the one entry of this room.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/cancel.h"
+#include "base/progress.h"
+#include "base/result.h"
+#include "learn/trainer.h"
+#include "runtime/prompt.h"
+
+namespace llmpatch {
+
+enum class Reference { kTeacher, kBase, kSft };  // whose log-probabilities DPO compares with
+enum class Precision { kAuto, kF32, kBf16 };     // kAuto: bf16 where the processor computes in it
+
+struct LearnOptions {
+  std::filesystem::path model;
+
+  // The safer model: the same one under a system prompt, or another file, or neither (with pairs).
+  std::string teacher_system;
+  std::filesystem::path teacher_model;
+
+  // Data. Either prompts (and a judge) or ready pairs in TRL's form (prompt, chosen, rejected).
+  std::vector<std::filesystem::path> prompts, retain, pairs;
+  std::vector<std::filesystem::path> validate, validate_retain;  // empty: a tenth of the above
+  std::vector<std::filesystem::path> tests;  // nothing in these may be learned from
+  std::optional<PromptFormat> format;        // of prompts without a `format` field
+  std::string judge = "refusal";
+
+  // Sampling.
+  int samples = 1;          // of the base model per prompt
+  int rejected_tokens = 16;
+  int chosen_tokens = 48;   // of the teacher's answers
+  int retain_tokens = 10;   // of the base model's own answers to retained prompts
+  std::string chosen_text;  // a canonical answer; empty: the teacher's
+  double margin = 0.5;      // keep pairs with |S(rejected) - S(chosen)| above this
+  double max_chosen_score = 0.5;  // and S(chosen) below this
+
+  // The rows.
+  std::int64_t length = 50;
+  std::string init_text;     // empty: random rows with the embedding table's spread
+  Precision precision = Precision::kAuto;
+
+  // The stages.
+  bool sft = true, dpo = true;
+  Reference reference = Reference::kTeacher;
+  StageOptions sft_stage, dpo_stage;
+  std::uint64_t seed = 0;
+
+  // Validation and what is caught.
+  std::int64_t validate_prompts = 64;   // harmful ones measured at every checkpoint
+  std::int64_t validate_benign = 120;
+  int validate_tokens = 8;
+  double divergence_limit = 0.1;        // KL above it costs score
+  double max_over_refusal = 0.25;       // a patch above it is not written without `force`
+
+  // The artifact.
+  std::string name, version = "1.0.0", risk = "unspecified", summary, license = "Apache-2.0";
+  std::filesystem::path run, output;
+  bool force = false;
+
+  LearnOptions();  // the recipe's defaults for both stages
+};
+
+struct LearnHooks {
+  // Starts a progress display for a stage; the returned function may be empty.
+  std::function<ProgressFn(const std::string& stage, const std::string& unit)> begin_stage;
+  std::function<void(const std::string& line)> say;  // plan, warnings and results, for people
+  const CancelFlag* cancel = nullptr;
+};
+
+struct LearnReport {
+  bool already_done = false;  // the patch was there, from the same settings
+  Validation validation;      // of the written rows
+  std::vector<std::pair<std::string, double>> seconds;  // per stage, all runs together
+  std::uint64_t generated_tokens = 0;                   // in this run of the program
+};
+
+// Learns and writes `options.output`. Every stage is a file in `options.run`; the same call goes on
+// where an earlier one stopped and ends with the same bytes. A changed setting is said together with
+// the stages it invalidates, which are done again.
+//
+// kInvalidArgument: options that contradict each other, a learned prompt that is also a test prompt;
+// kUnmet: a patch that refuses too many benign prompts (nothing is written unless `force`), no pairs
+// left after filtering, a loss that is not finite; kExists: another patch at `output`; and the
+// errors of reading the model and the data.
+Result<LearnReport> learn_patch(const LearnOptions& options, const LearnHooks& hooks);
+
+}  // namespace llmpatch

@@ -1,0 +1,135 @@
+#include "learn/preferences.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/json.h"
+
+namespace llmpatch {
+namespace {
+
+// The text of `chosen` or `rejected`: a string, or TRL's conversational form with one message.
+Result<std::string> answer_text(const Json& line, const char* key, const std::string& where) {
+  const auto found = line.find(key);
+  if (found != line.end() && found->is_array()) {
+    if (found->size() == 1 && (*found)[0].is_object() && (*found)[0].value("role", "") == "assistant") {
+      return json_string((*found)[0], "content", where);
+    }
+    return make_error(ErrorKind::kUnsupported, "learn",
+                      where + ": member '" + key + "': found a conversation, expected one assistant message");
+  }
+  return json_string(line, key, where);
+}
+
+bool bool_or(const Json& line, const char* key, bool fallback) {
+  const auto found = line.find(key);
+  return found != line.end() && found->is_boolean() ? found->get<bool>() : fallback;
+}
+
+double number_or_zero(const Json& line, const char* key) {
+  const auto found = line.find(key);
+  return found != line.end() && found->is_number() ? found->get<double>() : 0;
+}
+
+}  // namespace
+
+Result<std::vector<Preference>> judge_preferences(const std::vector<Prompt>& prompts,
+                                                  const std::vector<PromptFormat>& formats,
+                                                  const std::vector<Answers>& rejected,
+                                                  const std::vector<Answers>& chosen,
+                                                  const std::string& chosen_text, const Judge& judge,
+                                                  const PreferenceFilter& filter) {
+  // Everything is scored in one call: a judge may be slow to start.
+  std::vector<JudgeItem> items;
+  for (std::size_t i = 0; i < prompts.size(); ++i) {
+    for (const auto& text : rejected[i].texts) items.push_back({prompts[i].text(), text});
+    if (chosen.empty()) {
+      items.push_back({prompts[i].text(), chosen_text});
+    } else {
+      for (const auto& text : chosen[i].texts) items.push_back({prompts[i].text(), text});
+    }
+  }
+  LLMPATCH_ASSIGN(const std::vector<double> scores, judge.score(items));
+  std::vector<Preference> kept;
+  std::size_t next = 0;
+  for (std::size_t i = 0; i < prompts.size(); ++i) {
+    const std::size_t first_rejected = next;
+    const std::size_t first_chosen = next + rejected[i].texts.size();
+    next = first_chosen + (chosen.empty() ? 1 : chosen[i].texts.size());
+    if (next == first_chosen) continue;
+    const auto best = static_cast<std::size_t>(
+        std::min_element(scores.begin() + static_cast<std::ptrdiff_t>(first_chosen),
+                         scores.begin() + static_cast<std::ptrdiff_t>(next)) -
+        scores.begin());
+    if (scores[best] >= filter.max_chosen_score) continue;
+    for (std::size_t k = 0; k < rejected[i].texts.size(); ++k) {
+      const double score = scores[first_rejected + k];
+      if (std::abs(score - scores[best]) <= filter.margin) continue;
+      Preference preference;
+      preference.prompt = prompts[i];
+      preference.format = formats[i];
+      preference.rejected = rejected[i].texts[k];
+      preference.rejected_complete = rejected[i].complete[k];
+      preference.chosen = chosen.empty() ? chosen_text : chosen[i].texts[best - first_chosen];
+      preference.chosen_complete = chosen.empty() || chosen[i].complete[best - first_chosen];
+      preference.score_chosen = scores[best];
+      preference.score_rejected = score;
+      kept.push_back(std::move(preference));
+    }
+  }
+  return kept;
+}
+
+Result<std::vector<Preference>> read_preferences(const std::filesystem::path& path,
+                                                 PromptFormat default_format) {
+  LLMPATCH_ASSIGN(const std::vector<Prompt> prompts, read_prompts(path, "preference pairs"));
+  std::vector<Preference> preferences;
+  for (const Prompt& prompt : prompts) {
+    const std::string where = path.string() + " line " + std::to_string(prompt.line);
+    Preference preference;
+    preference.prompt = prompt;
+    preference.format = default_format;
+    if (prompt.fields.contains("format")) {
+      LLMPATCH_ASSIGN(const std::string format, json_string(prompt.fields, "format", where));
+      LLMPATCH_ASSIGN(preference.format, parse_prompt_format(format));
+    }
+    LLMPATCH_ASSIGN(preference.chosen, answer_text(prompt.fields, "chosen", where));
+    LLMPATCH_ASSIGN(preference.rejected, answer_text(prompt.fields, "rejected", where));
+    if (preference.chosen.empty() || preference.rejected.empty()) {
+      return make_error(ErrorKind::kCorrupt, "learn", where + ": found an empty answer, expected text");
+    }
+    preference.chosen_complete = bool_or(prompt.fields, "chosen_complete", true);
+    preference.rejected_complete = bool_or(prompt.fields, "rejected_complete", true);
+    preference.score_chosen = number_or_zero(prompt.fields, "score_chosen");
+    preference.score_rejected = number_or_zero(prompt.fields, "score_rejected");
+    preferences.push_back(std::move(preference));
+  }
+  return preferences;
+}
+
+std::string preferences_to_lines(const std::vector<Preference>& preferences) {
+  std::string text;
+  for (const Preference& preference : preferences) {
+    OrderedJson line;
+    const auto& messages = preference.prompt.messages;
+    if (messages.size() == 1 && messages[0].role == "user") {
+      line["prompt"] = messages[0].content;
+    } else {
+      line["messages"] = OrderedJson::array();
+      for (const Message& message : messages) {
+        line["messages"].push_back({{"role", message.role}, {"content", message.content}});
+      }
+    }
+    line["format"] = preference.format == PromptFormat::kChat ? "chat" : "raw";
+    line["chosen"] = preference.chosen;
+    line["rejected"] = preference.rejected;
+    line["chosen_complete"] = preference.chosen_complete;
+    line["rejected_complete"] = preference.rejected_complete;
+    line["score_chosen"] = preference.score_chosen;
+    line["score_rejected"] = preference.score_rejected;
+    text += json_line(line) + "\n";
+  }
+  return text;
+}
+
+}  // namespace llmpatch

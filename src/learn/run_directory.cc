@@ -1,0 +1,177 @@
+#include "learn/run_directory.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <set>
+
+#include "base/file.h"
+#include "base/sha256.h"
+
+namespace llmpatch {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kSettings = "settings.json";
+constexpr const char* kMetrics = "metrics.jsonl";
+constexpr std::uint64_t kMaxBytes = std::uint64_t{1} << 28;
+
+std::string joined(const std::vector<std::string>& names) {
+  std::string text;
+  for (const auto& name : names) text += (text.empty() ? "" : ", ") + name;
+  return text;
+}
+
+}  // namespace
+
+Result<RunDirectory> RunDirectory::open(const fs::path& path) {
+  std::error_code code;
+  if (fs::exists(path, code) && !fs::is_directory(path, code)) {
+    return make_error(ErrorKind::kInvalidArgument, "learn",
+                      "run directory " + path.string() + ": found a file, expected a directory");
+  }
+  if (fs::is_directory(path, code) && !fs::is_empty(path, code) && !fs::exists(path / kSettings, code) &&
+      !fs::exists(path / "lock", code)) {
+    return make_error(ErrorKind::kInvalidArgument, "learn",
+                      "run directory " + path.string() + ": found other files, expected a run or nothing");
+  }
+  fs::create_directories(path, code);
+  if (code) {
+    return make_error(ErrorKind::kIo, "learn", "create " + path.string() + ": " + code.message());
+  }
+  const int lock = ::open((path / "lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  if (lock < 0) {
+    return make_error(ErrorKind::kIo, "learn",
+                      "open " + (path / "lock").string() + ": " + std::strerror(errno));
+  }
+  RunDirectory run(path, lock);
+  if (::flock(lock, LOCK_EX | LOCK_NB) != 0) {
+    return make_error(ErrorKind::kLimit, "learn",
+                      "run directory " + path.string() + ": another process is learning in it");
+  }
+  if (fs::exists(path / kSettings, code)) {
+    LLMPATCH_ASSIGN(const std::string text, read_file(path / kSettings, kMaxBytes, "run settings"));
+    LLMPATCH_ASSIGN(const Json all, parse_json(text, (path / kSettings).string()));
+    LLMPATCH_ASSIGN(run.stages_, json_object(all, "stages", (path / kSettings).string()));
+    LLMPATCH_ASSIGN(const Json seconds, json_array(all, "seconds", (path / kSettings).string()));
+    for (const Json& entry : seconds) {
+      LLMPATCH_ASSIGN(std::string stage, json_string(entry, "stage", kSettings));
+      LLMPATCH_ASSIGN(const double spent, json_number(entry, "seconds", kSettings));
+      run.seconds_.emplace_back(std::move(stage), spent);
+    }
+  }
+  return run;
+}
+
+RunDirectory::RunDirectory(RunDirectory&& other) noexcept
+    : path_(std::move(other.path_)),
+      lock_(std::exchange(other.lock_, -1)),
+      stages_(std::move(other.stages_)),
+      seconds_(std::move(other.seconds_)) {}
+
+RunDirectory::~RunDirectory() {
+  if (lock_ >= 0) ::close(lock_);
+}
+
+Status RunDirectory::save() const {
+  Json seconds = Json::array();
+  for (const auto& [stage, spent] : seconds_) seconds.push_back({{"stage", stage}, {"seconds", spent}});
+  return write_file_atomic(path_ / kSettings, json_pretty(Json{{"stages", stages_}, {"seconds", seconds}}));
+}
+
+Result<std::vector<std::string>> RunDirectory::adopt(const std::vector<StageRecord>& stages) {
+  Json adopted = Json::object();
+  std::vector<std::string> changes, redo;
+  for (const StageRecord& stage : stages) {
+    Json inputs = Json::array();
+    for (const std::string& input : stage.inputs) inputs.push_back(adopted[input]["key"]);
+    const std::string key = sha256_hex(json_line(Json{{"settings", stage.settings}, {"inputs", inputs}}));
+    const Json before = stages_.value(stage.name, Json::object());
+    bool done = before.value("done", false);
+    if (before.value("key", "") != key) {
+      done = false;
+      if (!before.empty()) redo.push_back(stage.name);
+      const Json old = before.value("settings", Json::object());
+      for (const auto& [name, value] : stage.settings.items()) {
+        if (!before.empty() && old.value(name, Json()) != value) {
+          changes.push_back(stage.name + "." + name + ": " + json_line(old.value(name, Json())) + " -> " +
+                            json_line(value));
+        }
+      }
+      for (const std::string& file : stage.files) {
+        std::error_code code;
+        fs::remove(path_ / file, code);
+        if (code) return make_error(ErrorKind::kIo, "learn", "remove " + (path_ / file).string() + ": " + code.message());
+      }
+      LLMPATCH_TRY(rewind_metrics(stage.name, 0));
+    }
+    adopted[stage.name] = {{"settings", stage.settings}, {"key", key}, {"done", done}};
+  }
+  stages_ = std::move(adopted);
+  LLMPATCH_TRY(save());
+  for (std::string& change : changes) change += " (redoing " + joined(redo) + ")";
+  return changes;
+}
+
+std::string RunDirectory::key(const std::string& stage) const {
+  return stages_.at(stage).at("key").get<std::string>();
+}
+
+bool RunDirectory::done(const std::string& stage) const {
+  return stages_.at(stage).at("done").get<bool>();
+}
+
+Status RunDirectory::set_done(const std::string& stage) {
+  stages_.at(stage)["done"] = true;
+  return save();
+}
+
+Status RunDirectory::log(const std::string& line) {
+  std::ofstream out(path_ / kMetrics, std::ios::app | std::ios::binary);
+  out << line << '\n';
+  out.flush();
+  if (!out) {
+    return make_error(ErrorKind::kIo, "learn", "write " + (path_ / kMetrics).string() + ": it failed",
+                      "is the disk full?");
+  }
+  return {};
+}
+
+Status RunDirectory::rewind_metrics(const std::string& stage, std::int64_t step) {
+  std::error_code code;
+  if (!fs::exists(path_ / kMetrics, code)) return {};
+  LLMPATCH_ASSIGN(const std::string text, read_file(path_ / kMetrics, kMaxBytes, "metrics"));
+  std::string kept;
+  std::size_t start = 0;
+  while (start < text.size()) {
+    const std::size_t end = text.find('\n', start);
+    if (end == std::string::npos) break;  // a line cut by a kill
+    const std::string line = text.substr(start, end - start);
+    start = end + 1;
+    const Json value = Json::parse(line, nullptr, /*allow_exceptions=*/false);
+    if (!value.is_object()) continue;
+    if (value.value("stage", "") == stage && value.value("step", std::int64_t{0}) > step) continue;
+    if (step == 0 && value.value("stage", "") == stage) continue;
+    kept += line + "\n";
+  }
+  return write_file_atomic(path_ / kMetrics, kept);
+}
+
+Status RunDirectory::add_seconds(const std::string& stage, double seconds) {
+  const auto found = std::find_if(seconds_.begin(), seconds_.end(),
+                                  [&](const auto& entry) { return entry.first == stage; });
+  if (found == seconds_.end()) {
+    seconds_.emplace_back(stage, seconds);
+  } else {
+    found->second += seconds;
+  }
+  return save();
+}
+
+}  // namespace llmpatch

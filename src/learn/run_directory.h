@@ -1,0 +1,61 @@
+// A learning run on disk: one file a stage, the settings each was made with, metrics and timings.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/json.h"
+#include "base/result.h"
+
+namespace llmpatch {
+
+// A stage and everything its result depends on.
+struct StageRecord {
+  std::string name;                 // "samples"
+  std::vector<std::string> inputs;  // names of earlier stages
+  Json settings;                    // flat object
+  std::vector<std::string> files;   // it leaves in the run directory
+};
+
+// Not thread-safe; one process at a time (held by a lock file).
+class RunDirectory {
+ public:
+  // Makes or opens the directory and locks it. kInvalidArgument when `path` is something else than
+  // a run directory, kLimit when another process holds it, kCorrupt for a broken settings.json.
+  static Result<RunDirectory> open(const std::filesystem::path& path);
+  RunDirectory(RunDirectory&& other) noexcept;
+  RunDirectory& operator=(RunDirectory&&) = delete;
+  ~RunDirectory();
+
+  std::filesystem::path file(const std::string& name) const { return path_ / name; }
+
+  // Compares the stages (in order) with what the directory was made with, removes the files of every
+  // stage whose settings or inputs changed, and records the new ones. Returns a line for each changed
+  // setting: "sft.peak: 0.01 -> 0.005 (redoing sft, dpo)".
+  Result<std::vector<std::string>> adopt(const std::vector<StageRecord>& stages);
+
+  // A digest of a stage's settings and all its inputs: what its file is bound to.
+  std::string key(const std::string& stage) const;
+  bool done(const std::string& stage) const;
+  Status set_done(const std::string& stage);
+
+  // metrics.jsonl: append a line; keep only lines of `stage` up to `step` (and of other stages).
+  Status log(const std::string& line);
+  Status rewind_metrics(const std::string& stage, std::int64_t step);
+
+  // Seconds spent per stage, over all runs of the program, in order of first use.
+  Status add_seconds(const std::string& stage, double seconds);
+  const std::vector<std::pair<std::string, double>>& seconds() const { return seconds_; }
+
+ private:
+  RunDirectory(std::filesystem::path path, int lock) : path_(std::move(path)), lock_(lock) {}
+  Status save() const;
+  std::filesystem::path path_;
+  int lock_ = -1;
+  Json stages_ = Json::object();  // name -> {settings, key, done}
+  std::vector<std::pair<std::string, double>> seconds_;
+};
+
+}  // namespace llmpatch

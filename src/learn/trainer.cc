@@ -1,0 +1,190 @@
+#include "learn/trainer.h"
+
+#include <cmath>
+#include <sstream>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "learn/losses.h"
+#include "learn/output.h"
+
+namespace llmpatch {
+namespace {
+
+// What one step computed, for the log.
+struct StepNumbers {
+  double loss = 0;         // of the objective
+  double retain = 0;       // mean KL per token of the retained texts of this step
+  OrderedJson metrics;     // TRL's names
+};
+
+// The packed examples of one step.
+struct Step {
+  Layout layout;
+  std::int64_t pair_answers = 0;        // answers before those of retained texts
+  std::int64_t pair_tokens = 0;         // answer tokens before those of retained texts
+  torch::Tensor reference_chosen, reference_rejected;  // [pairs]
+  torch::Tensor retained_hidden;        // [retained tokens, width]
+};
+
+Step make_step(const std::vector<Pair>& pairs, const std::vector<Retained>& retained,
+               const std::vector<std::size_t>& pair_draws,
+               const std::vector<std::size_t>& retained_draws, Objective objective,
+               std::int64_t prefix_rows) {
+  Step step;
+  std::vector<Sequence> sequences;
+  std::vector<double> chosen, rejected;
+  for (const std::size_t index : pair_draws) {
+    const Pair& pair = pairs[index];
+    Sequence sequence{pair.prompt, {pair.chosen}};
+    step.pair_tokens += static_cast<std::int64_t>(pair.chosen.size());
+    if (objective == Objective::kDpo) {
+      sequence.answers.push_back(pair.rejected);
+      step.pair_tokens += static_cast<std::int64_t>(pair.rejected.size());
+    }
+    step.pair_answers += static_cast<std::int64_t>(sequence.answers.size());
+    chosen.push_back(pair.reference_chosen);
+    rejected.push_back(pair.reference_rejected);
+    sequences.push_back(std::move(sequence));
+  }
+  std::vector<torch::Tensor> hidden;
+  for (const std::size_t index : retained_draws) {
+    sequences.push_back({retained[index].prompt, {retained[index].answer}});
+    hidden.push_back(retained[index].hidden);
+  }
+  if (!hidden.empty()) step.retained_hidden = torch::cat(hidden);
+  step.reference_chosen = torch::tensor(chosen, torch::kDouble).to(torch::kFloat32);
+  step.reference_rejected = torch::tensor(rejected, torch::kDouble).to(torch::kFloat32);
+  step.layout = pack(sequences, prefix_rows);
+  return step;
+}
+
+// Loss of one step with gradient to `rows`.
+std::pair<torch::Tensor, StepNumbers> step_loss(const Transformer& model, const torch::Tensor& rows,
+                                                const Step& step, const StageOptions& options) {
+  const Layout& layout = step.layout;
+  const torch::Tensor hidden = run_batch(model, rows, layout);
+  const torch::Tensor predicting = hidden.index_select(0, layout.predict_rows);
+  const torch::Tensor logprobs =
+      token_logprobs(predicting.narrow(0, 0, step.pair_tokens), model.output(),
+                     layout.targets.narrow(0, 0, step.pair_tokens));
+  StepNumbers numbers;
+  torch::Tensor loss;
+  if (options.objective == Objective::kSft) {
+    loss = sft_loss(logprobs);
+    numbers.metrics["logps/chosen"] =
+        logprobs.detach().sum().item<double>() / static_cast<double>(step.pair_answers);
+  } else {
+    const torch::Tensor sums = torch::zeros({step.pair_answers}, logprobs.options())
+                                   .index_add(0, layout.answer_ids.narrow(0, 0, step.pair_tokens), logprobs)
+                                   .view({-1, 2});
+    const DpoResult dpo = dpo_loss(sums.select(1, 0), sums.select(1, 1), step.reference_chosen,
+                                   step.reference_rejected, options.beta);
+    loss = dpo.loss;
+    const torch::Tensor margins = dpo.chosen - dpo.rejected;
+    numbers.metrics["rewards/chosen"] = dpo.chosen.mean().item<double>();
+    numbers.metrics["rewards/rejected"] = dpo.rejected.mean().item<double>();
+    numbers.metrics["rewards/margins"] = margins.mean().item<double>();
+    numbers.metrics["rewards/accuracies"] = (margins > 0).to(torch::kFloat32).mean().item<double>();
+    numbers.metrics["logps/chosen"] = sums.select(1, 0).detach().mean().item<double>();
+    numbers.metrics["logps/rejected"] = sums.select(1, 1).detach().mean().item<double>();
+  }
+  numbers.loss = loss.item<double>();
+  if (step.retained_hidden.defined() && options.retain_weight > 0) {
+    const auto count = layout.targets.size(0) - step.pair_tokens;
+    const torch::Tensor divergence =
+        token_divergence(step.retained_hidden, predicting.narrow(0, step.pair_tokens, count),
+                         model.output())
+            .mean();
+    numbers.retain = divergence.item<double>();
+    loss = loss + options.retain_weight * divergence;
+  }
+  return {loss, std::move(numbers)};
+}
+
+Error not_finite(const StageOptions& options, std::int64_t step, const char* what, double value) {
+  std::ostringstream message;
+  message << (options.objective == Objective::kSft ? "sft" : "dpo") << " step " << step << " " << what
+          << ": found " << value << ", expected a finite number";
+  return make_error(ErrorKind::kUnmet, "learn", message.str(),
+                    "a lower learning rate usually helps (--sft-lr, --dpo-lr)");
+}
+
+}  // namespace
+
+Status train_stage(const Transformer& model, const std::vector<Pair>& pairs,
+                   const std::vector<Retained>& retained, const StageOptions& options,
+                   StageState& state, const std::filesystem::path& checkpoint,
+                   const StageHooks& hooks) {
+  const std::int64_t total = options.schedule.total;
+  const char* stage = options.objective == Objective::kSft ? "sft" : "dpo";
+  Order pair_order(pairs.size(), options.seed * 2 + 1);
+  Order retained_order(retained.size(), options.seed * 2 + 2);
+
+  const auto validate = [&]() -> Status {
+    LLMPATCH_ASSIGN(const Validation found, hooks.validate(state.rows));
+    OrderedJson line{{"stage", stage},
+                     {"step", state.step},
+                     {"validation/refused", found.refused},
+                     {"validation/over_refused", found.over_refused},
+                     {"validation/kl", found.divergence},
+                     {"validation/score", found.score}};
+    LLMPATCH_TRY(hooks.log(json_line(line)));
+    ++state.validations_since_best;
+    if (state.best_step < 0 || found.score > state.best.score) {
+      state.best = found;
+      state.best_rows = state.rows.clone();
+      state.best_step = state.step;
+      state.validations_since_best = 0;
+    }
+    return save_state(state, checkpoint);
+  };
+  const auto out_of_patience = [&] {
+    return options.patience > 0 && state.validations_since_best >= options.patience;
+  };
+
+  if (state.best_step < 0) LLMPATCH_TRY(validate());
+  while (state.step < total && !out_of_patience()) {
+    LLMPATCH_TRY(check_cancelled(hooks.cancel, "learn"));
+    const auto position = static_cast<std::uint64_t>(state.step);
+    const Step step = make_step(
+        pairs, retained,
+        pair_order.draws(position * static_cast<std::uint64_t>(options.pairs_per_step),
+                         static_cast<std::size_t>(options.pairs_per_step)),
+        retained_order.draws(position * static_cast<std::uint64_t>(options.retained_per_step),
+                             static_cast<std::size_t>(options.retained_per_step)),
+        options.objective, state.rows.size(0));
+    torch::Tensor rows = state.rows.detach().clone().requires_grad_(true);
+    auto [loss, numbers] = step_loss(model, rows, step, options);
+    if (!std::isfinite(loss.item<double>())) {
+      return not_finite(options, state.step, "loss", loss.item<double>());
+    }
+    loss.backward();
+    const double rate = options.schedule.rate(state.step);
+    const double norm = state.adam.update(state.rows, rows.grad(), rate);
+    if (!std::isfinite(norm)) return not_finite(options, state.step, "gradient norm", norm);
+    ++state.step;
+
+    OrderedJson line{{"stage", stage},           {"step", state.step},
+                     {"loss", numbers.loss},     {"kl/retain", numbers.retain},
+                     {"grad_norm", norm},        {"learning_rate", rate},
+                     {"rows/rms", state.rows.square().mean().sqrt().item<double>()}};
+    line.update(numbers.metrics);
+    LLMPATCH_TRY(hooks.log(json_line(line)));
+    if (hooks.progress) {
+      std::ostringstream note;
+      note.precision(3);
+      note << "loss " << numbers.loss << "  kl " << numbers.retain;
+      if (state.best_step >= 0) {
+        note << "  best: refused " << 100 * state.best.refused << " %, over-refused "
+             << 100 * state.best.over_refused << " %";
+      }
+      hooks.progress(static_cast<std::uint64_t>(state.step), static_cast<std::uint64_t>(total),
+                     note.str());
+    }
+    if (state.step % options.evaluate_every == 0 || state.step == total) LLMPATCH_TRY(validate());
+  }
+  return {};
+}
+
+}  // namespace llmpatch

@@ -1,0 +1,76 @@
+// The learning loop of one stage: SFT or DPO on pairs, with a retain term, validation, checkpoints.
+#pragma once
+
+#include <torch/torch.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/cancel.h"
+#include "base/progress.h"
+#include "base/result.h"
+#include "learn/adam.h"
+#include "learn/examples.h"
+#include "learn/transformer.h"
+
+namespace llmpatch {
+
+enum class Objective { kSft, kDpo };
+
+struct StageOptions {
+  Objective objective = Objective::kSft;
+  Schedule schedule;
+  std::int64_t pairs_per_step = 8;
+  std::int64_t retained_per_step = 12;
+  double retain_weight = 2;
+  double beta = 0.1;              // DPO
+  std::int64_t evaluate_every = 10;  // steps between validations
+  std::int64_t patience = 0;      // stop after so many validations without a better one; 0: never
+  std::uint64_t seed = 0;
+};
+
+// What a validation found. Rates are shares of prompts; `score` ranks checkpoints (higher is better).
+struct Validation {
+  double refused = 0;        // of harmful prompts
+  double over_refused = 0;   // of benign prompts
+  double divergence = 0;     // KL(base || patched) per token on benign answers, nats
+  double score = 0;
+};
+
+// The state a stage is resumed from, and what it ends with.
+struct StageState {
+  torch::Tensor rows;  // [n, width] f32
+  Adam adam;
+  std::int64_t step = 0;  // steps done
+  torch::Tensor best_rows;
+  Validation best;
+  std::int64_t best_step = -1;
+  std::int64_t validations_since_best = 0;
+};
+
+// Saved whole and atomically; kCorrupt when a saved one does not parse.
+Status save_state(const StageState& state, const std::filesystem::path& path);
+Result<StageState> load_state(const std::filesystem::path& path);
+
+struct StageHooks {
+  // Measures rows [n, width].
+  std::function<Result<Validation>(const torch::Tensor& rows)> validate;
+  // One line of metrics.jsonl: the numbers of a step.
+  std::function<Status(const std::string& line)> log;
+  ProgressFn progress;
+  const CancelFlag* cancel = nullptr;
+};
+
+// Trains `state.rows` from `state.step` to the end of the schedule or until patience runs out,
+// saving to `checkpoint` at every validation. On return state.best_rows is the best checkpoint.
+// kUnmet when a loss or gradient is not finite (naming the step); kCancelled; kIo.
+Status train_stage(const Transformer& model, const std::vector<Pair>& pairs,
+                   const std::vector<Retained>& retained, const StageOptions& options,
+                   StageState& state, const std::filesystem::path& checkpoint,
+                   const StageHooks& hooks);
+
+}  // namespace llmpatch
