@@ -90,9 +90,10 @@ Result<SuiteResult> evaluate_suite(EvalRun& run, const PlannedSuite& planned,
   result.comparisons = compare_all(result.systems);
   if (run.has_patch() && planned.suite.expect == Expect::kAnswer) {
     const PhaseTimer timer(seconds, "side effects");
+    // The base comes first and the patch last (systems_of).
     LLMPATCH_ASSIGN(result.side_effects,
-                    measure_side_effects(run, prompts, result.find(System::kBase)->answers,
-                                         result.find(System::kPatched)->answers));
+                    measure_side_effects(run, prompts, result.systems.front().answers,
+                                         result.systems.back().answers));
   }
   const PhaseTimer timer(seconds, "examples");
   LLMPATCH_TRY(add_examples(run, planned, result));
@@ -105,7 +106,7 @@ Status measure_extras(EvalRun& run, const std::vector<PlannedSuite>& suites, Eva
     const auto& measured = result.suites[static_cast<std::size_t>(planned - suites.data())];
     const std::size_t n = std::min(run.options.compliance_limit, planned->prompts.size());
     const std::span<const SuitePrompt> prompts(planned->prompts);
-    const std::span<const Answer> answers(measured.find(System::kBase)->answers);
+    const std::span<const Answer> answers(measured.systems.front().answers);
     LLMPATCH_ASSIGN(result.compliance, measure_compliance(run, planned->suite.name,
                                                           prompts.first(n), answers.first(n)));
   }

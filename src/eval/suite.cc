@@ -30,6 +30,13 @@ constexpr std::array<BuiltIn, 4> kSuites{{
 constexpr std::array<std::string_view, 5> kMembers{"name", "prompts", "expect", "format",
                                                    "max_tokens"};
 
+// The value of `result`, or its error told as the fault of the file it was read from.
+template <class T>
+Result<T> from_file(Result<T> result, const std::string& where) {
+  if (result.ok()) return result;
+  return make_error(ErrorKind::kCorrupt, kWhere, where + ": " + result.error().message);
+}
+
 Result<Suite> suite_from_file(const std::filesystem::path& path) {
   const std::string where = path.string();
   LLMPATCH_ASSIGN(const std::string text, read_file(path, kMaxSuiteFile, "suite"));
@@ -50,11 +57,11 @@ Result<Suite> suite_from_file(const std::filesystem::path& path) {
   LLMPATCH_ASSIGN(const std::string prompts, json_string(json, "prompts", where));
   suite.prompts = path.parent_path() / prompts;
   LLMPATCH_ASSIGN(const std::string expect, json_string(json, "expect", where));
-  LLMPATCH_ASSIGN(suite.expect, parse_expect(expect));
+  LLMPATCH_ASSIGN(suite.expect, from_file(parse_expect(expect), where));
   suite.max_tokens = default_max_tokens(suite.expect);
   if (json.contains("format")) {
     LLMPATCH_ASSIGN(const std::string format, json_string(json, "format", where));
-    LLMPATCH_ASSIGN(suite.format, parse_prompt_format(format));
+    LLMPATCH_ASSIGN(suite.format, from_file(parse_prompt_format(format), where));
   }
   if (json.contains("max_tokens")) {
     LLMPATCH_ASSIGN(const std::int64_t tokens, json_integer(json, "max_tokens", where));
@@ -141,7 +148,7 @@ Result<std::vector<SuitePrompt>> read_suite_prompts(const Suite& suite,
     entry.format = suite.format.value_or(fallback);
     if (fields.contains("format")) {
       LLMPATCH_ASSIGN(const std::string format, json_string(fields, "format", where));
-      LLMPATCH_ASSIGN(entry.format, parse_prompt_format(format));
+      LLMPATCH_ASSIGN(entry.format, from_file(parse_prompt_format(format), where));
     }
     if (override_format) entry.format = *override_format;
     if (fields.contains("category")) {
