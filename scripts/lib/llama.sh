@@ -35,7 +35,7 @@ build_llama() {
     # -march=native is expanded: a build for one processor must not be used on another.
     key=$({
       printf '%s\n' "$llama_identity" "$*"
-      cat "$root/cmake/llama/CMakeLists.txt"
+      cat "$root"/cmake/llama/*
       c++ --version
       c++ -march=native -Q --help=target
     } | sha256sum | cut -c 1-12)
