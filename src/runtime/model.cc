@@ -64,7 +64,7 @@ Result<std::unique_ptr<Model>> Model::load(const std::filesystem::path& path,
   start_llama_backend();
   take_llama_errors("");
   llama_model_params params = llama_model_default_params();
-  params.use_extra_bufts = !options.exact && getenv("XB");
+  params.use_extra_bufts = !options.exact;
   try {
     model.model_ = llama_model_load_from_file(path.c_str(), params);
   } catch (const std::exception& error) {
@@ -89,6 +89,7 @@ Result<std::unique_ptr<Model>> Model::load(const std::filesystem::path& path,
   model.suppressed_ = suppressed_tokens(model.vocab_);
   model.special_tokens_ = std::make_unique<SpecialTokens>(model.vocab_);
   LLMPATCH_ASSIGN(model.chat_template_, ChatTemplate::from_model(model.model_));
+  LLMPATCH_TRY(model.find_end_token());
   LLMPATCH_TRY(model.find_embedding_scale());
   return loaded;
 }
@@ -152,13 +153,6 @@ Tokens Model::bos() const {
   return bos == LLAMA_TOKEN_NULL ? Tokens{} : Tokens{bos};
 }
 
-Token Model::end_token() const {
-  const Token turn = llama_vocab_eot(vocab_);
-  if (chat_template_ != nullptr && turn != LLAMA_TOKEN_NULL) return turn;
-  const Token text = llama_vocab_eos(vocab_);
-  return text != LLAMA_TOKEN_NULL ? text : turn;
-}
-
 bool Model::is_end(Token token) const {
   return token >= 0 && static_cast<std::size_t>(token) < n_vocab_ &&
          llama_vocab_is_eog(vocab_, token);
@@ -185,6 +179,19 @@ Result<Rows> Model::embed(std::span<const Token> tokens) const {
     }
   }
   return rows;
+}
+
+Status Model::find_end_token() {
+  end_token_ = llama_vocab_eos(vocab_);
+  if (end_token_ == LLAMA_TOKEN_NULL) end_token_ = llama_vocab_eot(vocab_);
+  if (chat_template_ == nullptr) return {};
+  // A vocabulary may name several tokens that could end a turn; the template knows which one does.
+  const auto spans = chat_template_->render({{"user", "x"}, {"assistant", "x"}}, false);
+  if (!spans.ok() || spans->empty() || spans->back().from_message) return {};
+  LLMPATCH_ASSIGN(const Tokens after, tokenize(std::span(&spans->back(), 1)));
+  const auto end = std::find_if(after.begin(), after.end(), [&](Token id) { return is_end(id); });
+  if (end != after.end()) end_token_ = *end;
+  return {};
 }
 
 Status Model::find_embedding_scale() {

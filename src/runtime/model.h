@@ -58,8 +58,9 @@ class Model {
   std::string text(std::span<const Token> tokens, bool special = false) const;
   // BOS if the model wants one before text, otherwise nothing.
   Tokens bos() const;
-  // End-of-text token that ends an answer in training text (EOT for chat models, else EOS).
-  Token end_token() const;
+  // The token that ends an answer in training text: what the chat template puts after one, or the
+  // end of text. -1 when the vocabulary has neither.
+  Token end_token() const { return end_token_; }
   bool is_end(Token token) const;  // any end-of-generation token
   // Ids that must never be sampled (suppressed by the model, or not text at all), sorted.
   const Tokens& suppressed() const { return suppressed_; }
@@ -77,11 +78,13 @@ class Model {
 
  private:
   Model();
+  Status find_end_token();
   Status find_embedding_scale();
   std::filesystem::path path_;
   std::string architecture_;
   std::size_t n_embd_ = 0, n_vocab_ = 0, context_length_ = 0;
   float embedding_scale_ = 1;
+  Token end_token_ = -1;
   Tokens suppressed_;
   std::unique_ptr<GgufFile> file_;  // for the rows of the embedding table
   std::unique_ptr<SpecialTokens> special_tokens_;
