@@ -16,6 +16,8 @@ enum class Scale {
   kRange,      // levels from a minimum, at most zero, to a maximum: step = range * share
 };
 
+constexpr std::size_t kSuperBlock = 256;
+
 struct BlockType {
   ggml_type type;
   Scale scale;
@@ -34,15 +36,15 @@ constexpr std::array kBlockTypes = {
     BlockType{GGML_TYPE_Q5_0, Scale::kMagnitude, 32, 1.f / 16},
     BlockType{GGML_TYPE_Q5_1, Scale::kRange, 32, 1.f / 31},
     BlockType{GGML_TYPE_Q8_0, Scale::kMagnitude, 32, 1.f / 127},
-    BlockType{GGML_TYPE_Q2_K, Scale::kRange, 256, 1.f / 3},
-    BlockType{GGML_TYPE_Q3_K, Scale::kMagnitude, 256, 1.f / 4},
-    BlockType{GGML_TYPE_Q4_K, Scale::kRange, 256, 1.f / 15},
-    BlockType{GGML_TYPE_Q5_K, Scale::kRange, 256, 1.f / 31},
-    BlockType{GGML_TYPE_Q6_K, Scale::kMagnitude, 256, 1.f / 32},
+    BlockType{GGML_TYPE_Q2_K, Scale::kRange, kSuperBlock, 1.f / 3},
+    BlockType{GGML_TYPE_Q3_K, Scale::kMagnitude, kSuperBlock, 1.f / 4},
+    BlockType{GGML_TYPE_Q4_K, Scale::kRange, kSuperBlock, 1.f / 15},
+    BlockType{GGML_TYPE_Q5_K, Scale::kRange, kSuperBlock, 1.f / 31},
+    BlockType{GGML_TYPE_Q6_K, Scale::kMagnitude, kSuperBlock, 1.f / 32},
     BlockType{GGML_TYPE_IQ4_NL, Scale::kMagnitude, 32, 24.f / 113},  // its widest gap
-    BlockType{GGML_TYPE_IQ4_XS, Scale::kMagnitude, 256, 24.f / 113},
+    BlockType{GGML_TYPE_IQ4_XS, Scale::kMagnitude, kSuperBlock, 24.f / 113},
 };
-constexpr BlockType kCoarseType = {GGML_TYPE_COUNT, Scale::kMagnitude, 256, 1.f / 2};
+constexpr BlockType kCoarseType = {GGML_TYPE_COUNT, Scale::kMagnitude, kSuperBlock, 1.f / 2};
 
 const BlockType* find_type(int type) {
   const auto* found = std::find_if(kBlockTypes.begin(), kBlockTypes.end(),
@@ -62,6 +64,11 @@ float block_step(const BlockType& type, std::span<const float> block) {
 }  // namespace
 
 bool can_requantise(int type) { return find_type(type) != nullptr; }
+
+bool searches_scale(int type) {
+  const BlockType* known = find_type(type);
+  return known != nullptr && (known->block == kSuperBlock || type == GGML_TYPE_IQ4_NL);
+}
 
 std::vector<float> block_steps(int type, std::span<const float> values) {
   const BlockType* known = find_type(type);

@@ -12,6 +12,10 @@ namespace llmpatch {
 // types that need an importance matrix, and codebook types, whose quantisers abort on odd values.
 bool can_requantise(int type);
 
+// Whether quantising to `type` searches for the best scale, so that the last bit of a float may
+// decide between two that are equally good.
+bool searches_scale(int type);
+
 // The distance between neighbouring levels of `type` at each of `values`, as far as the values
 // tell: for block types the same for a whole block, computed from its largest magnitude or its
 // range. Never below the spacing of half precision. For a type that cannot be requantised to, half

@@ -66,6 +66,9 @@ Result<std::vector<float>> decode_recorded(const SampleStretch& recorded, std::u
   return decode(type, std::as_bytes(std::span(recorded.bytes)), count, "base identity");
 }
 
+// Scales are rounded too, so the farthest weight may be off by a little more than a step.
+constexpr double kMargin = 1.25;
+
 double square(double value) { return value * value; }
 
 }  // namespace
@@ -86,6 +89,7 @@ Result<StretchEvidence> compare_stretch(const SamplePlace& place, const SampleSt
       .kind = place.kind, .recorded_type = recorded.type, .candidate_type = ggml_type_name(type)};
   const bool same_type = type == type_of(recorded.type);
   evidence.comparable = same_type || can_requantise(type);
+  evidence.searched = !same_type && searches_scale(type);
   std::vector<float> e = r;
   if (!same_type && evidence.comparable) {
     LLMPATCH_ASSIGN(e, requantise(type, r));
@@ -97,10 +101,12 @@ Result<StretchEvidence> compare_stretch(const SamplePlace& place, const SampleSt
   const std::vector<float> candidate_steps = block_steps(type, r);
   const auto n = static_cast<double>(r.size());
   for (std::size_t i = 0; i < r.size(); ++i) {
-    const double bound = double{recorded_steps[i]} + double{candidate_steps[i]};
+    const double rounding = double{e[i]} - double{r[i]};
+    const double bound = std::max(
+        kMargin * (double{recorded_steps[i]} + double{candidate_steps[i]}), std::abs(rounding));
     evidence.worst = std::max(evidence.worst, std::abs(double{a[i]} - double{r[i]}) / bound);
     evidence.power += square(r[i]) / n;
-    evidence.expected += square(double{e[i]} - double{r[i]}) / n;
+    evidence.expected += square(rounding) / n;
     evidence.residual += square(double{a[i]} - double{e[i]}) / n;
   }
   return evidence;

@@ -80,6 +80,7 @@ struct StretchEvidence {
   double power = 0;         // mean r^2
   double worst = 0;         // largest |a - r| as a share of its bound (both blocks' steps)
   bool comparable = false;  // e is known: the type can be quantised to without extra data
+  bool searched = false;    // e comes from a search that may end elsewhere on another machine
   double expected = 0;      // mean (e - r)^2; 0 when both types are equal
   double residual = 0;      // mean (a - e)^2
 };
