@@ -34,23 +34,10 @@ Error corrupt(std::string_view where, const std::string& message) {
   return make_error(ErrorKind::kCorrupt, "patch", std::string(where) + ": " + message);
 }
 
-// Whether --force may replace what stands at `directory`: nothing, or a patch directory.
-Status check_replaceable(const fs::path& directory) {
-  std::error_code code;
-  const fs::file_status status = fs::symlink_status(directory, code);
-  if (!fs::exists(status)) return {};
-  bool only_patch_files = fs::is_directory(status);
-  fs::directory_iterator entries;
-  if (only_patch_files) entries = fs::directory_iterator(directory, code);
-  for (; !code && entries != fs::directory_iterator(); entries.increment(code)) {
-    only_patch_files = only_patch_files &&
-                       find_limit(entries->path().filename().string()) != nullptr &&
-                       !entries->is_directory();
-  }
-  if (only_patch_files && !code) return {};
-  return make_error(ErrorKind::kDenied, "patch",
-                    "replace " + directory.string() + ": found something that is not a patch",
-                    "choose another name, or remove it yourself");
+// "dir/" names "dir": with the slash, a link would be seen as the directory behind it.
+fs::path without_slash(const fs::path& path) {
+  const fs::path clean = path.lexically_normal();
+  return clean.has_filename() ? clean : clean.parent_path();
 }
 
 }  // namespace
@@ -98,9 +85,33 @@ Result<PatchFiles> read_patch_directory(const fs::path& directory) {
   return files;
 }
 
+Status check_patch_output(const fs::path& directory, Overwrite overwrite) {
+  const fs::path target = without_slash(directory);
+  std::error_code code;
+  const fs::file_status status = fs::symlink_status(target, code);
+  if (!fs::exists(status)) return {};
+  if (overwrite == Overwrite::kNo) {
+    return make_error(ErrorKind::kExists, "patch",
+                      "write " + target.string() + ": it exists already",
+                      "choose another name or say --force");
+  }
+  bool only_patch_files = fs::is_directory(status);
+  fs::directory_iterator entries;
+  if (only_patch_files) entries = fs::directory_iterator(target, code);
+  for (; !code && entries != fs::directory_iterator(); entries.increment(code)) {
+    only_patch_files = only_patch_files &&
+                       find_limit(entries->path().filename().string()) != nullptr &&
+                       !entries->is_directory();
+  }
+  if (only_patch_files && !code) return {};
+  return make_error(ErrorKind::kDenied, "patch",
+                    "replace " + target.string() + ": found something that is not a patch",
+                    "choose another name, or remove it yourself");
+}
+
 Status write_patch_directory(const PatchFiles& files, const fs::path& directory,
                              Overwrite overwrite) {
-  if (overwrite == Overwrite::kYes) LLMPATCH_TRY(check_replaceable(directory));
+  LLMPATCH_TRY(check_patch_output(directory, overwrite));
   LLMPATCH_ASSIGN(StagedDirectory staged, StagedDirectory::create(directory, overwrite));
   for (const auto& [name, bytes] : files) {
     LLMPATCH_TRY(check_patch_file(name, bytes.size(), directory.string()));

@@ -32,9 +32,13 @@ Status check_patch_file(std::string_view name, std::uint64_t size, std::string_v
 // kCorrupt (any other name than the above; a symbolic link, folder or device), kLimit, kIo.
 Result<PatchFiles> read_patch_directory(const std::filesystem::path& directory);
 
-// Writes `files` as a directory, whole or not at all. kExists when `directory` exists and overwrite
-// is kNo; kDenied when it exists and holds anything but files of a patch: kYes replaces a patch (or
-// an empty directory), never somebody's folder.
+// Whether write_patch_directory may write there, for looking before a long job: kExists when
+// `directory` exists and overwrite is kNo; kDenied when it exists and is anything but a patch or an
+// empty directory. kYes replaces a patch, never somebody's folder.
+Status check_patch_output(const std::filesystem::path& directory, Overwrite overwrite);
+
+// Writes `files` as a directory, whole or not at all. Errors of check_patch_output, kCorrupt or
+// kLimit for a file that check_patch_file refuses, kIo.
 Status write_patch_directory(const PatchFiles& files, const std::filesystem::path& directory,
                              Overwrite overwrite);
 

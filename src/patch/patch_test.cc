@@ -93,6 +93,9 @@ TEST(WritePatch, ReplacesAPatchButNothingElse) {
   for (const char* name : {"home", "file", "work", "link"}) {
     expect_error(write_patch(patch, directory / name, Overwrite::kYes), ErrorKind::kDenied, name);
   }
+  expect_error(write_patch(patch, directory / "link/", Overwrite::kYes), ErrorKind::kDenied,
+               "link");
+  expect_error(check_patch_output(directory / "p/", Overwrite::kNo), ErrorKind::kExists, "p");
   EXPECT_TRUE(fs::exists(directory / "work/thesis.tex"));
   EXPECT_EQ(directory.entries(), 5u);  // nothing half-written beside them
   fs::create_directories(directory / "empty");
