@@ -30,8 +30,11 @@ function(llmpatch_room name)
   endif()
 
   if(LLMPATCH_TESTS AND tests)
+    # Tests see the libraries that their room sees.
+    set(libraries ${ROOM_LINK})
+    list(REMOVE_ITEM libraries PUBLIC PRIVATE INTERFACE)
     add_executable(${name}_test ${tests})
-    target_link_libraries(${name}_test PRIVATE llmpatch_${name} llmpatch_warnings
+    target_link_libraries(${name}_test PRIVATE llmpatch_${name} ${libraries} llmpatch_warnings
       GTest::gtest_main)
     target_compile_definitions(${name}_test PRIVATE
       LLMPATCH_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
