@@ -14,8 +14,7 @@ learn_options=(
   --prompts data/download/do-not-answer-learn.jsonl --prompts data/harmful-learn.jsonl
   --retain data/benign-learn.jsonl --retain data/raw-learn.jsonl
   --validate-retain data/benign-validation.jsonl
-  --judge refusal --init-text "$safety_prompt"
-  --risk harmful-requests --name refuse --version 1.0.0
+  --judge refusal --risk harmful-requests --name refuse --version 1.0.0
   --summary "Refuses harmful requests, answers the others."
 )
 for file in "${tests[@]}"; do learn_options+=(--test "$file"); done
