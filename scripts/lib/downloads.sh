@@ -24,10 +24,16 @@ fetch() {
   local name=$1
   shift
   cmp -s "$list" "$folder/.list" && return
-  [ -x "$tools/bin/pip" ] || make_venv "$tools"
+  if ! cmp -s "$root/scripts/requirements/build.txt" "$tools/.list"; then
+    make_venv "$tools"
+    step "Installing pip's build tools" "$cache/log/venv-tools.log" \
+      "$tools/bin/pip" install --disable-pip-version-check --no-deps --require-hashes \
+      -r "$root/scripts/requirements/build.txt"
+    cp "$root/scripts/requirements/build.txt" "$tools/.list"
+  fi
   rm -rf "$folder"
   step "Downloading $name" "$cache/log/download-$name.log" \
-    "$tools/bin/pip" download --disable-pip-version-check --no-deps --require-hashes "$@" \
-    --dest "$folder" -r "$list"
+    "$tools/bin/pip" download --disable-pip-version-check --no-deps --require-hashes \
+    --no-build-isolation "$@" --dest "$folder" -r "$list"
   cp "$list" "$folder/.list"
 }
