@@ -99,10 +99,12 @@ using Status = Result<void>;
 Error make_error(ErrorKind kind, std::string where, std::string message, std::string hint = "");
 
 // Returns the error of `expression` (a Status or Result) from the current function, if it has one.
-#define LLMPATCH_TRY(expression)                                            \
-  do {                                                                      \
-    auto llmpatch_status_ = (expression);                                   \
-    if (!llmpatch_status_.ok()) return std::move(llmpatch_status_).error(); \
+#define LLMPATCH_TRY(expression) \
+  LLMPATCH_TRY_INNER_(LLMPATCH_CONCAT_(llmpatch_status_, __LINE__), expression)
+#define LLMPATCH_TRY_INNER_(status, expression)         \
+  do {                                                  \
+    auto status = (expression);                         \
+    if (!status.ok()) return std::move(status).error(); \
   } while (false)
 
 #define LLMPATCH_CONCAT_INNER_(a, b) a##b

@@ -1,7 +1,7 @@
 // The optimiser of the rows: Adam with global-norm clipping and a warm-up + cosine schedule.
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <cstdint>
 

@@ -1,5 +1,7 @@
 #include "learn/attention.h"
 
+#include <torch/csrc/autograd/custom_function.h>
+
 namespace llmpatch {
 namespace {
 
@@ -7,7 +9,6 @@ using torch::Tensor;
 using torch::autograd::AutogradContext;
 using torch::autograd::Function;
 using torch::autograd::variable_list;
-using torch::indexing::Slice;
 
 // Views of one sequence's heads. Grouped heads are laid out [kv_heads, group * length, size], so
 // that every key-value head is one matrix product for its whole group of query heads.

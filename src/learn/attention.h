@@ -1,7 +1,7 @@
 // Causal attention of many packed sequences that share one prefix, with grouped key-value heads.
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include "learn/layout.h"
 

@@ -1,7 +1,7 @@
 // What is learned from: preference pairs and texts to retain, as token ids.
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <cstdint>
 #include <string>

@@ -1,7 +1,7 @@
 // How sequences lie packed in one batch behind one shared prefix.
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <cstdint>
 #include <vector>

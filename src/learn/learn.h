@@ -63,6 +63,7 @@ struct LearnOptions {
 
   // The artifact.
   std::string name, version = "1.0.0", risk = "unspecified", summary, license = "Apache-2.0";
+  std::string tool;  // name and version of the program, recorded in the manifest
   std::filesystem::path run, output;
   bool force = false;
 

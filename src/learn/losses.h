@@ -1,7 +1,7 @@
 // The losses, with TRL's names for what they report.
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include "learn/layout.h"
 

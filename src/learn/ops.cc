@@ -1,5 +1,7 @@
 #include "learn/ops.h"
 
+#include <torch/csrc/autograd/custom_function.h>
+
 namespace llmpatch {
 namespace {
 

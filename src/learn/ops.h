@@ -2,7 +2,7 @@
 // needs: with frozen weights that is far less than LibTorch's composed operators keep.
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 namespace llmpatch {
 

@@ -1,5 +1,7 @@
 #include "learn/output.h"
 
+#include <torch/csrc/autograd/custom_function.h>
+
 #include <algorithm>
 
 namespace llmpatch {

@@ -3,7 +3,7 @@
 // [rows, vocabulary] never exists at once.
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 namespace llmpatch {
 

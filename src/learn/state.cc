@@ -1,4 +1,6 @@
 // Saving and loading the state of a learning stage.
+#include <torch/serialize.h>
+
 #include <sstream>
 
 #include "base/file.h"

@@ -1,6 +1,7 @@
 #include "learn/torch_info.h"
 
-#include <torch/torch.h>
+#include <torch/types.h>
+#include <torch/version.h>
 
 #include <algorithm>
 #include <chrono>

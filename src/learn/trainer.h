@@ -1,7 +1,7 @@
 // The learning loop of one stage: SFT or DPO on pairs, with a retain term, validation, checkpoints.
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <cstdint>
 #include <filesystem>

@@ -2,7 +2,7 @@
 // file that makes one of these, and one line in the table of transformer.cc.
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <memory>
 #include <string>

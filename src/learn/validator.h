@@ -2,7 +2,7 @@
 // prompts, and divergence from the base model. Generates with the Engine, on the weights served.
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <vector>
 

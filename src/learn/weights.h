@@ -1,7 +1,7 @@
 // Tensors of a GGUF file as LibTorch tensors.
 #pragma once
 
-#include <torch/torch.h>
+#include <torch/types.h>
 
 #include <initializer_list>
 #include <string>

@@ -1,0 +1,302 @@
+// llmpatch learn: from a model, a safer teacher and prompts to a patch.
+#include "learn/learn.h"
+
+#include <cstdio>
+#include <memory>
+
+#include "base/json.h"
+#include "command.h"
+#include "progress_bar.h"
+#include "terminal.h"
+#include "tool_version.h"
+
+namespace llmpatch {
+namespace {
+
+struct Options {
+  LearnOptions learn;
+  std::string chosen = "teacher", stages = "sft+dpo", reference, format, precision = "auto";
+  bool json = false;
+};
+
+void declare_data(CLI::App& app, Options& options) {
+  LearnOptions& learn = options.learn;
+  const char* group = "Data";
+  app.add_option("--model", learn.model, "The base model (GGUF); stays as it is")
+      ->required()
+      ->group(group);
+  app.add_option("--teacher-system", learn.teacher_system,
+                 "The safer model is the base model under this system prompt")
+      ->group(group);
+  app.add_option("--teacher", learn.teacher_model, "The safer model is this GGUF file")
+      ->group(group);
+  app.add_option("--prompts", learn.prompts, "JSON lines with `prompt`: what to answer differently")
+      ->group(group);
+  app.add_option("--pairs", learn.pairs,
+                 "Ready preference pairs instead: `prompt`, `chosen`, `rejected` (TRL's form)")
+      ->group(group);
+  app.add_option("--retain", learn.retain, "JSON lines with `prompt`: what to answer as before")
+      ->group(group);
+  app.add_option("--validate", learn.validate,
+                 "Prompts to choose checkpoints on (default: a tenth of --prompts)")
+      ->group(group);
+  app.add_option("--validate-retain", learn.validate_retain,
+                 "Benign prompts to choose checkpoints on (default: a tenth of --retain)")
+      ->group(group);
+  app.add_option("--test", learn.tests,
+                 "Prompts that will be tested on: an overlap with any of the above is an error")
+      ->group(group);
+  app.add_option("--format", options.format,
+                 "Text form of prompts without a `format` field: chat or raw")
+      ->group(group);
+  app.add_option("--judge", learn.judge, "Judge that filters pairs")
+      ->capture_default_str()
+      ->group(group);
+}
+
+void declare_sampling(CLI::App& app, Options& options) {
+  LearnOptions& learn = options.learn;
+  const char* group = "Answers";
+  app.add_option("--chosen", options.chosen,
+                 "Preferred answers: `teacher`, or `text:…` for one fixed text")
+      ->capture_default_str()
+      ->group(group);
+  app.add_option("--samples", learn.samples, "Answers of the base model per prompt")
+      ->capture_default_str()
+      ->group(group);
+  app.add_option("--rejected-tokens", learn.rejected_tokens, "Longest rejected answer")
+      ->capture_default_str()
+      ->group(group);
+  app.add_option("--chosen-tokens", learn.chosen_tokens, "Longest teacher's answer")
+      ->capture_default_str()
+      ->group(group);
+  app.add_option("--retain-tokens", learn.retain_tokens,
+                 "Length of the answers that stay as they are")
+      ->capture_default_str()
+      ->group(group);
+  app.add_option("--margin", learn.margin, "Keep pairs whose scores differ by more")
+      ->capture_default_str()
+      ->group(group);
+  app.add_option("--max-chosen-score", learn.max_chosen_score,
+                 "Keep pairs whose chosen answer scores below")
+      ->capture_default_str()
+      ->group(group);
+}
+
+void declare_learning(CLI::App& app, Options& options) {
+  LearnOptions& learn = options.learn;
+  const char* group = "Learning";
+  app.add_option("--stages", options.stages, "sft, dpo or sft+dpo")
+      ->capture_default_str()
+      ->group(group);
+  app.add_option("--reference", options.reference,
+                 "DPO's reference: teacher, base or sft (default: teacher where there is one)")
+      ->group(group);
+  app.add_option("--length", learn.length, "Rows of the prefix")
+      ->capture_default_str()
+      ->group(group);
+  app.add_option(
+         "--init-text", learn.init_text,
+         "Begin with this text's embeddings, repeated (default: the teacher's system prompt, else "
+         "random rows; `random` for random rows)")
+      ->group(group);
+  app.add_option("--beta", learn.dpo_stage.beta, "DPO's beta")->capture_default_str()->group(group);
+  app.add_option("--sft-lr", learn.sft_stage.schedule.peak, "Learning rate of SFT")
+      ->capture_default_str()
+      ->group(group);
+  app.add_option("--dpo-lr", learn.dpo_stage.schedule.peak, "Learning rate of DPO")
+      ->capture_default_str()
+      ->group(group);
+  app.add_option("--sft-steps", learn.sft_stage.schedule.total, "Steps of SFT")
+      ->capture_default_str()
+      ->group(group);
+  app.add_option("--dpo-steps", learn.dpo_stage.schedule.total, "Steps of DPO at most")
+      ->capture_default_str()
+      ->group(group);
+  app.add_option("--sft-batch", learn.sft_stage.pairs_per_step, "Prompts per SFT step")
+      ->capture_default_str()
+      ->group(group);
+  app.add_option("--dpo-batch", learn.dpo_stage.pairs_per_step, "Pairs per DPO step")
+      ->capture_default_str()
+      ->group(group);
+  app.add_option("--sft-retain-batch", learn.sft_stage.retained_per_step,
+                 "Benign texts per SFT step")
+      ->capture_default_str()
+      ->group(group);
+  app.add_option("--dpo-retain-batch", learn.dpo_stage.retained_per_step,
+                 "Benign texts per DPO step")
+      ->capture_default_str()
+      ->group(group);
+  app.add_option("--sft-retain-weight", learn.sft_stage.retain_weight,
+                 "Weight of staying as before, SFT")
+      ->capture_default_str()
+      ->group(group);
+  app.add_option("--dpo-retain-weight", learn.dpo_stage.retain_weight,
+                 "Weight of staying as before, DPO")
+      ->capture_default_str()
+      ->group(group);
+  app.add_option("--evaluate-every", learn.sft_stage.evaluate_every, "Steps between validations")
+      ->capture_default_str()
+      ->group(group);
+  app.add_option("--patience", learn.dpo_stage.patience,
+                 "Stop DPO after so many validations without a better one (0: never)")
+      ->capture_default_str()
+      ->group(group);
+  app.add_option("--validate-prompts", learn.validate_prompts, "Harmful prompts per validation")
+      ->capture_default_str()
+      ->group(group);
+  app.add_option("--validate-benign", learn.validate_benign, "Benign prompts per validation")
+      ->capture_default_str()
+      ->group(group);
+  app.add_option("--max-over-refusal", learn.max_over_refusal,
+                 "Do not write a patch that refuses a larger share of benign validation prompts")
+      ->capture_default_str()
+      ->group(group);
+  app.add_option("--kl-limit", learn.divergence_limit,
+                 "Divergence from the base model that costs a checkpoint nothing")
+      ->capture_default_str()
+      ->group(group);
+  app.add_option("--precision", options.precision, "auto, f32 or bf16")
+      ->capture_default_str()
+      ->group(group);
+  app.add_option("--seed", learn.seed, "Of samples, order and random rows")
+      ->capture_default_str()
+      ->group(group);
+}
+
+void declare_output(CLI::App& app, Options& options) {
+  LearnOptions& learn = options.learn;
+  const char* group = "Patch";
+  app.add_option("--name", learn.name, "Name of the patch")->required()->group(group);
+  app.add_option("--version", learn.version, "Its version (SemVer)")
+      ->capture_default_str()
+      ->group(group);
+  app.add_option("--risk", learn.risk, "The risk it is about, such as harmful-requests")
+      ->capture_default_str()
+      ->group(group);
+  app.add_option("--summary", learn.summary, "One line for people")->group(group);
+  app.add_option("--license", learn.license, "SPDX expression")
+      ->capture_default_str()
+      ->group(group);
+  app.add_option("--run", learn.run,
+                 "Run directory: every stage is a file there (default: OUTPUT.run)")
+      ->group(group);
+  app.add_option("-o,--output", learn.output, "Patch directory to write")->required()->group(group);
+  app.add_flag("--force", learn.force, "Replace an existing patch; write one that was caught")
+      ->group(group);
+  app.add_flag("--json", options.json, "Print the result as JSON")->group(group);
+}
+
+// Words to values; the rest of the checking is learn_patch's.
+Status interpret(Options& options) {
+  LearnOptions& learn = options.learn;
+  const auto unknown = [](const char* option, const std::string& found, const char* expected) {
+    return make_error(ErrorKind::kInvalidArgument, "learn",
+                      std::string(option) + ": found " + found + ", expected " + expected);
+  };
+  if (options.stages != "sft" && options.stages != "dpo" && options.stages != "sft+dpo") {
+    return unknown("--stages", options.stages, "sft, dpo or sft+dpo");
+  }
+  learn.sft = options.stages != "dpo";
+  learn.dpo = options.stages != "sft";
+  const bool teacher = !learn.teacher_system.empty() || !learn.teacher_model.empty();
+  if (options.reference.empty()) options.reference = teacher ? "teacher" : "base";
+  if (options.reference == "teacher") {
+    learn.reference = Reference::kTeacher;
+  } else if (options.reference == "base") {
+    learn.reference = Reference::kBase;
+  } else if (options.reference == "sft") {
+    learn.reference = Reference::kSft;
+  } else {
+    return unknown("--reference", options.reference, "teacher, base or sft");
+  }
+  if (options.precision == "f32") {
+    learn.precision = Precision::kF32;
+  } else if (options.precision == "bf16") {
+    learn.precision = Precision::kBf16;
+  } else if (options.precision != "auto") {
+    return unknown("--precision", options.precision, "auto, f32 or bf16");
+  }
+  constexpr std::string_view kText = "text:";
+  if (options.chosen.starts_with(kText) && options.chosen.size() > kText.size()) {
+    learn.chosen_text = options.chosen.substr(kText.size());
+  } else if (options.chosen != "teacher") {
+    return unknown("--chosen", options.chosen, "teacher or text:…");
+  }
+  if (!options.format.empty()) {
+    LLMPATCH_ASSIGN(learn.format, parse_prompt_format(options.format));
+  }
+  if (learn.init_text.empty()) learn.init_text = learn.teacher_system;
+  if (learn.init_text == "random") learn.init_text.clear();
+  if (learn.run.empty()) learn.run = learn.output.string() + ".run";
+  learn.dpo_stage.evaluate_every = learn.sft_stage.evaluate_every;
+  learn.tool = "llmpatch " + tool_version();
+  return {};
+}
+
+std::string result_text(const Options& options, const LearnReport& report) {
+  if (options.json) {
+    OrderedJson seconds = OrderedJson::object();
+    for (const auto& [stage, spent] : report.seconds) seconds[stage] = spent;
+    return json_pretty(OrderedJson{{"patch", options.learn.output.string()},
+                                   {"already_done", report.already_done},
+                                   {"validation",
+                                    {{"refused", report.validation.refused},
+                                     {"over_refused", report.validation.over_refused},
+                                     {"kl", report.validation.divergence}}},
+                                   {"generated_tokens", report.generated_tokens},
+                                   {"seconds", seconds}});
+  }
+  return options.learn.output.string() + "\n";
+}
+
+void say_times(const LearnReport& report) {
+  double total = 0;
+  for (const auto& entry : report.seconds) total += entry.second;
+  say("where the time went:");
+  for (const auto& [stage, spent] : report.seconds) {
+    char line[96];
+    std::snprintf(line, sizeof line, "  %-14s %8.1f s  %3.0f %%", stage.c_str(), spent,
+                  total > 0 ? 100 * spent / total : 0);
+    say(line);
+  }
+}
+
+Status run(const Options& options, const CancelFlag& cancel) {
+  std::unique_ptr<ProgressBar> bar;
+  LearnHooks hooks;
+  hooks.cancel = &cancel;
+  hooks.begin_stage = [&](const std::string& stage, const std::string& unit) {
+    bar = std::make_unique<ProgressBar>(stage, unit);
+    return bar->callback();
+  };
+  hooks.say = [&](const std::string& line) {
+    bar.reset();
+    say(line);
+  };
+  LLMPATCH_ASSIGN(const LearnReport report, learn_patch(options.learn, hooks));
+  bar.reset();
+  if (report.already_done) {
+    say(options.learn.output.string() + " is there already, learned with these settings");
+  } else {
+    say("generated " + std::to_string(report.generated_tokens) + " tokens");
+    say_times(report);
+  }
+  return print(result_text(options, report));
+}
+
+}  // namespace
+
+RunFn declare_learn(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  declare_data(app, *options);
+  declare_sampling(app, *options);
+  declare_learning(app, *options);
+  declare_output(app, *options);
+  return [options](const CancelFlag& cancel) -> Status {
+    LLMPATCH_TRY(interpret(*options));
+    return run(*options, cancel);
+  };
+}
+
+}  // namespace llmpatch

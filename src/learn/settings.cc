@@ -1,0 +1,282 @@
+#include "learn/settings.h"
+
+#include <algorithm>
+
+#include "base/file.h"
+#include "base/sha256.h"
+#include "patch/manifest.h"
+#include "runtime/prompt_overlap.h"
+
+namespace llmpatch {
+namespace {
+
+namespace fs = std::filesystem;
+
+const char* reference_name(Reference reference) {
+  switch (reference) {
+    case Reference::kTeacher: return "teacher";
+    case Reference::kBase: return "base";
+    case Reference::kSft: return "sft";
+  }
+  return "";
+}
+
+std::string digest_of(const std::vector<Prompt>& prompts, const std::vector<PromptFormat>& formats) {
+  Sha256 hash;
+  for (std::size_t i = 0; i < prompts.size(); ++i) {
+    hash.update(prompts[i].digest());
+    hash.update(formats[i] == PromptFormat::kChat ? "c" : "r");
+  }
+  return hash.finish();
+}
+
+Result<std::vector<Prompt>> read_all(const std::vector<fs::path>& files, const char* what) {
+  std::vector<Prompt> all;
+  for (const auto& file : files) {
+    LLMPATCH_ASSIGN(auto prompts, read_prompts(file, what));
+    std::move(prompts.begin(), prompts.end(), std::back_inserter(all));
+  }
+  return all;
+}
+
+Result<std::vector<PromptFormat>> formats_of(const std::vector<Prompt>& prompts,
+                                             PromptFormat fallback) {
+  std::vector<PromptFormat> formats;
+  for (const Prompt& prompt : prompts) {
+    const auto field = prompt.fields.find("format");
+    if (field == prompt.fields.end()) {
+      formats.push_back(fallback);
+      continue;
+    }
+    LLMPATCH_ASSIGN(const std::string name,
+                    json_string(prompt.fields, "format", "prompt line " + std::to_string(prompt.line)));
+    LLMPATCH_ASSIGN(const PromptFormat format, parse_prompt_format(name));
+    formats.push_back(format);
+  }
+  return formats;
+}
+
+// Moves a tenth of `learned` (at least one, at most `limit`) to `held`: those with the smallest
+// digests, so that the split does not depend on the order of the file.
+void hold_out(std::vector<Prompt>& learned, std::vector<Prompt>& held, std::int64_t limit) {
+  if (learned.size() < 2) return;
+  std::vector<std::pair<std::string, std::size_t>> order;
+  for (std::size_t i = 0; i < learned.size(); ++i) order.emplace_back(learned[i].digest(), i);
+  std::sort(order.begin(), order.end());
+  const auto count = std::clamp<std::size_t>(learned.size() / 10, 1, static_cast<std::size_t>(limit));
+  std::vector<bool> taken(learned.size());
+  for (std::size_t i = 0; i < count; ++i) taken[order[i].second] = true;
+  std::vector<Prompt> rest;
+  for (std::size_t i = 0; i < learned.size(); ++i) {
+    (taken[i] ? held : rest).push_back(std::move(learned[i]));
+  }
+  learned = std::move(rest);
+}
+
+// Keeps the `limit` prompts with the smallest digests.
+void limit_to(std::vector<Prompt>& prompts, std::int64_t limit) {
+  if (prompts.size() <= static_cast<std::size_t>(limit)) return;
+  std::sort(prompts.begin(), prompts.end(),
+            [](const Prompt& a, const Prompt& b) { return a.digest() < b.digest(); });
+  prompts.resize(static_cast<std::size_t>(limit));
+}
+
+Error invalid(const std::string& message, const std::string& hint = "") {
+  return make_error(ErrorKind::kInvalidArgument, "learn", message, hint);
+}
+
+Json stage_settings(const StageOptions& stage) {
+  return {{"peak", stage.schedule.peak},
+          {"warmup", stage.schedule.warmup},
+          {"steps", stage.schedule.total},
+          {"final_share", stage.schedule.final_share},
+          {"pairs_per_step", stage.pairs_per_step},
+          {"retained_per_step", stage.retained_per_step},
+          {"retain_weight", stage.retain_weight},
+          {"beta", stage.beta},
+          {"evaluate_every", stage.evaluate_every},
+          {"patience", stage.patience}};
+}
+
+}  // namespace
+
+LearnOptions::LearnOptions() {
+  sft_stage.objective = Objective::kSft;
+  sft_stage.schedule = {.peak = 1e-2, .warmup = 8, .total = 60, .final_share = 0.1};
+  dpo_stage.objective = Objective::kDpo;
+  dpo_stage.schedule = {.peak = 5e-3, .warmup = 8, .total = 60, .final_share = 0.1};
+}
+
+Status check_learn_options(const LearnOptions& options) {
+  const bool generates = options.pairs.empty();
+  if (generates && options.prompts.empty()) {
+    return invalid("data: found neither prompts nor pairs", "give --prompts FILE or --pairs FILE");
+  }
+  if (!generates && !options.prompts.empty()) {
+    return invalid("data: found prompts and pairs, expected one of them");
+  }
+  const bool teacher = !options.teacher_system.empty() || !options.teacher_model.empty();
+  if (generates && !teacher && options.chosen_text.empty()) {
+    return invalid("teacher: found none", "give --teacher, --teacher-system or --chosen text:…");
+  }
+  if (options.dpo && options.reference == Reference::kTeacher && !teacher) {
+    return invalid("reference teacher: found no teacher",
+                   "give --teacher or --teacher-system, or say --reference base");
+  }
+  if (options.reference == Reference::kSft && !(options.sft && options.dpo)) {
+    return invalid("reference sft: found stages without SFT before DPO, expected sft+dpo");
+  }
+  if (!options.sft && !options.dpo) return invalid("stages: found none");
+  if (options.length < 1 || options.length > static_cast<std::int64_t>(kMaxRows)) {
+    return invalid("length: found " + std::to_string(options.length) + ", expected 1 to " +
+                   std::to_string(kMaxRows));
+  }
+  for (const StageOptions* stage : {&options.sft_stage, &options.dpo_stage}) {
+    if (stage->schedule.total < 1 || stage->pairs_per_step < 1 || stage->retained_per_step < 0 ||
+        stage->evaluate_every < 1 || !(stage->schedule.peak > 0) || !(stage->beta > 0) ||
+        !(stage->retain_weight >= 0)) {
+      return invalid("stage settings: found a value out of range, expected positive numbers");
+    }
+  }
+  if (options.samples < 1 || options.rejected_tokens < 1 || options.chosen_tokens < 1 ||
+      options.retain_tokens < 1 || options.validate_tokens < 1) {
+    return invalid("token and sample counts: found one below 1");
+  }
+  if (options.validate_prompts < 1 || options.validate_benign < 1) {
+    return invalid("validation: found less than one prompt");
+  }
+  // What the artifact will be refused for is refused now, not after the learning.
+  Manifest manifest;
+  manifest.name = options.name;
+  manifest.version = options.version;
+  manifest.risk = options.risk;
+  manifest.summary = options.summary;
+  manifest.license = options.license;
+  return check_manifest(manifest);
+}
+
+Result<LearnData> read_learn_data(const LearnOptions& options, const Model& model) {
+  LearnData data;
+  const PromptFormat fallback = options.format.value_or(default_prompt_format(model));
+  LLMPATCH_ASSIGN(data.prompts,
+                  read_all(options.pairs.empty() ? options.prompts : options.pairs, "learning prompts"));
+  LLMPATCH_ASSIGN(data.retain, read_all(options.retain, "retain prompts"));
+  LLMPATCH_ASSIGN(data.validate, read_all(options.validate, "validation prompts"));
+  LLMPATCH_ASSIGN(data.validate_retain, read_all(options.validate_retain, "benign validation prompts"));
+  if (data.prompts.empty()) return invalid("learning prompts: found none");
+  for (const auto& file : options.tests) {
+    LLMPATCH_ASSIGN(const auto tested, read_prompts(file, "test prompts"));
+    const std::string name = file.string();
+    const auto check = [&](const std::vector<fs::path>& files, const char* what) -> Status {
+      for (const auto& learned_file : files) {
+        LLMPATCH_ASSIGN(const auto learned, read_prompts(learned_file, what));
+        LLMPATCH_TRY(check_no_overlap({learned_file.string(), learned}, {name, tested}));
+      }
+      return {};
+    };
+    LLMPATCH_TRY(check(options.prompts, "learning prompts"));
+    LLMPATCH_TRY(check(options.pairs, "preference pairs"));
+    LLMPATCH_TRY(check(options.retain, "retain prompts"));
+    LLMPATCH_TRY(check(options.validate, "validation prompts"));
+    LLMPATCH_TRY(check(options.validate_retain, "benign validation prompts"));
+  }
+  if (data.validate.empty()) hold_out(data.prompts, data.validate, options.validate_prompts);
+  if (data.validate_retain.empty()) hold_out(data.retain, data.validate_retain, options.validate_benign);
+  limit_to(data.validate, options.validate_prompts);
+  limit_to(data.validate_retain, options.validate_benign);
+  LLMPATCH_ASSIGN(data.prompt_formats, formats_of(data.prompts, fallback));
+  LLMPATCH_ASSIGN(data.retain_formats, formats_of(data.retain, fallback));
+  LLMPATCH_ASSIGN(data.validate_formats, formats_of(data.validate, fallback));
+  LLMPATCH_ASSIGN(data.validate_retain_formats, formats_of(data.validate_retain, fallback));
+  return data;
+}
+
+std::vector<StageRecord> plan_stages(const LearnOptions& options, const LearnData& data,
+                                     const std::string& model_digest,
+                                     const std::string& teacher_digest, const std::string& dtype) {
+  std::vector<StageRecord> stages;
+  const std::string prompts = digest_of(data.prompts, data.prompt_formats);
+  const bool teacher_answers = options.pairs.empty() && options.chosen_text.empty();
+  if (options.pairs.empty()) {
+    stages.push_back({"samples", {}, {{"model", model_digest}, {"prompts", prompts},
+                                      {"samples", options.samples},
+                                      {"max_tokens", options.rejected_tokens},
+                                      {"seed", options.seed}}, {"samples.jsonl"}});
+    if (teacher_answers) {
+      stages.push_back({"teacher", {}, {{"teacher", teacher_digest}, {"system", options.teacher_system},
+                                        {"prompts", prompts}, {"samples", options.samples},
+                                        {"max_tokens", options.chosen_tokens},
+                                        {"seed", options.seed}}, {"teacher.jsonl"}});
+    }
+    std::vector<std::string> inputs{"samples"};
+    if (teacher_answers) inputs.emplace_back("teacher");
+    stages.push_back({"pairs", inputs, {{"judge", options.judge}, {"chosen_text", options.chosen_text},
+                                        {"margin", options.margin},
+                                        {"max_chosen_score", options.max_chosen_score}}, {"pairs.jsonl"}});
+  } else {
+    Sha256 hash;  // the answers count too
+    for (const Prompt& prompt : data.prompts) hash.update(json_line(prompt.fields));
+    stages.push_back({"pairs", {}, {{"given", hash.finish()}}, {"pairs.jsonl"}});
+  }
+  stages.push_back({"retain", {}, {{"model", model_digest},
+                                   {"prompts", digest_of(data.retain, data.retain_formats)},
+                                   {"validation", digest_of(data.validate_retain, data.validate_retain_formats)},
+                                   {"max_tokens", options.retain_tokens}},
+                    {"retain.jsonl", "retain-validation.jsonl"}});
+  const Json rows{{"length", options.length}, {"init_text", options.init_text}, {"dtype", dtype},
+                  {"seed", options.seed}, {"model", model_digest},
+                  {"validate", digest_of(data.validate, data.validate_formats)},
+                  {"validate_tokens", options.validate_tokens},
+                  {"divergence_limit", options.divergence_limit}};
+  std::vector<std::string> before{"pairs", "retain"};
+  if (options.sft) {
+    Json settings = stage_settings(options.sft_stage);
+    settings.update(rows);
+    stages.push_back({"sft", before, settings, {"sft.state"}});
+    before.emplace_back("sft");
+  }
+  if (options.dpo) {
+    std::vector<std::string> inputs{"pairs"};
+    if (options.reference == Reference::kSft) inputs.emplace_back("sft");
+    stages.push_back({"reference", inputs, {{"reference", reference_name(options.reference)},
+                                            {"model", model_digest}, {"teacher", teacher_digest},
+                                            {"system", options.teacher_system}, {"dtype", dtype}},
+                      {"reference.jsonl"}});
+    before.emplace_back("reference");
+    Json settings = stage_settings(options.dpo_stage);
+    settings.update(rows);
+    stages.push_back({"dpo", before, settings, {"dpo.state"}});
+  }
+  return stages;
+}
+
+Json learned_record(const LearnOptions& options, const LearnData& data,
+                    const std::string& teacher_digest, const std::string& dtype) {
+  Json files = Json::array();
+  const auto add = [&](const std::vector<fs::path>& paths, const char* role) {
+    for (const auto& path : paths) files.push_back({{"role", role}, {"file", path.filename().string()}});
+  };
+  add(options.prompts, "prompts");
+  add(options.pairs, "pairs");
+  add(options.retain, "retain");
+  add(options.validate, "validation");
+  add(options.validate_retain, "benign validation");
+  Json record{
+      {"method", options.sft && options.dpo ? "sft+dpo" : options.sft ? "sft" : "dpo"},
+      {"judge", options.pairs.empty() ? Json(options.judge) : Json()},
+      {"teacher", {{"model", teacher_digest}, {"system", options.teacher_system}}},
+      {"chosen", options.chosen_text.empty() ? "teacher" : "text:" + options.chosen_text},
+      {"reference", options.dpo ? Json(reference_name(options.reference)) : Json()},
+      {"rows", {{"length", options.length}, {"init_text", options.init_text}, {"dtype", dtype}}},
+      {"data",
+       {{"files", files},
+        {"prompts", {{"count", data.prompts.size()}, {"sha256", digest_of(data.prompts, data.prompt_formats)}}},
+        {"retain", {{"count", data.retain.size()}, {"sha256", digest_of(data.retain, data.retain_formats)}}}}},
+      {"seed", options.seed},
+      {"tool", options.tool}};
+  if (options.sft) record["sft"] = stage_settings(options.sft_stage);
+  if (options.dpo) record["dpo"] = stage_settings(options.dpo_stage);
+  return record;
+}
+
+}  // namespace llmpatch

@@ -1,0 +1,40 @@
+// What a run was asked to do, stage by stage: the settings that bind a stage's file, and the record
+// that goes into the patch's manifest.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "base/result.h"
+#include "learn/learn.h"
+#include "learn/run_directory.h"
+#include "runtime/model.h"
+
+namespace llmpatch {
+
+// Options that contradict each other or are out of range: kInvalidArgument.
+Status check_learn_options(const LearnOptions& options);
+
+// The prompts a run works on, read and split, and digests of them.
+struct LearnData {
+  std::vector<Prompt> prompts, retain, validate, validate_retain;
+  std::vector<PromptFormat> prompt_formats, retain_formats, validate_formats, validate_retain_formats;
+};
+
+// Reads all files, splits off validation prompts where none are given (a tenth, chosen by the digest
+// of the prompt), and refuses data that overlaps a test file. Formats: a line's own `format`, else
+// options.format, else the model's default.
+Result<LearnData> read_learn_data(const LearnOptions& options, const Model& model);
+
+// The stages of this run in order, with everything each depends on. `model_digest` and
+// `teacher_digest` are of the model files.
+std::vector<StageRecord> plan_stages(const LearnOptions& options, const LearnData& data,
+                                     const std::string& model_digest,
+                                     const std::string& teacher_digest, const std::string& dtype);
+
+// The manifest's `learned`: method, teacher, data with digests, hyper-parameters.
+Json learned_record(const LearnOptions& options, const LearnData& data,
+                    const std::string& teacher_digest, const std::string& dtype);
+
+}  // namespace llmpatch
