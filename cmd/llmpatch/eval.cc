@@ -109,7 +109,7 @@ Status run(const Options& options, const CancelFlag& cancel) {
   LLMPATCH_ASSIGN(const EvalOptions eval, eval_options(options, cancel));
   LLMPATCH_ASSIGN(const std::unique_ptr<Model> model, options.run.load_model());
   LLMPATCH_ASSIGN(const EvalPlan plan, plan_eval(eval, *model));
-  say("plan: " + std::to_string(plan.prompts) + " prompts, at most " +
+  say("plan: " + count_text(plan.prompts, "prompt") + ", at most " +
       std::to_string(plan.generated_tokens) + " tokens to generate and " +
       std::to_string(plan.scored_tokens) + " to score");
   say("memory: " + bytes_text(static_cast<double>(resident_bytes())) + " with the model, " +
@@ -143,16 +143,21 @@ RunFn declare_eval(CLI::App& app) {
   app.add_option("--system", eval.system, "Safety system prompt to measure beside the patch");
   app.add_option("--system-limit", eval.system_limit,
                  "Measure it on the first N prompts of a suite; 0: all")
-      ->capture_default_str();
+      ->capture_default_str()
+      ->check(CLI::NonNegativeNumber);
   app.add_option("--format", options->format, "chat or raw, instead of the suites' own");
   app.add_option("--compliance", eval.compliance_limit, "Harmful prompts for `compliance`; 0: none")
-      ->capture_default_str();
+      ->capture_default_str()
+      ->check(CLI::NonNegativeNumber);
   app.add_option("--timing", eval.timing_prompts, "Prompts for the timing comparison; 0: none")
-      ->capture_default_str();
+      ->capture_default_str()
+      ->check(CLI::NonNegativeNumber);
   app.add_option("--examples", eval.examples, "Prompts a suite answered in full for the report")
-      ->capture_default_str();
+      ->capture_default_str()
+      ->check(CLI::NonNegativeNumber);
   app.add_option("--seed", eval.seed, "Of the bootstrap intervals; answers are greedy")
-      ->capture_default_str();
+      ->capture_default_str()
+      ->check(CLI::NonNegativeNumber);
   app.add_option("--cache", eval.cache, "Folder that keeps the unpatched model's answers");
   app.add_option("--learned-from", eval.learned_from,
                  "Prompts the patch was learned from: an overlap is an error; repeatable")

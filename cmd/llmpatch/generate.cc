@@ -180,10 +180,11 @@ Result<std::string> run_chunk(const Options& options, Job& job, std::size_t firs
 void print_plan(const Options& options, const Job& job, std::size_t done) {
   const std::size_t answers = (job.prompts.size() - done) * options.samples;
   const std::size_t chunks = (job.prompts.size() - done + options.chunk - 1) / options.chunk;
-  std::string plan = "plan: " + std::to_string(answers) + " answers, at most " +
-                     std::to_string(answers * options.sampling.max_tokens) + " tokens, in " +
-                     std::to_string(chunks) + " chunks";
-  if (done > 0) plan += "; " + std::to_string(done) + " prompts are done already";
+  std::string plan =
+      "plan: " + count_text(answers, "answer") + ", at most " +
+      count_text(answers * static_cast<std::size_t>(options.sampling.max_tokens), "token") +
+      ", in " + count_text(chunks, "chunk");
+  if (done > 0) plan += "; already done: " + count_text(done, "prompt");
   say(plan);
   say("memory: " + bytes_text(static_cast<double>(resident_bytes())) + " with model and cache, " +
       bytes_text(static_cast<double>(machine_memory().available)) + " still free");

@@ -39,19 +39,28 @@ bool is_subcommand(const std::string& name) {
                      [&](const Subcommand& command) { return name == command.name; });
 }
 
+std::string subcommand_names() {
+  std::string names;
+  for (const Subcommand& command : kSubcommands) {
+    names += (names.empty() ? "" : ", ") + std::string(command.name);
+  }
+  return names;
+}
+
 int run(int argc, char** argv) {
   CLI::App app{"Safety patches for language models: learned, measured, shipped, applied, undone.",
                "llmpatch"};
-  app.require_subcommand(1);
+  app.require_subcommand(0, 1);  // that there is one is checked below, after unknown options
   app.set_version_flag("--version", version_text, "Print the versions of what is built in");
   std::vector<RunFn> runs;
   for (const Subcommand& command : kSubcommands) {
     runs.push_back(command.declare(*app.add_subcommand(command.name, command.summary)));
   }
 
-  // CLI11 would call an unknown subcommand an unexpected argument.
+  // CLI11 would call it an unexpected argument.
   if (argc > 1 && argv[1][0] != '-' && !is_subcommand(argv[1])) {
-    return report(usage_error(std::string("unknown subcommand '") + argv[1] + "'", ""));
+    return report(usage_error(
+        "subcommand: found '" + std::string(argv[1]) + "', expected " + subcommand_names(), ""));
   }
   try {
     app.parse(argc, argv);
@@ -70,7 +79,7 @@ int run(int argc, char** argv) {
     const Status status = runs[i](watch_interrupts());
     return status.ok() ? 0 : report(status.error());
   }
-  return 0;
+  return report(usage_error("subcommand: found none, expected " + subcommand_names(), ""));
 }
 
 }  // namespace

@@ -24,7 +24,9 @@ void SamplingOptions::declare(CLI::App& app) {
       ->capture_default_str();
   app.add_option("--top-k", top_k, "Sample from the K most probable tokens; 0 is off")
       ->capture_default_str();
-  app.add_option("--seed", seed, "The same seed gives the same text")->capture_default_str();
+  app.add_option("--seed", seed, "The same seed gives the same text")
+      ->capture_default_str()
+      ->check(CLI::NonNegativeNumber);
 }
 
 Result<Sampling> SamplingOptions::sampling() const {

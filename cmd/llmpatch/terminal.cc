@@ -45,6 +45,10 @@ const CancelFlag& watch_interrupts() {
   return interrupted;
 }
 
+std::string count_text(std::uint64_t count, std::string_view noun) {
+  return std::to_string(count) + " " + std::string(noun) + (count == 1 ? "" : "s");
+}
+
 std::string bytes_text(double bytes) {
   constexpr double kMiB = 1 << 20;
   constexpr double kGiB = 1 << 30;

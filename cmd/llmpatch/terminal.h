@@ -1,6 +1,7 @@
 // Talk with the user: warnings and errors on stderr, data on stdout, Ctrl-C.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -23,6 +24,8 @@ Status print(std::string_view text);
 // The flag lives as long as the program.
 const CancelFlag& watch_interrupts();
 
+// "1 prompt", "200 prompts".
+std::string count_text(std::uint64_t count, std::string_view noun);
 // "850 MiB", "3.2 GiB".
 std::string bytes_text(double bytes);
 // "1:05", "2:03:00".

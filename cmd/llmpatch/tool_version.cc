@@ -41,7 +41,7 @@ std::string command_line() {
   std::ifstream file("/proc/self/cmdline", std::ios::binary);
   std::string line = "llmpatch", word;
   std::getline(file, word, '\0');  // the path of the program
-  while (std::getline(file, word, '\0')) line += " " + shell_word(word);
+  while (std::getline(file, word, '\0')) line.append(" ").append(shell_word(word));
   return line;
 }
 
