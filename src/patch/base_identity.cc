@@ -190,17 +190,15 @@ std::string_view verdict_name(IdentityVerdict verdict) {
 
 std::optional<IdentityMatch> match_digests(const BaseIdentity& recorded,
                                            const BaseIdentity& candidate) {
-  const auto different = [&](const std::string& what) {
-    return IdentityMatch{IdentityVerdict::kDifferent, what + "; the patch was made for " +
-                                                          quote(recorded.name) + ", this is " +
-                                                          quote(candidate.name)};
+  const auto different = [](const std::string& what) {
+    return IdentityMatch{IdentityVerdict::kDifferent, what};
   };
   if (recorded.file == candidate.file) {
     return IdentityMatch{IdentityVerdict::kExact, "the very file the patch was made for"};
   }
   if (recorded.architecture != candidate.architecture) {
-    return different("another architecture (" + candidate.architecture + ", expected " +
-                     recorded.architecture + ")");
+    return different("another architecture: found " + candidate.architecture + ", expected " +
+                     recorded.architecture);
   }
   if (recorded.shapes != candidate.shapes) return different("tensors of other names or shapes");
   if (recorded.tokenizer != candidate.tokenizer) return different("another tokenizer");
