@@ -87,8 +87,9 @@ std::vector<float> block_steps(int type, std::span<const float> values) {
 }
 
 Result<std::vector<float>> requantise(int type, std::span<const float> values) {
-  const auto block = static_cast<std::size_t>(ggml_blck_size(static_cast<ggml_type>(type)));
-  if (!can_requantise(type) || values.size() % block != 0) {
+  const auto kind = static_cast<ggml_type>(type);
+  if (!can_requantise(type) ||
+      values.size() % static_cast<std::size_t>(ggml_blck_size(kind)) != 0) {
     return make_error(ErrorKind::kInvalidArgument, "gguf",
                       "requantise: found " + std::to_string(values.size()) +
                           " values for tensor type " + std::to_string(type) +
@@ -96,7 +97,6 @@ Result<std::vector<float>> requantise(int type, std::span<const float> values) {
   }
   std::vector<float> out(values.begin(), values.end());
   if (type == GGML_TYPE_F32 || values.empty()) return out;
-  const auto kind = static_cast<ggml_type>(type);
   const auto count = static_cast<std::int64_t>(values.size());
   std::vector<std::byte> packed(ggml_row_size(kind, count));
   ggml_quantize_chunk(kind, values.data(), packed.data(), 0, 1, count, nullptr);
