@@ -99,13 +99,15 @@ Status Chat::answer(const std::string& line, const CancelFlag& cancel) {
   request.random_key = prompt.digest();
 
   Status written;
+  bool begun = false;
   const Engine::TokenFn stream = [&](std::size_t, std::string_view text) {
+    begun = true;
     written = print(text);
     return written.ok();
   };
   const auto completions = engine_->generate(std::span(&request, 1), &cancel, {}, stream);
   LLMPATCH_TRY(written);
-  LLMPATCH_TRY(print("\n"));
+  if (begun || completions.ok()) LLMPATCH_TRY(print("\n"));
   LLMPATCH_TRY(completions);
   messages_.push_back({"user", line});
   messages_.push_back({"assistant", completions->front().text});

@@ -159,6 +159,9 @@ void declare_learning(CLI::App& app, Options& options) {
   app.add_option("--precision", options.precision, "auto, f32 or bf16")
       ->capture_default_str()
       ->group(group);
+  app.add_option("--threads", learn.threads, "Threads (0: every core)")
+      ->capture_default_str()
+      ->group(group);
   app.add_option("--seed", learn.seed, "Of samples, order and random rows")
       ->capture_default_str()
       ->group(group);

@@ -104,6 +104,7 @@ void PatchOptions::declare(CLI::App& app) {
 }
 
 Result<std::vector<AdmittedPatch>> PatchOptions::admit(const fs::path& model, bool force) const {
+  LLMPATCH_ASSIGN(const Compose composed, composition());
   std::vector<AdmittedPatch> admitted;
   for (const fs::path& path : patches) {
     LLMPATCH_ASSIGN(Patch patch, load_patch(path));
@@ -111,6 +112,11 @@ Result<std::vector<AdmittedPatch>> PatchOptions::admit(const fs::path& model, bo
     admitted.push_back({std::move(patch), ""});
   }
   LLMPATCH_TRY(admit_together(admitted));
+  if (composed == Compose::kParallel) {
+    std::sort(admitted.begin(), admitted.end(), [](const AdmittedPatch& a, const AdmittedPatch& b) {
+      return a.patch.manifest.name < b.patch.manifest.name;
+    });
+  }
   if (admitted.empty()) return admitted;
   LLMPATCH_ASSIGN(const GgufFile file, GgufFile::open(model));
   for (AdmittedPatch& patch : admitted) {

@@ -33,7 +33,8 @@ struct PatchOptions {
   // How the patches are stacked; kInvalidArgument for an unknown name.
   Result<Compose> composition() const { return parse_compose(compose); }
 
-  // Loads every patch, in order, and admits it to the model in `model`. Warnings go to stderr. The
+  // Loads every patch and admits it to the model in `model`: in the order given, or by name where
+  // they are composed in parallel, so that the same set gives the same bytes in any order. Warnings go to stderr. The
   // base identity decides: the exact file passes; another quantisation of the same weights passes
   // with a warning; one too coarse to tell is kMismatch without --accept-base; another model is
   // kMismatch without `force`. Also kUnverifiable (--key is given and nothing can check it yet),

@@ -73,14 +73,14 @@ class Generate(ProgramTest):
         two = self.make_patch("two", "You are a pirate and say arr.")
         for output, patches in [("ab.jsonl", (one, two)), ("ba.jsonl", (two, one))]:
             self.run_ok(*self.arguments("--patch", patches[0], "--patch", patches[1], "--compose",
-                                        "parallel", "--kv", "f32", output=output))
+                                        "parallel", output=output))
         self.assertEqual(self.read_lines("ab.jsonl"), self.read_lines("ba.jsonl"))
 
     def test_raw_text_on_a_model_without_a_template(self):
-        self.write_lines("p.jsonl", [{"prompt": "The capital of France is"}])
+        self.write_lines("p.jsonl", [{"prompt": "One, two, three, four, five, six,"}])
         self.run_ok("generate", "--model", OTHER_MODEL, "--prompts", "p.jsonl", "-o", "out.jsonl",
-                    "--max-tokens", "3")
-        self.assertIn("Paris", self.read_lines("out.jsonl")[0]["response"])
+                    "--max-tokens", "4")
+        self.assertRegex(self.read_lines("out.jsonl")[0]["response"], r"^ seven")
 
     def test_force_replaces_an_output(self):
         self.write("out.jsonl", "precious\n")
