@@ -71,18 +71,20 @@ struct ChatTemplate::State {
       item["content"] = content(message.content);
       list.push_back(item);
     }
-    common_json input = common_json::object();
-    input["messages"] = list;
-    input["bos_token"] = parsed.bos_tok;
-    input["eos_token"] = parsed.eos_tok;
-    input["enable_thinking"] = true;
-    input["add_generation_prompt"] = open_answer;
-    input["date_string"] = "26 Jul 2024";  // kTemplateDate in the form Llama's templates use
-    input["datetime"] = "Jul 26 2024";
+    common_json own = common_json::object();
+    own["bos_token"] = parsed.bos_tok;
+    own["eos_token"] = parsed.eos_tok;
+    own["enable_thinking"] = true;
+    own["add_generation_prompt"] = open_answer;
+    own["date_string"] = "26 Jul 2024";  // kTemplateDate in the form Llama's templates use
+    own["datetime"] = "Jul 26 2024";
+    common_json said = common_json::object();
+    said["messages"] = list;
 
     jinja::context context(parsed.src);
     context.current_time = template_time();
-    jinja::global_from_json(context, input, true);
+    jinja::global_from_json(context, own, false);
+    jinja::global_from_json(context, said, true);  // marks its strings as input
     jinja::runtime runtime(context);
     const auto rendered = jinja::runtime::gather_string_parts(runtime.execute(parsed.prog));
     std::vector<TextSpan> spans;

@@ -12,6 +12,7 @@
 #include "runtime/chat_template.h"
 #include "runtime/context.h"
 #include "runtime/llama_backend.h"
+#include "runtime/model_check.h"
 #include "runtime/special_tokens.h"
 
 namespace llmpatch {
@@ -58,6 +59,7 @@ Result<std::unique_ptr<Model>> Model::load(const std::filesystem::path& path,
   auto loaded = std::unique_ptr<Model>(new Model);
   Model& model = *loaded;
   LLMPATCH_ASSIGN(model.architecture_, file.architecture());
+  LLMPATCH_TRY(check_model_file(file));
   model.path_ = path;
   model.file_ = std::make_unique<GgufFile>(std::move(file));
 
