@@ -12,6 +12,8 @@
 #include <mutex>
 #include <optional>
 
+#include "runtime/template_check.h"
+
 namespace llmpatch {
 namespace {
 
@@ -101,6 +103,7 @@ ChatTemplate::~ChatTemplate() = default;
 Result<std::unique_ptr<ChatTemplate>> ChatTemplate::from_model(const llama_model* model) {
   const char* source = llama_model_chat_template(model, nullptr);
   if (source == nullptr || *source == '\0') return std::unique_ptr<ChatTemplate>();
+  LLMPATCH_TRY(check_chat_template(source));
   silence_common_log();
   const llama_vocab* vocab = llama_model_get_vocab(model);
   try {

@@ -70,7 +70,8 @@ struct ScoreRequest {
 struct EngineOptions {
   bool exact = false;       // F32 KV cache, no flash attention: for parity and export checks
   int threads = 0;          // 0: every core
-  int max_concurrent = 32;  // requests in one batch
+  int max_concurrent = 16;  // requests in one batch; more gain nothing on CPUs, where attention
+                            // looks at the cells of all
   int context = 0;          // tokens one request may take, prefix excluded; 0: the trained context,
                             // at most 4096
   int cache_tokens = 0;     // cells shared by all requests; 0: planned from the two above
@@ -96,7 +97,7 @@ class Engine {
 
   // Keeps a copy of the rows; they are decoded when a stack first uses them. kMismatch when the
   // width is not the model's, kInvalidArgument when empty, kLimit when no sequence is left (256 for
-  // prefixes, stacks and requests together).
+  // prefixes and concurrent requests together).
   Result<PrefixId> add_prefix(const Rows& rows);
   // Forgets rows and every stack that used them. kNotFound.
   Status remove_prefix(PrefixId id);
@@ -112,7 +113,8 @@ class Engine {
                                            const ProgressFn& progress = {},
                                            const TokenFn& on_token = {});
 
-  // Natural log-probabilities of each continuation token, in order, under the full softmax.
+  // Natural log-probabilities of each continuation token, in order, under the full softmax. An
+  // empty continuation has none. Errors as for generate().
   Result<std::vector<std::vector<float>>> score(std::span<const ScoreRequest> requests,
                                                 const CancelFlag* cancel = nullptr,
                                                 const ProgressFn& progress = {});

@@ -23,7 +23,7 @@ GgufTestFile changed(const std::function<void(GgufTestFile&)>& last,
   if (without != "tokenizer.ggml.model") file.text("tokenizer.ggml.model", "llama");
   if (without != "tokenizer.ggml.tokens") {
     std::vector<std::string> tokens;
-    for (int i = 0; i < 20; ++i) tokens.push_back("t" + std::to_string(i));
+    for (int i = 0; i < 20; ++i) tokens.push_back(std::string("t") + std::to_string(i));
     file.strings("tokenizer.ggml.tokens", tokens);
   }
   last(file);
@@ -72,7 +72,8 @@ TEST(ModelCheck, RefusesSizesLibllamaWouldAbortOn) {
 
 TEST(ModelCheck, RefusesAVocabularyWithATokenTwice) {
   std::vector<std::string> tokens(20);
-  for (std::size_t i = 0; i < tokens.size(); ++i) tokens[i] = "t" + std::to_string(i / 2);
+  for (std::size_t i = 0; i < tokens.size(); ++i)
+    tokens[i] = std::string("t") + std::to_string(i / 2);
   const auto file =
       changed([&](GgufTestFile& made) { made.strings("tokenizer.ggml.tokens", tokens); },
               "tokenizer.ggml.tokens");

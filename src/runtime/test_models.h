@@ -77,7 +77,8 @@ inline GgufTestFile tiny_model_file() {
   }
   tokens.push_back("\xE2\x96\x81");  // SentencePiece's mark for a space
   for (char letter = 'a'; letter <= 'z'; ++letter) tokens.emplace_back(1, letter);
-  while (tokens.size() < kTokens) tokens.push_back("word" + std::to_string(tokens.size()));
+  while (tokens.size() < kTokens)
+    tokens.push_back(std::string("word") + std::to_string(tokens.size()));
   types.resize(tokens.size(), 1);
   file.strings("tokenizer.ggml.tokens", tokens);
   std::string scores, numbers;
