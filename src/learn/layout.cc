@@ -1,57 +1,83 @@
 #include "learn/layout.h"
 
-#include <limits>
+#include <algorithm>
+#include <map>
+#include <optional>
 
 namespace llmpatch {
 namespace {
 
-// What each row of `sequence` may look at: the prefix, its prompt up to itself, and its own answer
-// up to itself.
-torch::Tensor sequence_mask(const Sequence& sequence, std::int64_t prefix_rows,
-                            std::int64_t length) {
-  constexpr float kNever = -std::numeric_limits<float>::infinity();
-  auto mask = torch::full({length, prefix_rows + length}, kNever);
-  auto look = mask.accessor<float, 2>();
-  const auto prompt = static_cast<std::int64_t>(sequence.prompt.size());
-  const auto allow = [&](std::int64_t row, std::int64_t from, std::int64_t to) {
-    for (std::int64_t column = from; column < to; ++column) look[row][column] = 0;
+using Answers = std::vector<Tokens>;
+
+// What the rows of a prompt's last `own` tokens and its answers look at, behind `before` rows.
+Layout::Span span_of(std::int64_t own, const Answers& answers, std::int64_t before,
+                     std::int64_t start) {
+  Layout::Span span;
+  span.start = start;
+  span.before = before;
+  const auto add = [&](std::int64_t count, std::int64_t shared) {
+    const std::int64_t first = before + span.length;
+    span.shared.insert(span.shared.end(), static_cast<std::size_t>(count), shared);
+    span.own.insert(span.own.end(), static_cast<std::size_t>(count), first);
+    span.length += count;
   };
-  for (std::int64_t row = 0; row < prompt; ++row) allow(row, 0, prefix_rows + row + 1);
-  std::int64_t start = prompt;
-  for (const Tokens& answer : sequence.answers) {
-    const auto end = start + static_cast<std::int64_t>(answer.size());
-    for (std::int64_t row = start; row < end; ++row) {
-      allow(row, 0, prefix_rows + prompt);
-      allow(row, prefix_rows + start, prefix_rows + row + 1);
-    }
-    start = end;
+  add(own, before);
+  for (const Tokens& answer : answers) {
+    add(static_cast<std::int64_t>(answer.size()), before + own);
   }
-  return mask;
+  return span;
+}
+
+// The tokens that the prompts with the most common first token all begin with, each keeping at least
+// one token of its own.
+Tokens common_opening(const std::vector<Sequence>& sequences) {
+  std::map<Token, std::size_t> firsts;
+  for (const Sequence& sequence : sequences) ++firsts[sequence.prompt.front()];
+  const auto most = std::max_element(firsts.begin(), firsts.end(), [](const auto& a, const auto& b) {
+    return a.second < b.second;
+  });
+  if (most == firsts.end() || most->second < 2) return {};
+  std::optional<Tokens> opening;
+  for (const Sequence& sequence : sequences) {
+    if (sequence.prompt.front() != most->first) continue;
+    const Tokens& prompt = sequence.prompt;
+    if (!opening) opening = prompt;
+    const auto end = std::mismatch(opening->begin(), opening->end(), prompt.begin(), prompt.end());
+    opening->erase(end.first, opening->end());
+    opening->resize(std::min(opening->size(), prompt.size() - 1));
+  }
+  return *opening;
+}
+
+bool begins_with(const Tokens& tokens, const Tokens& opening) {
+  return tokens.size() > opening.size() && std::equal(opening.begin(), opening.end(), tokens.begin());
 }
 
 }  // namespace
 
-Layout pack(const std::vector<Sequence>& sequences, std::int64_t prefix_rows, torch::Dtype dtype) {
+Layout pack(const std::vector<Sequence>& sequences, std::int64_t prefix_rows) {
   Layout layout;
   layout.prefix_rows = prefix_rows;
-  std::vector<std::int64_t> ids, positions, predict_rows, targets, answer_ids;
-  for (std::int64_t row = 0; row < prefix_rows; ++row) positions.push_back(row);
-  if (prefix_rows > 0) {
-    Sequence prefix;
-    prefix.prompt.resize(static_cast<std::size_t>(prefix_rows));
-    layout.prefix_mask = sequence_mask(prefix, 0, prefix_rows).to(dtype);
-  }
-  std::int64_t row = prefix_rows;
+  const Tokens opening = common_opening(sequences);
+  const auto opening_rows = static_cast<std::int64_t>(opening.size());
+  layout.shared_rows = prefix_rows + opening_rows;
+  std::vector<std::int64_t> ids(opening.begin(), opening.end());
+  std::vector<std::int64_t> positions, predict_rows, targets, answer_ids;
+  for (std::int64_t row = 0; row < layout.shared_rows; ++row) positions.push_back(row);
+  if (layout.shared_rows > 0) layout.spans.push_back(span_of(layout.shared_rows, {}, 0, 0));
+  std::int64_t row = layout.shared_rows;
   for (const Sequence& sequence : sequences) {
-    Layout::Span span;
-    span.start = row;
+    const bool opens = begins_with(sequence.prompt, opening);
+    const std::int64_t before = opens ? layout.shared_rows : prefix_rows;
     const auto prompt = static_cast<std::int64_t>(sequence.prompt.size());
-    for (std::int64_t i = 0; i < prompt; ++i) {
+    const std::int64_t own = opens ? prompt - opening_rows : prompt;
+    layout.spans.push_back(span_of(own, sequence.answers, before, row));
+    for (std::int64_t i = prompt - own; i < prompt; ++i) {
       ids.push_back(sequence.prompt[static_cast<std::size_t>(i)]);
       positions.push_back(prefix_rows + i);
     }
-    const std::int64_t last_prompt_row = row + prompt - 1;
-    row += prompt;
+    const std::int64_t last_prompt_row = row + own - 1;
+    row += own;
     for (const Tokens& answer : sequence.answers) {
       for (std::size_t i = 0; i < answer.size(); ++i) {
         ids.push_back(answer[i]);
@@ -63,9 +89,6 @@ Layout pack(const std::vector<Sequence>& sequences, std::int64_t prefix_rows, to
       }
       ++layout.answers;
     }
-    span.length = row - span.start;
-    span.mask = sequence_mask(sequence, prefix_rows, span.length).to(dtype);
-    layout.sequences.push_back(std::move(span));
   }
   layout.rows = row;
   layout.token_ids = torch::tensor(ids, torch::kLong);

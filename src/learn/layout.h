@@ -17,22 +17,28 @@ struct Sequence {
   std::vector<Tokens> answers;  // may be empty
 };
 
-// Rows of the packed batch: the prefix first (n rows, positions 0..n-1), then every sequence as
-// `prompt | answer 0 | answer 1 ...`; prompts begin at position n and every answer at the position
-// after its prompt.
+// Rows of the packed batch. First come the rows that sequences share: the prefix (n rows, positions
+// 0..n-1), then the tokens that most prompts begin with (a chat template's opening). Every sequence
+// follows as `rest of the prompt | answer 0 | answer 1 ...`, each answer at the position after its
+// prompt. All of this is exact: what comes first never sees what comes later.
 struct Layout {
+  // The rows of one sequence and what each of them looks at: the first `shared` visible rows (the
+  // prefix, and for an answer also its prompt), and its own part up to itself.
   struct Span {
-    std::int64_t start = 0;   // first row in the batch
-    std::int64_t length = 0;  // rows
-    torch::Tensor mask;       // [length, n + length] f32: 0 where row may look, -inf elsewhere
+    std::int64_t start = 0;  // first row in the batch
+    std::int64_t length = 0;
+    std::int64_t before = 0;  // rows 0 .. before-1 of the batch precede it; all of them are visible
+    // Visible rows are counted with those before it first, then its own: before + i is row i. Row i
+    // looks at [0, shared[i]) and [own[i], before + i].
+    std::vector<std::int64_t> shared, own;
   };
 
-  std::int64_t prefix_rows = 0;
-  std::vector<Span> sequences;
-  std::int64_t rows = 0;        // n + all sequences
-  torch::Tensor token_ids;      // [rows - n] int64
-  torch::Tensor positions;      // [rows] int64
-  torch::Tensor prefix_mask;    // [n, n] causal, undefined when n is 0
+  std::int64_t prefix_rows = 0;  // n
+  std::int64_t shared_rows = 0;  // n and the prompts' common opening
+  std::vector<Span> spans;   // the shared rows on themselves first (if any), then the sequences
+  std::int64_t rows = 0;     // all of them
+  torch::Tensor token_ids;   // [rows - prefix_rows] int64
+  torch::Tensor positions;   // [rows] int64
 
   // One entry per answer token, in order of sequences and answers: the row whose output predicts it,
   // its token id, and the number of its answer (counted over the whole batch).
@@ -42,8 +48,7 @@ struct Layout {
   std::int64_t answers = 0;
 };
 
-// Packs `sequences` behind a prefix of `prefix_rows` rows (0: none). Masks are in `dtype`.
-Layout pack(const std::vector<Sequence>& sequences, std::int64_t prefix_rows,
-            torch::Dtype dtype = torch::kFloat32);
+// Packs `sequences` behind a prefix of `prefix_rows` rows (0: none).
+Layout pack(const std::vector<Sequence>& sequences, std::int64_t prefix_rows);
 
 }  // namespace llmpatch

@@ -106,6 +106,9 @@ class Learner {
   }
 
   Status open_model() {
+    // LibTorch's own default counts physical cores, which a virtual machine may not tell.
+    const auto cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+    at::set_num_threads(options_.threads > 0 ? options_.threads : cores);
     dtype_ = options_.precision == Precision::kF32 ? torch::kFloat32
              : options_.precision == Precision::kBf16 || computes_in_bf16() ? torch::kBFloat16
                                                                             : torch::kFloat32;
@@ -113,7 +116,7 @@ class Learner {
     file_ = std::make_unique<GgufFile>(std::move(file));
     LLMPATCH_ASSIGN(identity_, compute_identity(*file_));
     LLMPATCH_ASSIGN(model_, Model::load(options_.model));
-    LLMPATCH_ASSIGN(engine_, Engine::create(*model_, {}));
+    LLMPATCH_ASSIGN(engine_, Engine::create(*model_, engine_options()));
     LLMPATCH_ASSIGN(judge_, make_judge(options_.judge));
     teacher_digest_ = identity_.file;
     if (!options_.teacher_model.empty()) {
@@ -122,6 +125,12 @@ class Learner {
       LLMPATCH_ASSIGN(teacher_model_, Model::load(options_.teacher_model));
     }
     return {};
+  }
+
+  EngineOptions engine_options() const {
+    EngineOptions engine;
+    engine.threads = options_.threads;
+    return engine;
   }
 
   const Model& teacher() const { return teacher_model_ ? *teacher_model_ : *model_; }
@@ -216,7 +225,7 @@ class Learner {
     return timed("teacher", [&]() -> Status {
       std::unique_ptr<Engine> own;
       if (teacher_model_) {
-        LLMPATCH_ASSIGN(own, Engine::create(*teacher_model_, {}));
+        LLMPATCH_ASSIGN(own, Engine::create(*teacher_model_, engine_options()));
       }
       AnswerSettings settings;
       settings.samples = options_.samples;
@@ -416,7 +425,7 @@ class Learner {
   }
 
   Result<std::vector<double>> engine_logprobs(const std::vector<Sequence>& sequences) {
-    LLMPATCH_ASSIGN(const auto engine, Engine::create(*teacher_model_, {}));
+    LLMPATCH_ASSIGN(const auto engine, Engine::create(*teacher_model_, engine_options()));
     std::vector<ScoreRequest> requests;
     for (const auto& sequence : sequences) {
       for (const auto& answer : sequence.answers) requests.push_back({sequence.prompt, answer, {}});

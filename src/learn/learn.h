@@ -47,6 +47,7 @@ struct LearnOptions {
   std::int64_t length = 50;
   std::string init_text;     // empty: random rows with the embedding table's spread
   Precision precision = Precision::kAuto;
+  int threads = 0;           // 0: every core
 
   // The stages.
   bool sft = true, dpo = true;

@@ -1,6 +1,7 @@
 #include "learn/llama.h"
 
 #include <cmath>
+#include <tuple>
 
 #include "learn/attention.h"
 #include "learn/ops.h"
@@ -40,22 +41,19 @@ class Llama : public Transformer {
   // more than the products do.
   Tensor forward(const Tensor& embeddings, const Layout& layout) const override {
     const auto [cos, sin] = rotation(layout.positions);
-    const auto& attention = sizes_.attention;
-    const auto query_width = attention.heads * attention.head_size;
-    const auto key_width = attention.kv_heads * attention.head_size;
     Tensor x = embeddings;
-    for (const Block& block : blocks_) {
-      const Tensor h = rms_norm(x, block.attention_norm, sizes_.norm_epsilon, dtype_);
-      const auto qkv = torch::linear(h, block.qkv, block.qkv_bias)
-                           .split_with_sizes({query_width, key_width, key_width}, -1);
-      const Tensor q = rotate_pairs(qkv[0], cos, sin, attention.head_size);
-      const Tensor k = rotate_pairs(qkv[1], cos, sin, attention.head_size);
-      const Tensor a = prefix_attention(q, k, qkv[2].contiguous(), layout, attention);
-      x = x + torch::linear(a, block.attention_output, block.attention_output_bias);
-      const Tensor f = rms_norm(x, block.ffn_norm, sizes_.norm_epsilon, dtype_);
-      x = x + torch::linear(swiglu(torch::linear(f, block.gate_up)), block.down);
+    Tensor h = rms_norm(x, blocks_[0].attention_norm, sizes_.norm_epsilon, dtype_);
+    for (std::size_t i = 0; i < blocks_.size(); ++i) {
+      const Block& block = blocks_[i];
+      const Tensor qkv = torch::linear(h, block.qkv, block.qkv_bias);
+      const Tensor attended = prefix_attention(qkv, cos, sin, layout, sizes_.attention);
+      Tensor y = torch::linear(attended, block.attention_output, block.attention_output_bias);
+      std::tie(x, h) = add_norm(x, y, block.ffn_norm, sizes_.norm_epsilon);
+      y = torch::linear(swiglu(torch::linear(h, block.gate_up)), block.down);
+      const Tensor& next = i + 1 < blocks_.size() ? blocks_[i + 1].attention_norm : output_norm_;
+      std::tie(x, h) = add_norm(x, y, next, sizes_.norm_epsilon);
     }
-    return rms_norm(x, output_norm_, sizes_.norm_epsilon, dtype_);
+    return h;
   }
 
   Status load(const WeightReader& weights) {
@@ -167,9 +165,13 @@ Result<Hyperparameters> read_hyperparameters(const GgufFile& file) {
   if (file.metadata().contains("llama.attention.key_length")) {
     LLMPATCH_ASSIGN(attention.head_size, positive("attention.key_length", 4096));
   }
-  if (attention.heads % attention.kv_heads != 0 || attention.head_size % 2 != 0) {
+  if (attention.heads % attention.kv_heads != 0) {
     return make_error(ErrorKind::kCorrupt, "learn",
                       file.path().string() + ": attention heads do not divide into key-value heads");
+  }
+  if (attention.head_size % kHeadSizeMultiple != 0) {
+    return unsupported(file, "attention head size: found " + std::to_string(attention.head_size) +
+                                 ", expected a multiple of " + std::to_string(kHeadSizeMultiple));
   }
   attention.scale = 1 / std::sqrt(static_cast<double>(attention.head_size));
   LLMPATCH_ASSIGN(sizes.norm_epsilon, file.number("llama.attention.layer_norm_rms_epsilon"));

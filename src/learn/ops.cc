@@ -2,6 +2,9 @@
 
 #include <torch/csrc/autograd/custom_function.h>
 
+#include "learn/elementwise_kernel.h"
+#include "learn/parallel.h"
+
 namespace llmpatch {
 namespace {
 
@@ -10,83 +13,131 @@ using torch::autograd::AutogradContext;
 using torch::autograd::Function;
 using torch::autograd::variable_list;
 
+constexpr std::int64_t kGrain = 16;  // rows
+
+// Runs the norm's kernels over all rows. Undefined tensors are null for the kernels.
+struct Norm {
+  template <class T>
+  static const T* at(const Tensor& tensor, std::int64_t offset) {
+    return tensor.defined() ? data<T>(tensor) + offset : nullptr;
+  }
+  template <class T>
+  static T* at(Tensor& tensor, std::int64_t offset) {
+    return tensor.defined() ? data<T>(tensor) + offset : nullptr;
+  }
+
+  static void forward(const Tensor& x, const Tensor& y, const Tensor& weight, double epsilon,
+                      Tensor& sum, Tensor& out, Tensor& inverse) {
+    const auto width = x.size(1);
+    with_scalar(out.scalar_type(), [&]<class T>(T) {
+      using W = Work<T>;
+      parallel(x.size(0), kGrain, [&](std::int64_t begin, std::int64_t end) {
+        const auto offset = begin * width;
+        add_norm_forward<T, W>(end - begin, width, at<W>(x, offset), at<T>(y, offset),
+                               data<W>(weight), static_cast<W>(epsilon), at<W>(sum, offset),
+                               at<T>(out, offset), at<W>(inverse, begin));
+      });
+    });
+  }
+
+  static void backward(const Tensor& sum, const Tensor& weight, const Tensor& inverse,
+                       const Tensor& grad_out, const Tensor& through, Tensor& grad_sum,
+                       Tensor& grad_y) {
+    const auto width = sum.size(1);
+    with_scalar(grad_out.scalar_type(), [&]<class T>(T) {
+      using W = Work<T>;
+      parallel(sum.size(0), kGrain, [&](std::int64_t begin, std::int64_t end) {
+        const auto offset = begin * width;
+        add_norm_backward<T, W>(end - begin, width, at<W>(sum, offset), data<W>(weight),
+                                at<W>(inverse, begin), at<T>(grad_out, offset),
+                                at<W>(through, offset), at<W>(grad_sum, offset),
+                                at<T>(grad_y, offset));
+      });
+    });
+  }
+};
+
 class RmsNorm : public Function<RmsNorm> {
  public:
   static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& weight,
-                        double epsilon, torch::Dtype out) {
-    const Tensor inverse = x.square().mean(-1, /*keepdim=*/true).add_(epsilon).rsqrt_();
-    context->save_for_backward({x, inverse, weight});
-    return (x * inverse).mul_(weight).to(out);
+                        double epsilon, torch::Dtype out_dtype) {
+    Tensor out = torch::empty(x.sizes(), x.options().dtype(out_dtype));
+    Tensor inverse = torch::empty({x.size(0)}, x.options()), none;
+    Norm::forward(x, none, weight, epsilon, none, out, inverse);
+    context->save_for_backward({x, weight, inverse});
+    return out;
   }
-  // d/dx = r (g - x r^2 mean(g x)), with g the gradient times the weight and r the inverse RMS.
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
     const auto saved = context->get_saved_variables();
-    const Tensor &x = saved[0], &inverse = saved[1], &weight = saved[2];
-    Tensor g = gradients[0].to(x.scalar_type()).mul(weight);
-    const Tensor mean = (g * x).mean(-1, /*keepdim=*/true).mul_(inverse.square());
-    return {g.addcmul_(x, mean, -1).mul_(inverse), Tensor(), Tensor(), Tensor()};
+    Tensor grad = torch::empty_like(saved[0]), none;
+    Norm::backward(saved[0], saved[1], saved[2], gradients[0].contiguous(), none, grad, none);
+    return {grad, Tensor(), Tensor(), Tensor()};
+  }
+};
+
+class AddNorm : public Function<AddNorm> {
+ public:
+  static variable_list forward(AutogradContext* context, const Tensor& x, const Tensor& y,
+                               const Tensor& weight, double epsilon) {
+    Tensor sum = torch::empty_like(x), out = torch::empty_like(y);
+    Tensor inverse = torch::empty({x.size(0)}, x.options());
+    Norm::forward(x, y, weight, epsilon, sum, out, inverse);
+    context->save_for_backward({sum, weight, inverse});
+    return {sum, out};
+  }
+  static variable_list backward(AutogradContext* context, const variable_list& gradients) {
+    const auto saved = context->get_saved_variables();
+    const Tensor grad_out = gradients[1].contiguous();
+    Tensor grad_sum = torch::empty_like(saved[0]), grad_y = torch::empty_like(grad_out);
+    Norm::backward(saved[0], saved[1], saved[2], grad_out, gradients[0].contiguous(), grad_sum,
+                   grad_y);
+    return {grad_sum, grad_y, Tensor(), Tensor()};
   }
 };
 
 class SwiGlu : public Function<SwiGlu> {
  public:
   static Tensor forward(AutogradContext* context, const Tensor& gate_up) {
+    const auto rows = gate_up.size(0), width = gate_up.size(1) / 2;
+    Tensor out = torch::empty({rows, width}, gate_up.options());
+    with_scalar(gate_up.scalar_type(), [&]<class T>(T) {
+      parallel(rows, kGrain, [&](std::int64_t begin, std::int64_t end) {
+        swiglu_forward<T, Work<T>>(end - begin, width, data<T>(gate_up) + begin * 2 * width,
+                                   data<T>(out) + begin * width);
+      });
+    });
     context->save_for_backward({gate_up});
-    const auto parts = gate_up.chunk(2, -1);
-    return torch::silu(parts[0]).mul_(parts[1]);
+    return out;
   }
+
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
     const Tensor gate_up = context->get_saved_variables()[0];
-    const auto parts = gate_up.chunk(2, -1);
-    const Tensor& grad = gradients[0];
-    Tensor result = torch::empty_like(gate_up);
-    const auto halves = result.chunk(2, -1);
-    const Tensor gate = torch::sigmoid(parts[0]);
-    const Tensor activated = parts[0] * gate;  // silu
-    halves[1].copy_(grad * activated);
-    // silu' = s + silu (1 - s)
-    halves[0].copy_((gate + activated * (1 - gate)).mul_(parts[1]).mul_(grad));
-    return {result};
-  }
-};
-
-Tensor rotated(const Tensor& x, const Tensor& cos, const Tensor& sin, std::int64_t head_size) {
-  const auto rows = x.size(0);
-  const Tensor pairs = x.reshape({rows, x.size(1) / head_size, head_size / 2, 2});
-  const Tensor first = pairs.select(-1, 0), second = pairs.select(-1, 1);
-  const Tensor c = cos.unsqueeze(1), s = sin.unsqueeze(1);
-  return torch::stack({first * c - second * s, first * s + second * c}, -1)
-      .reshape(x.sizes())
-      .to(x.scalar_type());
-}
-
-class RotatePairs : public Function<RotatePairs> {
- public:
-  static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& cos,
-                        const Tensor& sin, std::int64_t head_size) {
-    context->save_for_backward({cos, sin});
-    context->saved_data["head_size"] = head_size;
-    return rotated(x, cos, sin, head_size);
-  }
-  // A rotation's transpose is the rotation back.
-  static variable_list backward(AutogradContext* context, const variable_list& gradients) {
-    const auto saved = context->get_saved_variables();
-    return {rotated(gradients[0], saved[0], -saved[1], context->saved_data["head_size"].toInt()),
-            Tensor(), Tensor(), Tensor()};
+    const auto rows = gate_up.size(0), width = gate_up.size(1) / 2;
+    const Tensor grad_out = gradients[0].contiguous();
+    Tensor grad = torch::empty_like(gate_up);
+    with_scalar(gate_up.scalar_type(), [&]<class T>(T) {
+      parallel(rows, kGrain, [&](std::int64_t begin, std::int64_t end) {
+        swiglu_backward<T, Work<T>>(end - begin, width, data<T>(gate_up) + begin * 2 * width,
+                                    data<T>(grad_out) + begin * width,
+                                    data<T>(grad) + begin * 2 * width);
+      });
+    });
+    return {grad};
   }
 };
 
 }  // namespace
 
 Tensor rms_norm(const Tensor& x, const Tensor& weight, double epsilon, torch::Dtype out) {
-  return RmsNorm::apply(x, weight, epsilon, out);
+  return RmsNorm::apply(x.contiguous(), weight, epsilon, out);
 }
 
-Tensor swiglu(const Tensor& gate_up) { return SwiGlu::apply(gate_up); }
-
-Tensor rotate_pairs(const Tensor& x, const Tensor& cos, const Tensor& sin,
-                    std::int64_t head_size) {
-  return RotatePairs::apply(x, cos, sin, head_size);
+std::pair<Tensor, Tensor> add_norm(const Tensor& x, const Tensor& y, const Tensor& weight,
+                                   double epsilon) {
+  const auto results = AddNorm::apply(x.contiguous(), y.contiguous(), weight, epsilon);
+  return {results[0], results[1]};
 }
+
+Tensor swiglu(const Tensor& gate_up) { return SwiGlu::apply(gate_up.contiguous()); }
 
 }  // namespace llmpatch

@@ -95,9 +95,10 @@ std::pair<torch::Tensor, StepNumbers> step_loss(const Transformer& model, const 
     const torch::Tensor divergence =
         token_divergence(step.retained_hidden, predicting.narrow(0, step.pair_tokens, count),
                          model.output())
-            .mean();
-    numbers.retain = divergence.item<double>();
-    loss = loss + options.retain_weight * divergence;
+            .sum();
+    numbers.retain = divergence.item<double>() / static_cast<double>(count);
+    const auto texts = static_cast<double>(layout.answers - step.pair_answers);
+    loss = loss + divergence * (options.retain_weight / texts);
   }
   return {loss, std::move(numbers)};
 }

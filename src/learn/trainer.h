@@ -25,8 +25,10 @@ struct StageOptions {
   Objective objective = Objective::kSft;
   Schedule schedule;
   std::int64_t pairs_per_step = 8;
-  std::int64_t retained_per_step = 12;
-  double retain_weight = 2;
+  std::int64_t retained_per_step = 32;
+  // Of KL(base || patched) over a retained answer, summed over its tokens: a mean would let the
+  // first token, where a refusal is decided, count for little.
+  double retain_weight = 1;
   double beta = 0.1;              // DPO
   std::int64_t evaluate_every = 10;  // steps between validations
   std::int64_t patience = 0;      // stop after so many validations without a better one; 0: never

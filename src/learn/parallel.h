@@ -1,0 +1,43 @@
+// The kernels' loops on LibTorch's threads, and tensors as the arrays they take.
+#pragma once
+
+#include <ATen/Parallel.h>
+#include <torch/types.h>
+
+#include "learn/scalar.h"
+
+namespace llmpatch {
+
+// Calls f(begin, end) for parts of [0, count) on several threads; `grain` is the smallest part.
+template <class F>
+void parallel(std::int64_t count, std::int64_t grain, F f) {
+  at::parallel_for(0, count, grain, f);
+}
+
+template <class T>
+const T* data(const torch::Tensor& tensor) {
+  return static_cast<const T*>(tensor.data_ptr());
+}
+template <class T>
+T* data(torch::Tensor& tensor) {
+  return static_cast<T*>(tensor.data_ptr());
+}
+
+// Calls f with a value of the kernel's scalar type for `dtype`: f(float{}), f(double{}) or
+// f(Bf16{}). Other types throw (LibTorch's c10::Error).
+template <class F>
+void with_scalar(torch::Dtype dtype, F f) {
+  switch (dtype) {
+    case torch::kFloat32: return f(float{});
+    case torch::kDouble: return f(double{});
+    case torch::kBFloat16: return f(Bf16{});
+    default: TORCH_CHECK(false, "kernels compute in f32, f64 and bf16");
+  }
+}
+
+// The type a kernel on `dtype` computes in: f64 for f64, else f32.
+inline torch::Dtype work_dtype(torch::Dtype dtype) {
+  return dtype == torch::kDouble ? torch::kDouble : torch::kFloat32;
+}
+
+}  // namespace llmpatch
