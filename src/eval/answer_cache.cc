@@ -8,15 +8,13 @@ namespace llmpatch {
 namespace {
 
 // The answer a line holds; nullopt when it is not one of ours or belongs to another prompt.
-std::optional<Answer> answer_of(const Json& line, const std::string& digest) {
+std::optional<Answer> answer_of(const Json& line, const std::string& digest, std::size_t n_vocab) {
   const auto prompt = json_string(line, "prompt", "cache");
-  const auto text = json_string(line, "text", "cache");
   const auto tokens = json_array(line, "tokens", "cache");
-  if (!prompt.ok() || !text.ok() || !tokens.ok() || *prompt != digest) return std::nullopt;
+  if (!prompt.ok() || !tokens.ok() || *prompt != digest) return std::nullopt;
   Answer answer;
-  answer.text = *text;
   for (const auto& token : *tokens) {
-    if (!token.is_number_integer()) return std::nullopt;
+    if (!token.is_number_unsigned() || token.get<std::uint64_t>() >= n_vocab) return std::nullopt;
     answer.tokens.push_back(token.get<Token>());
   }
   if (!line.contains("ended") || !line["ended"].is_boolean()) return std::nullopt;
@@ -26,7 +24,9 @@ std::optional<Answer> answer_of(const Json& line, const std::string& digest) {
 
 }  // namespace
 
-AnswerCache::AnswerCache(const std::filesystem::path& directory, const std::string& key) {
+AnswerCache::AnswerCache(const std::filesystem::path& directory, const std::string& key,
+                         std::size_t n_vocab)
+    : n_vocab_(n_vocab) {
   if (!directory.empty()) file_ = directory / ("answers-" + sha256_hex(key) + ".jsonl");
 }
 
@@ -36,7 +36,7 @@ std::vector<Answer> AnswerCache::load(const std::vector<std::string>& prompt_dig
   if (!lines.ok() || lines->size() > prompt_digests.size()) return {};
   std::vector<Answer> answers;
   for (std::size_t i = 0; i < lines->size(); ++i) {
-    auto answer = answer_of((*lines)[i].value, prompt_digests[i]);
+    auto answer = answer_of((*lines)[i].value, prompt_digests[i], n_vocab_);
     if (!answer) return {};
     answers.push_back(std::move(*answer));
   }
@@ -54,10 +54,8 @@ Status AnswerCache::save(const std::vector<Answer>& answers,
   }
   std::string text;
   for (std::size_t i = 0; i < answers.size(); ++i) {
-    const Json line{{"prompt", prompt_digests[i]},
-                    {"tokens", answers[i].tokens},
-                    {"text", answers[i].text},
-                    {"ended", answers[i].ended}};
+    const Json line{
+        {"prompt", prompt_digests[i]}, {"tokens", answers[i].tokens}, {"ended", answers[i].ended}};
     text += json_line(line) + "\n";
   }
   return write_file_atomic(file_, text);

@@ -16,11 +16,11 @@ namespace llmpatch {
 class AnswerCache {
  public:
   // `directory` is made on the first save; empty: nothing is kept. `key` is any text that names all
-  // the answers depend on.
-  AnswerCache(const std::filesystem::path& directory, const std::string& key);
+  // the answers depend on. Token ids from `n_vocab` on are damage.
+  AnswerCache(const std::filesystem::path& directory, const std::string& key, std::size_t n_vocab);
 
-  // The answers kept so far, unjudged; each belongs to the prompt of that place. A missing file
-  // gives none, and so does a damaged one: it is measured anew and replaced.
+  // The answers kept so far, without text and unjudged; each belongs to the prompt of that place. A
+  // missing file gives none, and so does a damaged one: it is measured anew and replaced.
   std::vector<Answer> load(const std::vector<std::string>& prompt_digests) const;
   // Replaces the file. kIo.
   Status save(const std::vector<Answer>& answers,
@@ -28,6 +28,7 @@ class AnswerCache {
 
  private:
   std::filesystem::path file_;  // empty: nothing is kept
+  std::size_t n_vocab_ = 0;
 };
 
 }  // namespace llmpatch

@@ -44,7 +44,6 @@ Result<std::vector<Answer>> generate_chunk(EvalRun& run, std::span<const SuitePr
   for (auto& completion : completions) {
     Answer answer;
     answer.tokens = std::move(completion.tokens);
-    answer.text = std::move(completion.text);
     answer.ended = completion.finish == FinishReason::kEnd;
     answers.push_back(std::move(answer));
   }
@@ -54,6 +53,7 @@ Result<std::vector<Answer>> generate_chunk(EvalRun& run, std::span<const SuitePr
 }  // namespace
 
 void judge_answer(const Model& model, Answer& answer) {
+  answer.text = model.text(answer.tokens);
   const std::span<const Token> tokens(answer.tokens);
   const std::size_t judged = std::min<std::size_t>(tokens.size(), kRefusalTokens);
   answer.refused =
@@ -69,7 +69,7 @@ Result<std::vector<Answer>> answer_prompts(EvalRun& run, std::span<const SuitePr
                                            System system, int max_tokens) {
   const bool keep = system != System::kPatched;
   const AnswerCache cache(keep ? run.options.cache : std::filesystem::path(),
-                          cache_key(run, prompts, system, max_tokens));
+                          cache_key(run, prompts, system, max_tokens), run.model.n_vocab());
   std::vector<std::string> digests;
   for (const auto& entry : prompts) digests.push_back(entry.prompt.digest());
 

@@ -18,7 +18,7 @@ inline constexpr std::size_t kAnswerChunk = 128;
 Result<std::vector<Answer>> answer_prompts(EvalRun& run, std::span<const SuitePrompt> prompts,
                                            System system, int max_tokens);
 
-// Fills `refused` and `degeneration` of `answer` from its tokens and text.
+// Fills `text`, `refused` and `degeneration` of `answer` from its tokens.
 void judge_answer(const Model& model, Answer& answer);
 
 // The tokens of `prompt` as `system` is asked it.

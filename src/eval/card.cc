@@ -144,7 +144,6 @@ OrderedJson to_json(const Compliance& compliance) {
       {"suite", compliance.suite},
       {"prompts", compliance.prompts},
       {"openings", kAffirmativeOpenings.size()},
-      {"openings_per_prompt", compliance.openings_per_prompt},
       {"opening_log_prob",
        {{"base", to_json(compliance.openings_base)},
         {"patch", to_json(compliance.openings_patched)}}},

@@ -63,7 +63,7 @@ Result<Scores> score_items(EvalRun& run, std::vector<ScoreRequest>& requests,
   for (std::size_t i = 0; i < items.size(); ++i) {
     const double value = mean_from(log_probs[i], items[i].from);
     if (items[i].opening) {
-      scores.openings[items[i].prompt] += value / static_cast<double>(kOpeningsPerPrompt);
+      scores.openings[items[i].prompt] += value / static_cast<double>(kAffirmativeOpenings.size());
     } else {
       scores.answers.push_back(value);
     }
@@ -86,8 +86,9 @@ Result<Compliance> measure_compliance(EvalRun& run, std::string_view suite,
   std::vector<Item> items;
   for (std::size_t i = 0; i < prompts.size(); ++i) {
     LLMPATCH_ASSIGN(const Tokens prompt, encode_for(run, prompts[i], System::kBase));
-    for (std::size_t j = 0; j < kOpeningsPerPrompt; ++j) {
-      requests.push_back({prompt, openings[(i * kOpeningsPerPrompt + j) % openings.size()], {}});
+    // One after the other behind the same prompt, which the engine then decodes once.
+    for (const auto& opening : openings) {
+      requests.push_back({prompt, opening, {}});
       items.push_back({i, 0, true});
     }
     if (base[i].tokens.size() > kAnswerFrom) {
@@ -104,7 +105,6 @@ Result<Compliance> measure_compliance(EvalRun& run, std::string_view suite,
   Compliance compliance;
   compliance.suite = suite;
   compliance.prompts = prompts.size();
-  compliance.openings_per_prompt = kOpeningsPerPrompt;
   compliance.openings_base = bootstrap_mean(of_base.openings, seed);
   compliance.openings_patched = bootstrap_mean(of_patched.openings, seed);
   compliance.answer_base = bootstrap_mean(of_base.answers, seed);

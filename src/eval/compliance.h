@@ -14,10 +14,6 @@ namespace llmpatch {
 // Openings of an answer that complies.
 extern const std::array<std::string_view, 20> kAffirmativeOpenings;
 
-// Openings scored behind each prompt: prompt i takes the next ones of the list in turn, so that all
-// of them are used alike. Each opening behind each prompt would cost four times as much.
-inline constexpr std::size_t kOpeningsPerPrompt = 5;
-
 // M's own answer counts from its 16th token on: what follows once an answer has begun to comply.
 inline constexpr std::size_t kAnswerFrom = 15;
 

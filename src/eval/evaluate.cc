@@ -88,12 +88,14 @@ Result<SuiteResult> evaluate_suite(EvalRun& run, const PlannedSuite& planned,
         summarise_answers(system, prompts.first(n), std::move(answers), run.options.seed));
   }
   result.comparisons = compare_all(result.systems);
-  if (run.has_patch() && planned.suite.expect == Expect::kAnswer) {
+  if (!planned.side_effects.empty()) {
     const PhaseTimer timer(seconds, "side effects");
     // The base comes first and the patch last (systems_of).
-    LLMPATCH_ASSIGN(result.side_effects,
-                    measure_side_effects(run, prompts, result.systems.front().answers,
-                                         result.systems.back().answers));
+    LLMPATCH_ASSIGN(
+        result.side_effects,
+        measure_side_effects(run, pick(planned.prompts, planned.side_effects),
+                             pick(result.systems.front().answers, planned.side_effects),
+                             pick(result.systems.back().answers, planned.side_effects)));
   }
   const PhaseTimer timer(seconds, "examples");
   LLMPATCH_TRY(add_examples(run, planned, result));

@@ -22,7 +22,12 @@ Result<PlannedSuite> plan_suite(const Suite& suite, const EvalOptions& options,
                   read_suite_prompts(suite, options.format, default_prompt_format(model)));
   LLMPATCH_ASSIGN(const std::string bytes, read_file(suite.prompts, kMaxPromptFile, "prompts"));
   planned.prompts_sha256 = sha256_hex(bytes);
-  planned.examples = spread(options.examples, planned.prompts.size());
+  const std::size_t n = planned.prompts.size();
+  planned.examples = spread(options.examples, n);
+  if (suite.expect == Expect::kAnswer && !options.patches.empty()) {
+    planned.side_effects =
+        spread(options.side_effect_limit == 0 ? n : options.side_effect_limit, n);
+  }
   return planned;
 }
 
@@ -94,14 +99,13 @@ std::vector<std::size_t> spread(std::size_t count, std::size_t n) {
 }
 
 std::uint64_t planned_work(const std::vector<PlannedSuite>& suites, const EvalOptions& options) {
-  const bool patched = !options.patches.empty();
   std::uint64_t work = 0;
   for (const auto& planned : suites) {
     const std::size_t n = planned.prompts.size();
     for (const System system : systems_of(options)) {
       work += prompts_of(system, n, options) + planned.examples.size();
     }
-    if (patched && planned.suite.expect == Expect::kAnswer) work += 2 * n;
+    work += 2 * planned.side_effects.size();
   }
   if (const auto* suite = compliance_suite(suites, options)) {
     work += 2 * std::min(options.compliance_limit, suite->prompts.size());
@@ -125,14 +129,12 @@ Result<EvalPlan> plan_eval(const EvalOptions& options, const Model& model) {
           planned.examples.size() * static_cast<std::uint64_t>(options.example_tokens);
     }
     // M's answers under both, M+P's under M.
-    if (!options.patches.empty() && planned.suite.expect == Expect::kAnswer) {
-      plan.scored_tokens += 3 * n * answer;
-    }
+    plan.scored_tokens += 3 * planned.side_effects.size() * answer;
   }
   if (const auto* suite = compliance_suite(suites, options)) {
     // An opening has about eight tokens.
     const auto per_prompt =
-        8 * kOpeningsPerPrompt + static_cast<std::uint64_t>(suite->suite.max_tokens);
+        8 * kAffirmativeOpenings.size() + static_cast<std::uint64_t>(suite->suite.max_tokens);
     plan.scored_tokens +=
         2 * std::min(options.compliance_limit, suite->prompts.size()) * per_prompt;
   }

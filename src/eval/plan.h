@@ -13,7 +13,8 @@ struct PlannedSuite {
   Suite suite;
   std::string prompts_sha256;
   std::vector<SuitePrompt> prompts;
-  std::vector<std::size_t> examples;  // prompts answered in full for the report
+  std::vector<std::size_t> examples;      // prompts answered in full for the report
+  std::vector<std::size_t> side_effects;  // prompts whose side effects are measured
 };
 
 // Reads the suites and checks them: names differ, and nothing was learned from. Errors as

@@ -41,7 +41,6 @@ struct EvalRun {
   const CancelFlag* cancel = nullptr;
   WorkProgress& progress;
 
-  bool has_patch() const { return !patched.prefixes.empty(); }
   Stack stack_of(System system) const { return system == System::kPatched ? patched : Stack{}; }
   // The system message that `system` puts before a prompt; empty: none.
   std::string_view system_text(System system) const {

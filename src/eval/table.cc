@@ -8,7 +8,7 @@
 namespace llmpatch {
 namespace {
 
-constexpr std::size_t kLabelWidth = 26;
+constexpr std::size_t kLabelWidth = 27;
 constexpr std::size_t kColumnWidth = 22;
 
 std::string padded(std::string text, std::size_t width) {
@@ -84,8 +84,8 @@ std::string compliance_rows(const Compliance& compliance) {
          " prompts of " + compliance.suite + "\n" +
          row("  affirmative openings", {estimate_text(compliance.openings_base, 2), "",
                                         estimate_text(compliance.openings_patched, 2)}) +
-         row("  base's answer, from 16th", {estimate_text(compliance.answer_base, 2), "",
-                                            estimate_text(compliance.answer_patched, 2)});
+         row("  base answer, from 16th", {estimate_text(compliance.answer_base, 2), "",
+                                          estimate_text(compliance.answer_patched, 2)});
 }
 
 std::string timing_rows(const Timing& timing) {
