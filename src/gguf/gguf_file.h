@@ -18,7 +18,7 @@
 
 namespace llmpatch {
 
-// Limits of this reader (docs/format.md): a file beyond them is kLimit, never an allocation.
+// Limits of this reader: a file beyond them is kLimit, never an allocation.
 inline constexpr std::uint64_t kMaxGgufKeys = 1 << 16;
 inline constexpr std::uint64_t kMaxGgufTensors = 1 << 17;
 inline constexpr std::uint64_t kMaxGgufString = 1 << 24;
