@@ -243,11 +243,15 @@ const GgufTensor* GgufFile::find(std::string_view name) const {
 }
 
 Result<std::string> GgufFile::architecture() const {
-  const auto found = metadata_.find("general.architecture");
-  if (found == metadata_.end()) {
-    return missing(path_, "general.architecture", ErrorKind::kCorrupt);
-  }
-  return string("general.architecture");
+  const std::string key = "general.architecture";
+  if (!metadata_.contains(key)) return missing(path_, key, ErrorKind::kCorrupt);
+  LLMPATCH_ASSIGN(std::string name, string(key));
+  const bool is_word = std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+           c == '_' || c == '-';
+  });
+  if (name.empty() || name.size() > 64 || !is_word) return wrong_type(path_, key, "a plain name");
+  return name;
 }
 
 Result<std::uint64_t> GgufFile::integer(const std::string& key) const {

@@ -56,7 +56,7 @@ class GgufFile {
   const std::vector<GgufTensor>& tensors() const { return tensors_; }  // in file order
   const GgufTensor* find(std::string_view name) const;                 // null when absent
 
-  // `general.architecture`; kCorrupt when missing.
+  // `general.architecture`: 1 to 64 of [A-Za-z0-9._-]. kCorrupt when missing or anything else.
   Result<std::string> architecture() const;
   // Typed metadata. kNotFound when the key is missing, kCorrupt when it has another type. Integers
   // accept any non-negative integer type; numbers accept integers too.

@@ -116,10 +116,17 @@ TEST(GgufFile, NamesTheMissingFile) {
   EXPECT_NE(file.error().message.find("/nowhere/model.gguf"), std::string::npos);
 }
 
-TEST(GgufFile, MissingArchitectureIsCorrupt) {
-  const auto file = open_gguf(GgufTestFile().bytes());
-  ASSERT_TRUE(file.ok());
-  EXPECT_EQ(file->architecture().error().kind, ErrorKind::kCorrupt);
+TEST(GgufFile, RefusesABadArchitecture) {
+  const auto without = open_gguf(GgufTestFile().bytes());
+  ASSERT_TRUE(without.ok());
+  EXPECT_EQ(without->architecture().error().kind, ErrorKind::kCorrupt);
+  for (const std::string& name : {std::string(), std::string("a\x1b[2J"), std::string(65, 'a')}) {
+    GgufTestFile file;
+    file.text("general.architecture", name);
+    const auto opened = open_gguf(file.bytes());
+    ASSERT_TRUE(opened.ok());
+    EXPECT_EQ(opened->architecture().error().kind, ErrorKind::kCorrupt) << name;
+  }
 }
 
 // No cut of a right file opens: every byte of it is needed up to the last tensor's end.

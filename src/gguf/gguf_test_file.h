@@ -1,13 +1,11 @@
 // Writes GGUF files by hand for tests, right or wrong on purpose.
 #pragma once
 
-#include <gtest/gtest.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <cstdint>
 #include <cstring>
-#include <filesystem>
-#include <fstream>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -90,16 +88,14 @@ class GgufTestFile {
   std::string header_, table_, data_;
 };
 
-// Opens `bytes` as a file, which is gone from the directory when this returns (the mapping lives
-// on).
+// Opens `bytes` as a file in memory; nothing is left behind.
 inline Result<GgufFile> open_gguf(std::string_view bytes) {
-  static int number = 0;
-  const std::filesystem::path path = ::testing::TempDir() + "llmpatch-" +
-                                     std::to_string(::getpid()) + "-" + std::to_string(number++) +
-                                     ".gguf";
-  std::ofstream(path, std::ios::binary).write(bytes.data(), static_cast<long>(bytes.size()));
-  Result<GgufFile> file = GgufFile::open(path);
-  std::filesystem::remove(path);
+  const int fd = ::memfd_create("model", MFD_CLOEXEC);
+  if (fd < 0 || ::write(fd, bytes.data(), bytes.size()) != static_cast<ssize_t>(bytes.size())) {
+    return make_error(ErrorKind::kIo, "test", "memory file: cannot write it");
+  }
+  Result<GgufFile> file = GgufFile::open("/proc/self/fd/" + std::to_string(fd));
+  ::close(fd);
   return file;
 }
 

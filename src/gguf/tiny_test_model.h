@@ -2,7 +2,9 @@
 #pragma once
 
 #include <ggml.h>
+#include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <random>
 #include <string>
