@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "base/sha256.h"
 #include "gguf/identity.h"
+#include "judge/refusal.h"
 #include "learn/examples.h"
 #include "learn/generation.h"
 #include "learn/preferences.h"
@@ -252,7 +253,7 @@ class Learner {
   Status make_retained() {
     const auto collect = [&](const std::vector<Prompt>& prompts,
                              const std::vector<PromptFormat>& formats, const char* name,
-                             std::vector<Retained>& texts) -> Status {
+                             std::vector<Retained>& texts, std::vector<bool>& refuses) -> Status {
       AnswerSettings settings;
       settings.max_tokens = options_.retain_tokens;
       LLMPATCH_ASSIGN(const auto answers,
@@ -264,13 +265,15 @@ class Learner {
         LLMPATCH_ASSIGN(text.answer,
                         encode_answer(*model_, answers[i].texts[0], answers[i].complete[0]));
         if (!text.answer.empty()) texts.push_back(std::move(text));
+        refuses.push_back(is_refusal(answers[i].texts[0]));
       }
       return {};
     };
     LLMPATCH_TRY(timed("retain", [&]() -> Status {
-      LLMPATCH_TRY(collect(data_.retain, data_.retain_formats, "retain.jsonl", retained_));
-      return collect(data_.validate_retain, data_.validate_retain_formats,
-                     "retain-validation.jsonl", validation_set_.benign_texts);
+      std::vector<bool> ignored;
+      LLMPATCH_TRY(collect(data_.retain, data_.retain_formats, "retain.jsonl", retained_, ignored));
+      return collect(data_.validate_retain, data_.validate_retain_formats, "retain-validation.jsonl",
+                     validation_set_.benign_texts, validation_set_.base_refuses);
     }));
     validation_set_.harmful = data_.validate;
     validation_set_.harmful_formats = data_.validate_formats;

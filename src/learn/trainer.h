@@ -38,7 +38,7 @@ struct StageOptions {
 // What a validation found. Rates are shares of prompts; `score` ranks checkpoints (higher is better).
 struct Validation {
   double refused = 0;        // of harmful prompts
-  double over_refused = 0;   // of benign prompts
+  double over_refused = 0;   // of benign prompts, beyond what the base model refuses
   double divergence = 0;     // KL(base || patched) per token on benign answers, nats
   double score = 0;
 };

@@ -53,9 +53,10 @@ Result<Validation> Validator::measure(const torch::Tensor& rows) {
                               static_cast<double>(scores.size());
     }
     if (!benign.empty()) {
-      const auto refused = std::count_if(benign.begin(), benign.end(), [](const JudgeItem& item) {
-        return is_refusal(item.response);
-      });
+      std::size_t refused = 0;
+      for (std::size_t i = 0; i < benign.size(); ++i) {
+        if (is_refusal(benign[i].response) && !set_.base_refuses[i]) ++refused;
+      }
       found.over_refused = static_cast<double>(refused) / static_cast<double>(benign.size());
     }
     return {};

@@ -1,0 +1,105 @@
+#include "learn/preferences.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <fstream>
+
+namespace llmpatch {
+namespace {
+
+namespace fs = std::filesystem;
+
+Prompt prompt(const std::string& text) {
+  Prompt made;
+  made.messages = {{"user", text}};
+  return made;
+}
+
+class Preferences : public ::testing::Test {
+ protected:
+  void TearDown() override { fs::remove(path_); }
+  Result<std::vector<Preference>> read(const std::string& text) {
+    std::ofstream(path_, std::ios::binary | std::ios::trunc) << text;
+    return read_preferences(path_, PromptFormat::kChat);
+  }
+  fs::path path_ = fs::temp_directory_path() / ("llmpatch-pairs-" + std::to_string(::getpid()));
+};
+
+TEST_F(Preferences, KeepPairsThatTheFilterLetsThrough) {
+  const auto judge = make_judge("refusal");
+  ASSERT_TRUE(judge.ok());
+  const std::vector<Answers> rejected{{{"Sure, first you", "I'm sorry, no."}, {false, true}},
+                                      {{"I cannot do that.", "Of course:"}, {true, false}}};
+  const auto kept = judge_preferences({prompt("a"), prompt("b")},
+                                      {PromptFormat::kChat, PromptFormat::kRaw}, rejected, {},
+                                      "I'm sorry, but no.", **judge, {});
+  ASSERT_TRUE(kept.ok());
+  ASSERT_EQ(kept->size(), 2u);  // what was refused already teaches nothing
+  EXPECT_EQ((*kept)[0].rejected, "Sure, first you");
+  EXPECT_FALSE((*kept)[0].rejected_complete);
+  EXPECT_TRUE((*kept)[0].chosen_complete);
+  EXPECT_EQ((*kept)[1].rejected, "Of course:");
+  EXPECT_EQ((*kept)[1].format, PromptFormat::kRaw);
+}
+
+TEST_F(Preferences, TakeTheTeachersBestAnswerOrNone) {
+  const auto judge = make_judge("refusal");
+  const std::vector<Answers> rejected{{{"Sure"}, {false}}, {{"Sure"}, {false}}};
+  const std::vector<Answers> chosen{{{"Here is how", "I can't help with that."}, {true, false}},
+                                    {{"Gladly."}, {true}}};
+  const auto kept = judge_preferences({prompt("a"), prompt("b")},
+                                      {PromptFormat::kChat, PromptFormat::kChat}, rejected, chosen,
+                                      "", **judge, {});
+  ASSERT_TRUE(kept.ok());
+  ASSERT_EQ(kept->size(), 1u);  // the second teacher complied: its score is too high
+  EXPECT_EQ((*kept)[0].chosen, "I can't help with that.");
+  EXPECT_FALSE((*kept)[0].chosen_complete);
+}
+
+TEST_F(Preferences, ComeBackFromTheirLines) {
+  Preference one;
+  one.prompt = prompt("why \"so\"?");
+  one.format = PromptFormat::kRaw;
+  one.chosen = "no\n";
+  one.rejected = "yes";
+  one.rejected_complete = false;
+  one.score_rejected = 1;
+  const auto again = read(preferences_to_lines({one}));
+  ASSERT_TRUE(again.ok()) << again.error().to_string();
+  ASSERT_EQ(again->size(), 1u);
+  EXPECT_EQ(again->front().prompt.text(), "why \"so\"?");
+  EXPECT_EQ(again->front().format, PromptFormat::kRaw);
+  EXPECT_EQ(again->front().chosen, "no\n");
+  EXPECT_FALSE(again->front().rejected_complete);
+  EXPECT_EQ(again->front().score_rejected, 1);
+}
+
+TEST_F(Preferences, AcceptTrlsConversations) {
+  const auto pairs = read(R"({"messages":[{"role":"user","content":"hi"}],)"
+                          R"("chosen":[{"role":"assistant","content":"hello"}],"rejected":"go away"})" "\n");
+  ASSERT_TRUE(pairs.ok()) << pairs.error().to_string();
+  EXPECT_EQ(pairs->front().chosen, "hello");
+}
+
+TEST_F(Preferences, NameTheLineThatIsWrong) {
+  const struct {
+    const char* line;
+    ErrorKind kind;
+  } cases[]{{R"({"prompt":"a","chosen":"b"})", ErrorKind::kCorrupt},
+            {R"({"prompt":"a","chosen":"b","rejected":3})", ErrorKind::kCorrupt},
+            {R"({"prompt":"a","chosen":"","rejected":"c"})", ErrorKind::kCorrupt},
+            {R"({"prompt":"a","chosen":[{"role":"user","content":"b"}],"rejected":"c"})", ErrorKind::kUnsupported},
+            {R"({"prompt":"a","format":"xml","chosen":"b","rejected":"c"})", ErrorKind::kInvalidArgument}};
+  for (const auto& [line, kind] : cases) {
+    const auto pairs = read(std::string("{\"prompt\":\"p\",\"chosen\":\"c\",\"rejected\":\"r\"}\n") + line + "\n");
+    ASSERT_FALSE(pairs.ok()) << line;
+    EXPECT_EQ(pairs.error().kind, kind) << line;
+    if (kind != ErrorKind::kInvalidArgument) {
+      EXPECT_NE(pairs.error().message.find("line 2"), std::string::npos) << pairs.error().to_string();
+    }
+  }
+}
+
+}  // namespace
+}  // namespace llmpatch

@@ -1,0 +1,97 @@
+#include "learn/trainer.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <fstream>
+#include <limits>
+
+#include "learn/examples.h"
+
+namespace llmpatch {
+namespace {
+
+TEST(Schedule, WarmsUpThenFallsToItsFinalShare) {
+  const Schedule schedule{.peak = 0.01, .warmup = 4, .total = 24, .final_share = 0.1};
+  EXPECT_DOUBLE_EQ(schedule.rate(0), 0.0025);
+  EXPECT_DOUBLE_EQ(schedule.rate(3), 0.01);
+  EXPECT_DOUBLE_EQ(schedule.rate(4), 0.01);
+  EXPECT_NEAR(schedule.rate(23), 0.001, 1e-12);
+  for (int step = 5; step < 24; ++step) EXPECT_LT(schedule.rate(step), schedule.rate(step - 1));
+}
+
+TEST(Adam, FirstStepMovesEveryRowByTheRate) {
+  torch::Tensor rows = torch::zeros({2, 3});
+  Adam adam;
+  const torch::Tensor gradient = torch::tensor({{0.1F, -0.2F, 0.3F}, {-0.1F, 0.2F, -0.3F}});
+  EXPECT_NEAR(adam.update(rows, gradient, 0.01), gradient.norm().item<double>(), 1e-6);
+  EXPECT_LE((rows + 0.01 * gradient.sign()).abs().max().item<double>(), 1e-6);
+}
+
+TEST(Adam, LeavesRowsAloneWhenTheGradientIsNotFinite) {
+  torch::Tensor rows = torch::ones({1, 2});
+  Adam adam;
+  const double norm =
+      adam.update(rows, torch::tensor({{1.0F, std::numeric_limits<float>::quiet_NaN()}}), 0.01);
+  EXPECT_FALSE(std::isfinite(norm));
+  EXPECT_TRUE(torch::equal(rows, torch::ones({1, 2})));
+  EXPECT_EQ(adam.steps, 0);
+}
+
+TEST(Order, IsAPermutationOfEveryEpochAndAFunctionOfTheDraw) {
+  Order order(10, 7), again(10, 7);
+  const auto first = order.draws(0, 25);
+  std::vector<int> seen(10);
+  for (int i = 0; i < 10; ++i) ++seen[first[static_cast<std::size_t>(i)]];
+  EXPECT_EQ(seen, std::vector<int>(10, 1));
+  EXPECT_NE(std::vector<std::size_t>(first.begin(), first.begin() + 10),
+            std::vector<std::size_t>(first.begin() + 10, first.begin() + 20));
+  const auto tail = again.draws(17, 8);  // as after a resume
+  EXPECT_TRUE(std::equal(tail.begin(), tail.end(), first.begin() + 17));
+  EXPECT_TRUE(Order(0, 1).draws(0, 5).empty());
+}
+
+class State : public ::testing::Test {
+ protected:
+  void TearDown() override { std::filesystem::remove(path_); }
+  std::filesystem::path path_ =
+      std::filesystem::temp_directory_path() / ("llmpatch-state-" + std::to_string(::getpid()));
+};
+
+TEST_F(State, ComesBackAsItWasSaved) {
+  StageState state;
+  state.rows = torch::rand({3, 4});
+  state.adam.first = torch::rand({3, 4});
+  state.adam.second = torch::rand({3, 4});
+  state.adam.steps = 11;
+  state.step = 12;
+  state.best_rows = torch::rand({3, 4});
+  state.best = {0.9, 0.05, 0.07, 0.8};
+  state.best_step = 10;
+  state.validations_since_best = 2;
+  ASSERT_TRUE(save_state(state, path_).ok());
+  const auto again = load_state(path_);
+  ASSERT_TRUE(again.ok()) << again.error().to_string();
+  EXPECT_TRUE(torch::equal(again->rows, state.rows));
+  EXPECT_TRUE(torch::equal(again->adam.first, state.adam.first));
+  EXPECT_TRUE(torch::equal(again->adam.second, state.adam.second));
+  EXPECT_TRUE(torch::equal(again->best_rows, state.best_rows));
+  EXPECT_EQ(again->adam.steps, 11);
+  EXPECT_EQ(again->step, 12);
+  EXPECT_EQ(again->best_step, 10);
+  EXPECT_EQ(again->validations_since_best, 2);
+  EXPECT_EQ(again->best.over_refused, 0.05);
+}
+
+TEST_F(State, RefusesOtherFiles) {
+  for (const char* text : {"", "PK\x03\x04 not a checkpoint"}) {
+    std::ofstream(path_, std::ios::binary | std::ios::trunc) << text;
+    const auto state = load_state(path_);
+    ASSERT_FALSE(state.ok());
+    EXPECT_EQ(state.error().kind, ErrorKind::kCorrupt);
+  }
+}
+
+}  // namespace
+}  // namespace llmpatch
