@@ -13,6 +13,7 @@
 #include "patch_options.h"
 #include "progress_bar.h"
 #include "run_options.h"
+#include "speed_probe.h"
 #include "terminal.h"
 #include "tool_version.h"
 
@@ -112,6 +113,9 @@ Status run(const Options& options, const CancelFlag& cancel) {
   say("plan: " + count_text(plan.prompts, "prompt") + ", at most " +
       std::to_string(plan.generated_tokens) + " tokens to generate and " +
       std::to_string(plan.scored_tokens) + " to score");
+  LLMPATCH_ASSIGN(const double speed, measure_speed(*model, eval.engine));
+  say("time: " + estimate_text(plan.generated_tokens + plan.scored_tokens, speed) +
+      "; cached answers cost none");
   say("memory: " + bytes_text(static_cast<double>(resident_bytes())) + " with the model, " +
       bytes_text(static_cast<double>(machine_memory().available)) + " still free");
 

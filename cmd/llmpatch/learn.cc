@@ -233,7 +233,7 @@ Status interpret(Options& options) {
   if (learn.init_text == "random") learn.init_text.clear();
   if (learn.run.empty()) learn.run = learn.output.string() + ".run";
   learn.dpo_stage.evaluate_every = learn.sft_stage.evaluate_every;
-  learn.tool = "llmpatch " + tool_version();
+  learn.tool = tool_version();
   return {};
 }
 

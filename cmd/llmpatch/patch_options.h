@@ -34,12 +34,12 @@ struct PatchOptions {
   Result<Compose> composition() const { return parse_compose(compose); }
 
   // Loads every patch and admits it to the model in `model`: in the order given, or by name where
-  // they are composed in parallel, so that the same set gives the same bytes in any order. Warnings go to stderr. The
-  // base identity decides: the exact file passes; another quantisation of the same weights passes
-  // with a warning; one too coarse to tell is kMismatch without --accept-base; another model is
-  // kMismatch without `force`. Also kUnverifiable (--key is given and nothing can check it yet),
-  // kInvalidArgument (the same name twice), kMismatch (two patches that exclude each other), and
-  // the errors of load_patch.
+  // they are composed in parallel, so that the same set gives the same bytes in any order. Warnings
+  // go to stderr. The base identity decides: the exact file passes; another quantisation of the
+  // same weights passes with a warning; one too coarse to tell is kMismatch without --accept-base;
+  // another model is kMismatch without `force`. Also kUnverifiable (--key is given and nothing can
+  // check it yet), kInvalidArgument (the same name twice), kMismatch (two patches that exclude each
+  // other), and the errors of load_patch.
   Result<std::vector<AdmittedPatch>> admit(const std::filesystem::path& model, bool force) const;
 };
 
