@@ -44,10 +44,12 @@ TEST(TemplateCheck, IsMadeBeforeAModelIsLoaded) {
 TEST(TemplateCheck, LetsPassOnlyWhatTheParserCanStand) {
   for (const std::string& expression :
        {repeated("(", 500) + "1" + repeated(")", 500), repeated("not ", 1000) + "a",
-        "a" + repeated("+a", 500), "a" + repeated(".a", 500), repeated("[", 500)}) {
+        std::string("a") + repeated("+a", 500), std::string("a") + repeated(".a", 500),
+        repeated("[", 500)}) {
     ASSERT_TRUE(check_chat_template("{{ " + expression + " }}").ok());
-    std::string source = "{{ " + expression + " }}";
-    for (int i = 0; i < 100; ++i) source = "{% if messages %}" + source + "{% endif %}";
+    std::string source = std::string("{{ ") + expression + " }}";
+    for (int i = 0; i < 100; ++i)
+      source = std::string("{% if messages %}") + source + "{% endif %}";
     GgufTestFile file = tiny_model_file();
     file.text("tokenizer.chat_template", source);
     const auto model = load_bytes(file.bytes());
