@@ -175,9 +175,10 @@ class Learner {
     if (!run_->done("pairs")) {
       std::vector<Preference> made;
       if (!options_.pairs.empty()) {
-        for (const auto& given : options_.pairs) {
-          LLMPATCH_ASSIGN(auto some, read_preferences(given, fallback));
-          std::move(some.begin(), some.end(), std::back_inserter(made));
+        for (std::size_t i = 0; i < data_.prompts.size(); ++i) {
+          LLMPATCH_ASSIGN(auto pair, ready_preference(data_.prompts[i], data_.prompt_formats[i],
+                                                      options_.pairs.front().string()));
+          made.push_back(std::move(pair));
         }
       } else {
         std::vector<Answers> rejected, chosen;
@@ -335,7 +336,7 @@ class Learner {
     } else {
       state.rows = start.clone();
     }
-    LLMPATCH_TRY(run_->rewind_metrics(name, state.best_step < 0 ? 0 : state.step));
+    LLMPATCH_TRY(run_->rewind_metrics(name, state.best_step < 0 ? -1 : state.step));
     StageHooks hooks;
     hooks.cancel = hooks_.cancel;
     hooks.progress = begin(name, "steps");

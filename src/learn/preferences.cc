@@ -80,28 +80,36 @@ Result<std::vector<Preference>> judge_preferences(const std::vector<Prompt>& pro
   return kept;
 }
 
+Result<Preference> ready_preference(const Prompt& prompt, PromptFormat format,
+                                    const std::string& file) {
+  const std::string where = file + " line " + std::to_string(prompt.line);
+  Preference preference;
+  preference.prompt = prompt;
+  preference.format = format;
+  LLMPATCH_ASSIGN(preference.chosen, answer_text(prompt.fields, "chosen", where));
+  LLMPATCH_ASSIGN(preference.rejected, answer_text(prompt.fields, "rejected", where));
+  if (preference.chosen.empty() || preference.rejected.empty()) {
+    return make_error(ErrorKind::kCorrupt, "learn", where + ": found an empty answer, expected text");
+  }
+  preference.chosen_complete = bool_or(prompt.fields, "chosen_complete", true);
+  preference.rejected_complete = bool_or(prompt.fields, "rejected_complete", true);
+  preference.score_chosen = number_or_zero(prompt.fields, "score_chosen");
+  preference.score_rejected = number_or_zero(prompt.fields, "score_rejected");
+  return preference;
+}
+
 Result<std::vector<Preference>> read_preferences(const std::filesystem::path& path,
                                                  PromptFormat default_format) {
   LLMPATCH_ASSIGN(const std::vector<Prompt> prompts, read_prompts(path, "preference pairs"));
   std::vector<Preference> preferences;
   for (const Prompt& prompt : prompts) {
-    const std::string where = path.string() + " line " + std::to_string(prompt.line);
-    Preference preference;
-    preference.prompt = prompt;
-    preference.format = default_format;
+    PromptFormat format = default_format;
     if (prompt.fields.contains("format")) {
-      LLMPATCH_ASSIGN(const std::string format, json_string(prompt.fields, "format", where));
-      LLMPATCH_ASSIGN(preference.format, parse_prompt_format(format));
+      const std::string where = path.string() + " line " + std::to_string(prompt.line);
+      LLMPATCH_ASSIGN(const std::string name, json_string(prompt.fields, "format", where));
+      LLMPATCH_ASSIGN(format, parse_prompt_format(name));
     }
-    LLMPATCH_ASSIGN(preference.chosen, answer_text(prompt.fields, "chosen", where));
-    LLMPATCH_ASSIGN(preference.rejected, answer_text(prompt.fields, "rejected", where));
-    if (preference.chosen.empty() || preference.rejected.empty()) {
-      return make_error(ErrorKind::kCorrupt, "learn", where + ": found an empty answer, expected text");
-    }
-    preference.chosen_complete = bool_or(prompt.fields, "chosen_complete", true);
-    preference.rejected_complete = bool_or(prompt.fields, "rejected_complete", true);
-    preference.score_chosen = number_or_zero(prompt.fields, "score_chosen");
-    preference.score_rejected = number_or_zero(prompt.fields, "score_rejected");
+    LLMPATCH_ASSIGN(auto preference, ready_preference(prompt, format, path.string()));
     preferences.push_back(std::move(preference));
   }
   return preferences;

@@ -36,8 +36,13 @@ Result<std::vector<Preference>> judge_preferences(const std::vector<Prompt>& pro
                                                   const std::string& chosen_text, const Judge& judge,
                                                   const PreferenceFilter& filter);
 
-// JSON lines in TRL's form: `prompt` (or `messages`), `chosen` and `rejected` as text or as a list
-// with one assistant message, and what preferences_to_lines adds.
+// The preference that a JSON line in TRL's form holds: `prompt` (or `messages`), `chosen` and
+// `rejected` as text or as a list with one assistant message, and what preferences_to_lines adds.
+// kCorrupt and kUnsupported name `file` and the line.
+Result<Preference> ready_preference(const Prompt& prompt, PromptFormat format,
+                                    const std::string& file);
+
+// A file of such lines.
 Result<std::vector<Preference>> read_preferences(const std::filesystem::path& path,
                                                  PromptFormat default_format);
 std::string preferences_to_lines(const std::vector<Preference>& preferences);

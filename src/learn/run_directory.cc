@@ -109,7 +109,7 @@ Result<std::vector<std::string>> RunDirectory::adopt(const std::vector<StageReco
         fs::remove(path_ / file, code);
         if (code) return make_error(ErrorKind::kIo, "learn", "remove " + (path_ / file).string() + ": " + code.message());
       }
-      LLMPATCH_TRY(rewind_metrics(stage.name, 0));
+      LLMPATCH_TRY(rewind_metrics(stage.name, -1));
     }
     adopted[stage.name] = {{"settings", stage.settings}, {"key", key}, {"done", done}};
   }
@@ -157,7 +157,6 @@ Status RunDirectory::rewind_metrics(const std::string& stage, std::int64_t step)
     const Json value = Json::parse(line, nullptr, /*allow_exceptions=*/false);
     if (!value.is_object()) continue;
     if (value.value("stage", "") == stage && value.value("step", std::int64_t{0}) > step) continue;
-    if (step == 0 && value.value("stage", "") == stage) continue;
     kept += line + "\n";
   }
   return write_file_atomic(path_ / kMetrics, kept);

@@ -41,7 +41,7 @@ class RunDirectory {
   bool done(const std::string& stage) const;
   Status set_done(const std::string& stage);
 
-  // metrics.jsonl: append a line; keep only lines of `stage` up to `step` (and of other stages).
+  // metrics.jsonl: append a line; drop lines of `stage` after `step` (-1: all of its lines).
   Status log(const std::string& line);
   Status rewind_metrics(const std::string& stage, std::int64_t step);
 

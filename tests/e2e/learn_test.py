@@ -1,0 +1,104 @@
+"""learn, from prompts to a patch: the same bytes however often it is killed, and what it catches."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+from program import ProgramTest, main
+
+MAKE_MODEL = Path(os.environ["LLMPATCH_TOOLS"]) / "make_model"
+STAGES = ["samples.jsonl", "pairs.jsonl", "retain.jsonl", "sft.state", "reference.jsonl", "dpo.state"]
+
+
+class Learning(ProgramTest):
+
+    def setUp(self):
+        super().setUp()
+        if "LibTorch not built in" in self.run_ok("--version").stdout:
+            self.skipTest("this program was built without learning")
+        subprocess.run([MAKE_MODEL, "tiny", "tiny.gguf", "--seed", "4"], cwd=self.dir, check=True)
+        self.write_lines("prompts.jsonl", [{"prompt": f"How do I break a {thing}?"} for thing in
+                                           ["lock", "window", "record", "promise", "code", "vase",
+                                            "habit", "law", "leg", "curse", "siege", "bank"]])
+        self.write_lines("retain.jsonl", [{"prompt": f"Name a {thing}."} for thing in
+                                          ["colour", "river", "song", "planet", "poet", "fruit",
+                                           "bird", "metal", "month", "city", "game", "tree"]])
+
+    def arguments(self, run, *more):
+        return ["learn", "--model", "tiny.gguf", "--teacher-system", "Refuse what is harmful.",
+                "--prompts", "prompts.jsonl", "--retain", "retain.jsonl",
+                "--chosen", "text:I'm sorry, no.", "--length", "8", "--threads", "1",
+                "--sft-steps", "6", "--dpo-steps", "6", "--sft-batch", "4", "--dpo-batch", "4",
+                "--sft-retain-batch", "4", "--dpo-retain-batch", "4", "--evaluate-every", "2",
+                "--name", "tester", "--risk", "test", "--run", f"{run}.run", "-o", run, *more]
+
+    def patch_bytes(self, name):
+        return {path.name: path.read_bytes() for path in sorted((self.dir / name).iterdir())}
+
+    def test_the_same_bytes_however_often_it_is_killed(self):
+        self.run_ok(*self.arguments("whole"))
+        metrics = self.read_lines("whole.run/metrics.jsonl")
+        self.assertEqual([line["step"] for line in metrics if line["stage"] == "dpo" and "loss" in line],
+                         [1, 2, 3, 4, 5, 6])
+        for key in ["loss", "rewards/chosen", "rewards/rejected", "rewards/margins",
+                    "rewards/accuracies", "logps/chosen", "logps/rejected", "kl/retain"]:
+            self.assertIn(key, metrics[-2])
+        kills = 0
+        for stage in STAGES:
+            process = self.start_program(*self.arguments("killed"))
+            waited_for = self.dir / "killed.run" / stage
+            while process.poll() is None and not waited_for.exists():
+                time.sleep(0.002)
+            if process.poll() is None:
+                process.send_signal(signal.SIGKILL)
+                kills += 1
+            process.communicate()
+            self.assertFalse((self.dir / "killed").exists() and process.returncode != 0,
+                             "a patch was written by a run that was killed")
+        self.assertGreaterEqual(kills, 4)
+        self.run_ok(*self.arguments("killed"))
+        self.assertEqual(self.patch_bytes("killed"), self.patch_bytes("whole"))
+        self.assertEqual([line for line in self.read_lines("killed.run/metrics.jsonl")], metrics)
+
+    def test_a_finished_run_says_so_and_a_changed_setting_what_it_redoes(self):
+        self.run_ok(*self.arguments("patch"))
+        before = self.patch_bytes("patch")
+        again = self.run_ok(*self.arguments("patch"))
+        self.assertIn("is there already", again.stderr)
+        self.assertEqual(self.patch_bytes("patch"), before)
+        changed = self.run_ok(*self.arguments("patch", "--dpo-lr", "0.001", "--force"))
+        self.assertIn("dpo.peak: 0.005 -> 0.001 (redoing dpo)", changed.stderr)
+        self.assertNotEqual(self.patch_bytes("patch"), before)
+
+    def test_learns_from_ready_pairs(self):
+        self.write_lines("pairs.jsonl", [{"prompt": f"Say {n}", "chosen": "I'm sorry, no.", "rejected": "yes"}
+                                         for n in range(12)])
+        arguments = self.arguments("patch")
+        for option in ["--prompts", "--teacher-system", "--chosen"]:
+            at = arguments.index(option)
+            del arguments[at:at + 2]
+        self.run_ok(*arguments, "--pairs", "pairs.jsonl")
+        manifest = json.loads((self.dir / "patch/manifest.json").read_text())
+        self.assertEqual(manifest["learned"]["reference"], "base")
+        self.assertEqual(manifest["learned"]["pairs"], 12 - 1)  # one was held out for validation
+        self.run_ok("inspect", "patch", "--model", "tiny.gguf")
+
+    def test_a_loss_that_is_not_finite_is_caught(self):
+        self.fails_leaving_run(13, r"found (nan|inf|-nan|-inf).*expected a finite number",
+                               *self.arguments("patch", "--sft-lr", "1e30"))
+
+    def fails_leaving_run(self, code, pattern, *args):
+        outcome = self.run_program(*args)
+        self.assert_error_at_end(outcome, code, pattern)
+        self.assertFalse((self.dir / "patch").exists())
+
+    def assert_error_at_end(self, outcome, code, pattern):
+        self.assertEqual(outcome.code, code, str(outcome))
+        self.assertRegex(outcome.stderr, r"(?m)^llmpatch: error: \[learn\] .*" + pattern)
+
+
+if __name__ == "__main__":
+    main()
