@@ -216,9 +216,9 @@ class Learner {
                       encode_answer(*model_, preference.chosen, preference.chosen_complete));
       LLMPATCH_ASSIGN(pair.rejected,
                       encode_answer(*model_, preference.rejected, preference.rejected_complete));
-      pairs_.push_back(std::move(pair));
+      set_.pairs.push_back(std::move(pair));
     }
-    say("pairs: " + std::to_string(pairs_.size()) + " from " + std::to_string(data_.prompts.size()) +
+    say("pairs: " + std::to_string(set_.pairs.size()) + " from " + std::to_string(data_.prompts.size()) +
         (options_.pairs.empty() ? " prompts" : " lines"));
     return {};
   }
@@ -265,6 +265,10 @@ class Learner {
         LLMPATCH_ASSIGN(text.prompt, encode_prompt(*model_, prompts[i], formats[i]));
         LLMPATCH_ASSIGN(text.answer,
                         encode_answer(*model_, answers[i].texts[0], answers[i].complete[0]));
+        if (options_.dpo_stage.contrasts_per_step > 0 && &texts == &set_.retained &&
+            !text.answer.empty()) {
+          LLMPATCH_TRY(add_contrast(prompts[i], formats[i], answers[i], text));
+        }
         if (!text.answer.empty()) texts.push_back(std::move(text));
         refuses.push_back(is_refusal(answers[i].texts[0]));
       }
@@ -272,7 +276,7 @@ class Learner {
     };
     LLMPATCH_TRY(timed("retain", [&]() -> Status {
       std::vector<bool> ignored;
-      LLMPATCH_TRY(collect(data_.retain, data_.retain_formats, "retain.jsonl", retained_, ignored));
+      LLMPATCH_TRY(collect(data_.retain, data_.retain_formats, "retain.jsonl", set_.retained, ignored));
       return collect(data_.validate_retain, data_.validate_retain_formats, "retain-validation.jsonl",
                      validation_set_.benign_texts, validation_set_.base_refuses);
     }));
@@ -283,6 +287,26 @@ class Learner {
     return run_->set_done("retain");
   }
 
+  // On a benign prompt the base model's own answer is chosen and a refusal rejected: the chosen answer
+  // of a pair, each in its turn.
+  Status add_contrast(const Prompt& prompt, PromptFormat format, const Answers& own,
+                      const Retained& text) {
+    const std::size_t turn = contrasts_.size() % preferences_.size();
+    Preference contrast;
+    contrast.prompt = prompt;
+    contrast.format = format;
+    contrast.chosen = own.texts[0];
+    contrast.chosen_complete = own.complete[0];
+    contrast.rejected = preferences_[turn].chosen;
+    contrast.rejected_complete = preferences_[turn].chosen_complete;
+    Pair pair{text.prompt, text.answer, {}};
+    LLMPATCH_ASSIGN(pair.rejected,
+                    encode_answer(*model_, contrast.rejected, contrast.rejected_complete));
+    set_.contrasts.push_back(std::move(pair));
+    contrasts_.push_back(std::move(contrast));
+    return {};
+  }
+
   Status load_transformer_once() {
     LLMPATCH_ASSIGN(transformer_, load_transformer(*file_, dtype_));
     return {};
@@ -290,7 +314,7 @@ class Learner {
 
   Status fill_hidden() {
     return timed("base states", [&]() -> Status {
-      LLMPATCH_TRY(fill_base_hidden(*transformer_, retained_, hooks_.cancel, begin("base", "texts")));
+      LLMPATCH_TRY(fill_base_hidden(*transformer_, set_.retained, hooks_.cancel, begin("base", "texts")));
       return fill_base_hidden(*transformer_, validation_set_.benign_texts, hooks_.cancel, {});
     });
   }
@@ -351,7 +375,7 @@ class Learner {
     seeded.seed = options_.seed;
     validating_ = 0;
     const auto from = Clock::now();
-    const Status trained = train_stage(*transformer_, pairs_, retained_, seeded, state, file, hooks);
+    const Status trained = train_stage(*transformer_, set_, seeded, state, file, hooks);
     const double spent = std::chrono::duration<double>(Clock::now() - from).count();
     LLMPATCH_TRY(run_->add_seconds(name + " steps", spent - validating_));
     LLMPATCH_TRY(run_->add_seconds("validation", validating_));
@@ -381,29 +405,42 @@ class Learner {
       }));
     }
     LLMPATCH_ASSIGN(const auto lines, read_json_lines(file, "reference log-probabilities"));
-    if (lines.size() != pairs_.size()) {
+    std::vector<Pair*> pairs = all_pairs();
+    if (lines.size() != pairs.size()) {
       return make_error(ErrorKind::kCorrupt, "learn",
                         file.string() + ": found " + std::to_string(lines.size()) + " lines, expected " +
-                            std::to_string(pairs_.size()),
+                            std::to_string(pairs.size()),
                         "remove the run directory to start again");
     }
-    for (std::size_t i = 0; i < pairs_.size(); ++i) {
+    for (std::size_t i = 0; i < pairs.size(); ++i) {
       const std::string where = file.string() + " line " + std::to_string(lines[i].number);
-      LLMPATCH_ASSIGN(pairs_[i].reference_chosen, json_number(lines[i].value, "chosen", where));
-      LLMPATCH_ASSIGN(pairs_[i].reference_rejected, json_number(lines[i].value, "rejected", where));
+      LLMPATCH_ASSIGN(pairs[i]->reference_chosen, json_number(lines[i].value, "chosen", where));
+      LLMPATCH_ASSIGN(pairs[i]->reference_rejected, json_number(lines[i].value, "rejected", where));
     }
     return {};
+  }
+
+  // The pairs a reference is needed for, in the order of reference.jsonl.
+  std::vector<Pair*> all_pairs() {
+    std::vector<Pair*> pairs;
+    for (Pair& pair : set_.pairs) pairs.push_back(&pair);
+    for (Pair& pair : set_.contrasts) pairs.push_back(&pair);
+    return pairs;
   }
 
   Result<std::vector<double>> reference_logprobs(const torch::Tensor& sft_rows) {
     std::vector<Sequence> sequences;
     if (options_.reference != Reference::kTeacher) {
-      for (const Pair& pair : pairs_) sequences.push_back({pair.prompt, {pair.chosen, pair.rejected}});
+      for (const Pair* pair : all_pairs()) {
+        sequences.push_back({pair->prompt, {pair->chosen, pair->rejected}});
+      }
       const bool sft = options_.reference == Reference::kSft;
       return answer_logprobs(*transformer_, sft ? sft_rows : torch::Tensor(), sequences,
                              hooks_.cancel, begin("reference", "pairs"));
     }
-    for (const Preference& preference : preferences_) {
+    std::vector<Preference> preferences = preferences_;
+    preferences.insert(preferences.end(), contrasts_.begin(), contrasts_.end());
+    for (const Preference& preference : preferences) {
       Sequence sequence;
       LLMPATCH_ASSIGN(sequence.prompt, encode_prompt(teacher(), preference.prompt, preference.format,
                                                      options_.teacher_system));
@@ -470,7 +507,7 @@ class Learner {
     patch.manifest.license = options_.license;
     patch.manifest.base = identity_;
     patch.manifest.learned = learned_record(options_, data_, teacher_digest_, dtype_name());
-    patch.manifest.learned["pairs"] = pairs_.size();
+    patch.manifest.learned["pairs"] = set_.pairs.size();
     patch.manifest.learned["run"] = run_->key(last_stage_);
     patch.adapter.base_model = identity_.name;
     patch.adapter.attention_heads = transformer_->shape().heads;
@@ -493,8 +530,8 @@ class Learner {
   std::unique_ptr<RunDirectory> run_;
   LearnData data_;
   std::vector<Preference> preferences_;
-  std::vector<Pair> pairs_;
-  std::vector<Retained> retained_;
+  std::vector<Preference> contrasts_;
+  TrainingSet set_;
   ValidationSet validation_set_;
   std::unique_ptr<Validator> validator_;
   double validating_ = 0;

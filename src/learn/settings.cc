@@ -86,16 +86,20 @@ Error invalid(const std::string& message, const std::string& hint = "") {
 }
 
 Json stage_settings(const StageOptions& stage) {
-  return {{"peak", stage.schedule.peak},
-          {"warmup", stage.schedule.warmup},
-          {"steps", stage.schedule.total},
-          {"final_share", stage.schedule.final_share},
-          {"pairs_per_step", stage.pairs_per_step},
-          {"retained_per_step", stage.retained_per_step},
-          {"retain_weight", stage.retain_weight},
-          {"beta", stage.beta},
-          {"evaluate_every", stage.evaluate_every},
-          {"patience", stage.patience}};
+  Json settings{{"peak", stage.schedule.peak},
+                {"warmup", stage.schedule.warmup},
+                {"steps", stage.schedule.total},
+                {"final_share", stage.schedule.final_share},
+                {"pairs_per_step", stage.pairs_per_step},
+                {"retained_per_step", stage.retained_per_step},
+                {"retain_weight", stage.retain_weight},
+                {"evaluate_every", stage.evaluate_every},
+                {"patience", stage.patience}};
+  if (stage.objective == Objective::kDpo) {
+    settings["beta"] = stage.beta;
+    settings["contrasts_per_step"] = stage.contrasts_per_step;
+  }
+  return settings;
 }
 
 }  // namespace
@@ -132,7 +136,7 @@ Status check_learn_options(const LearnOptions& options) {
                    std::to_string(kMaxRows));
   }
   for (const StageOptions* stage : {&options.sft_stage, &options.dpo_stage}) {
-    if (stage->schedule.total < 1 || stage->pairs_per_step < 1 || stage->retained_per_step < 0 ||
+    if (stage->schedule.total < 1 || stage->pairs_per_step < 1 || stage->retained_per_step < 0 || stage->contrasts_per_step < 0 ||
         stage->evaluate_every < 1 || !(stage->schedule.peak > 0) || !(stage->beta > 0) ||
         !(stage->retain_weight >= 0)) {
       return invalid("stage settings: found a value out of range, expected positive numbers");
@@ -238,9 +242,12 @@ std::vector<StageRecord> plan_stages(const LearnOptions& options, const LearnDat
   if (options.dpo) {
     std::vector<std::string> inputs{"pairs"};
     if (options.reference == Reference::kSft) inputs.emplace_back("sft");
+    const bool contrasts = options.dpo_stage.contrasts_per_step > 0;
+    if (contrasts) inputs.emplace_back("retain");
     stages.push_back({"reference", inputs, {{"reference", reference_name(options.reference)},
                                             {"model", model_digest}, {"teacher", teacher_digest},
-                                            {"system", options.teacher_system}, {"dtype", dtype}},
+                                            {"system", options.teacher_system}, {"dtype", dtype},
+                                            {"contrasts", contrasts}},
                       {"reference.jsonl"}});
     before.emplace_back("reference");
     Json settings = stage_settings(options.dpo_stage);

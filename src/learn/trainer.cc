@@ -27,30 +27,27 @@ struct Step {
   torch::Tensor retained_hidden;        // [retained tokens, width]
 };
 
-Step make_step(const std::vector<Pair>& pairs, const std::vector<Retained>& retained,
-               const std::vector<std::size_t>& pair_draws,
-               const std::vector<std::size_t>& retained_draws, Objective objective,
-               std::int64_t prefix_rows) {
+Step make_step(const std::vector<const Pair*>& pairs, const std::vector<const Retained*>& retained,
+               Objective objective, std::int64_t prefix_rows) {
   Step step;
   std::vector<Sequence> sequences;
   std::vector<double> chosen, rejected;
-  for (const std::size_t index : pair_draws) {
-    const Pair& pair = pairs[index];
-    Sequence sequence{pair.prompt, {pair.chosen}};
-    step.pair_tokens += static_cast<std::int64_t>(pair.chosen.size());
+  for (const Pair* pair : pairs) {
+    Sequence sequence{pair->prompt, {pair->chosen}};
+    step.pair_tokens += static_cast<std::int64_t>(pair->chosen.size());
     if (objective == Objective::kDpo) {
-      sequence.answers.push_back(pair.rejected);
-      step.pair_tokens += static_cast<std::int64_t>(pair.rejected.size());
+      sequence.answers.push_back(pair->rejected);
+      step.pair_tokens += static_cast<std::int64_t>(pair->rejected.size());
     }
     step.pair_answers += static_cast<std::int64_t>(sequence.answers.size());
-    chosen.push_back(pair.reference_chosen);
-    rejected.push_back(pair.reference_rejected);
+    chosen.push_back(pair->reference_chosen);
+    rejected.push_back(pair->reference_rejected);
     sequences.push_back(std::move(sequence));
   }
   std::vector<torch::Tensor> hidden;
-  for (const std::size_t index : retained_draws) {
-    sequences.push_back({retained[index].prompt, {retained[index].answer}});
-    hidden.push_back(retained[index].hidden);
+  for (const Retained* text : retained) {
+    sequences.push_back({text->prompt, {text->answer}});
+    hidden.push_back(text->hidden);
   }
   if (!hidden.empty()) step.retained_hidden = torch::cat(hidden);
   step.reference_chosen = torch::tensor(chosen, torch::kDouble).to(torch::kFloat32);
@@ -113,14 +110,14 @@ Error not_finite(const StageOptions& options, std::int64_t step, const char* wha
 
 }  // namespace
 
-Status train_stage(const Transformer& model, const std::vector<Pair>& pairs,
-                   const std::vector<Retained>& retained, const StageOptions& options,
+Status train_stage(const Transformer& model, const TrainingSet& set, const StageOptions& options,
                    StageState& state, const std::filesystem::path& checkpoint,
                    const StageHooks& hooks) {
   const std::int64_t total = options.schedule.total;
   const char* stage = options.objective == Objective::kSft ? "sft" : "dpo";
-  Order pair_order(pairs.size(), options.seed * 2 + 1);
-  Order retained_order(retained.size(), options.seed * 2 + 2);
+  Order pair_order(set.pairs.size(), options.seed * 3 + 1);
+  Order contrast_order(set.contrasts.size(), options.seed * 3 + 2);
+  Order retained_order(set.retained.size(), options.seed * 3 + 3);
 
   const auto validate = [&]() -> Status {
     LLMPATCH_ASSIGN(const Validation found, hooks.validate(state.rows));
@@ -147,14 +144,20 @@ Status train_stage(const Transformer& model, const std::vector<Pair>& pairs,
   if (state.best_step < 0) LLMPATCH_TRY(validate());
   while (state.step < total && !out_of_patience()) {
     LLMPATCH_TRY(check_cancelled(hooks.cancel, "learn"));
-    const auto position = static_cast<std::uint64_t>(state.step);
-    const Step step = make_step(
-        pairs, retained,
-        pair_order.draws(position * static_cast<std::uint64_t>(options.pairs_per_step),
-                         static_cast<std::size_t>(options.pairs_per_step)),
-        retained_order.draws(position * static_cast<std::uint64_t>(options.retained_per_step),
-                             static_cast<std::size_t>(options.retained_per_step)),
-        options.objective, state.rows.size(0));
+    const auto draw = [&](Order& order, std::int64_t count, const auto& from, auto& to) {
+      const auto each = static_cast<std::uint64_t>(count);
+      for (const std::size_t index : order.draws(static_cast<std::uint64_t>(state.step) * each, each)) {
+        to.push_back(&from[index]);
+      }
+    };
+    std::vector<const Pair*> pairs;
+    std::vector<const Retained*> retained;
+    draw(pair_order, options.pairs_per_step, set.pairs, pairs);
+    if (options.objective == Objective::kDpo) {
+      draw(contrast_order, options.contrasts_per_step, set.contrasts, pairs);
+    }
+    draw(retained_order, options.retained_per_step, set.retained, retained);
+    const Step step = make_step(pairs, retained, options.objective, state.rows.size(0));
     torch::Tensor rows = state.rows.detach().clone().requires_grad_(true);
     auto [loss, numbers] = step_loss(model, rows, step, options);
     if (!std::isfinite(loss.item<double>())) {

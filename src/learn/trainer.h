@@ -25,6 +25,7 @@ struct StageOptions {
   Objective objective = Objective::kSft;
   Schedule schedule;
   std::int64_t pairs_per_step = 8;
+  std::int64_t contrasts_per_step = 0;  // DPO
   std::int64_t retained_per_step = 32;
   // Of KL(base || patched) over a retained answer, summed over its tokens: a mean would let the
   // first token, where a refusal is decided, count for little.
@@ -58,6 +59,13 @@ struct StageState {
 Status save_state(const StageState& state, const std::filesystem::path& path);
 Result<StageState> load_state(const std::filesystem::path& path);
 
+// What a stage draws from; every kind in an order of its own.
+struct TrainingSet {
+  std::vector<Pair> pairs;          // harmful prompts: the refusal is chosen
+  std::vector<Pair> contrasts;      // benign prompts: the refusal is rejected
+  std::vector<Retained> retained;   // benign texts whose distribution should stay
+};
+
 struct StageHooks {
   // Measures rows [n, width].
   std::function<Result<Validation>(const torch::Tensor& rows)> validate;
@@ -70,8 +78,7 @@ struct StageHooks {
 // Trains `state.rows` from `state.step` to the end of the schedule or until patience runs out,
 // saving to `checkpoint` at every validation. On return state.best_rows is the best checkpoint.
 // kUnmet when a loss or gradient is not finite (naming the step); kCancelled; kIo.
-Status train_stage(const Transformer& model, const std::vector<Pair>& pairs,
-                   const std::vector<Retained>& retained, const StageOptions& options,
+Status train_stage(const Transformer& model, const TrainingSet& set, const StageOptions& options,
                    StageState& state, const std::filesystem::path& checkpoint,
                    const StageHooks& hooks);
 
