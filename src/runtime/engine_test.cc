@@ -59,6 +59,7 @@ Tokens chat(const std::string& text) {
 EngineOptions exact_options() {
   EngineOptions options;
   options.exact = true;
+  options.threads = 1;  // of work this small, threads only wait for each other
   options.context = 256;
   options.max_concurrent = 8;
   return options;

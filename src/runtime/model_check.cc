@@ -94,9 +94,7 @@ Status check_vocabulary(const GgufFile& file) {
   return {};
 }
 
-}  // namespace
-
-Status check_model_file(const GgufFile& file) {
+Status check_metadata(const GgufFile& file) {
   LLMPATCH_ASSIGN(const std::string architecture, file.architecture());
   const auto key = [&](const char* name) { return architecture + "." + name; };
   LLMPATCH_TRY(check_range(file, key("block_count"), 1, kMaxLayers));
@@ -113,6 +111,17 @@ Status check_model_file(const GgufFile& file) {
     }
   }
   return check_vocabulary(file);
+}
+
+}  // namespace
+
+Status check_model_file(const GgufFile& file) {
+  Status status = check_metadata(file);
+  if (status.ok() || status.error().kind != ErrorKind::kNotFound) return status;
+  // A key that is not there: the file is not what a model file must be.
+  Error error = std::move(status).error();
+  error.kind = ErrorKind::kCorrupt;
+  return error;
 }
 
 }  // namespace llmpatch

@@ -44,7 +44,9 @@ TEST(ModelCheck, PassesWhatIsWhole) {
 TEST(ModelCheck, WantsEverySize) {
   for (const char* key : {"llama.block_count", "llama.context_length", "llama.embedding_length",
                           "tokenizer.ggml.model", "tokenizer.ggml.tokens"}) {
-    EXPECT_FALSE(check(changed([](GgufTestFile&) {}, key)).ok()) << key;
+    const Status status = check(changed([](GgufTestFile&) {}, key));
+    ASSERT_FALSE(status.ok()) << key;
+    EXPECT_EQ(status.error().kind, ErrorKind::kCorrupt) << status.error().to_string();
   }
 }
 
