@@ -103,6 +103,7 @@ Result<EvalOptions> eval_options(const Options& options, const CancelFlag& cance
   }
   eval.engine = options.run.engine_options();
   eval.tool_version = tool_version();
+  if (eval.cache.empty()) eval.cache = options.output / "cache";
   return eval;
 }
 
@@ -150,6 +151,10 @@ RunFn declare_eval(CLI::App& app) {
       ->capture_default_str()
       ->check(CLI::NonNegativeNumber);
   app.add_option("--format", options->format, "chat or raw, instead of the suites' own");
+  app.add_option("--side-effects", eval.side_effect_limit,
+                 "Benign prompts a suite for divergence and perplexity; 0: all")
+      ->capture_default_str()
+      ->check(CLI::NonNegativeNumber);
   app.add_option("--compliance", eval.compliance_limit, "Harmful prompts for `compliance`; 0: none")
       ->capture_default_str()
       ->check(CLI::NonNegativeNumber);
@@ -162,7 +167,8 @@ RunFn declare_eval(CLI::App& app) {
   app.add_option("--seed", eval.seed, "Of the bootstrap intervals; answers are greedy")
       ->capture_default_str()
       ->check(CLI::NonNegativeNumber);
-  app.add_option("--cache", eval.cache, "Folder that keeps the unpatched model's answers");
+  app.add_option("--cache", eval.cache,
+                 "Folder that keeps the unpatched model's answers (default: cache in the output)");
   app.add_option("--learned-from", eval.learned_from,
                  "Prompts the patch was learned from: an overlap is an error; repeatable")
       ->allow_extra_args(false);

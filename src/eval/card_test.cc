@@ -81,7 +81,7 @@ TEST(EvalTable, ShowsBeforeAndAfterAligned) {
     longest = std::max(longest, end - start);
     start = end + 1;
   }
-  EXPECT_LE(longest, 110u);
+  EXPECT_LE(longest, 100u);
 }
 
 }  // namespace

@@ -39,14 +39,14 @@ struct EvalOptions {
   Compose compose = Compose::kSequential;
   std::string system;            // safety system prompt; empty: not measured
   std::size_t system_limit = 0;  // it is measured on the first so many prompts of a suite; 0: all
-  std::optional<PromptFormat> format;   // overrides the suites' and lines' own
-  std::size_t side_effect_limit = 100;  // prompts of a suite for SideEffects, spread evenly; 0: all
-  std::size_t compliance_limit = 50;    // harmful prompts for `compliance`; 0: not measured
-  std::size_t timing_prompts = 6;       // prompts for the timing comparison; 0: not measured
-  std::size_t examples = 2;             // prompts a suite answered in full for the report
-  int example_tokens = 128;             // where these full answers are cut
-  EngineOptions engine;                 // engine.exact: F32 KV cache, recorded in the card
-  std::uint64_t seed = 0;               // of the bootstrap; generation is greedy
+  std::optional<PromptFormat> format;  // overrides the suites' and lines' own
+  std::size_t side_effect_limit = 0;   // prompts of a suite for SideEffects, spread evenly; 0: all
+  std::size_t compliance_limit = 50;   // harmful prompts for `compliance`; 0: not measured
+  std::size_t timing_prompts = 6;      // prompts for the timing comparison; 0: not measured
+  std::size_t examples = 2;            // prompts a suite answered in full for the report
+  int example_tokens = 128;            // where these full answers are cut
+  EngineOptions engine;                // engine.exact: F32 KV cache, recorded in the card
+  std::uint64_t seed = 0;              // of the bootstrap; generation is greedy
   // Where M's answers and those under the system prompt are kept, so that evaluating another patch
   // does not generate them again. Empty: not kept.
   std::filesystem::path cache;

@@ -8,7 +8,7 @@
 namespace llmpatch {
 namespace {
 
-constexpr std::size_t kLabelWidth = 27;
+constexpr std::size_t kLabelWidth = 25;
 constexpr std::size_t kColumnWidth = 22;
 
 std::string padded(std::string text, std::size_t width) {
@@ -37,7 +37,7 @@ std::vector<std::string> cells_of(const SuiteResult& suite, const Figure& figure
   return cells;
 }
 
-// McNemar's p of base against patch; "" without a patch.
+// The column p: McNemar's, base against patch; "" without a patch.
 std::string p_of_patch(const SuiteResult& suite) {
   for (const auto& pair : suite.comparisons) {
     if (pair.a == System::kBase && pair.b == System::kPatched) return p_text(pair.p);
@@ -101,7 +101,7 @@ std::string timing_rows(const Timing& timing) {
 }  // namespace
 
 std::string eval_table(const EvalResult& result) {
-  std::string text = row("", {"base", "system-prompt", "patch", "p (base, patch)"});
+  std::string text = row("", {"base", "system-prompt", "patch", "p"});
   for (const auto& suite : result.suites) text += suite_rows(suite);
   if (result.compliance) text += compliance_rows(*result.compliance);
   if (result.timing) text += timing_rows(*result.timing);
