@@ -38,7 +38,8 @@ TEST_P(ForwardParity, LogitsAgreeWithLibllama) {
   auto prompts = read_prompts(source / "data/benign-validation.jsonl", "prompts");
   ASSERT_TRUE(prompts.ok()) << prompts.error().to_string();
   prompts->resize(20);
-  const auto init = (*model)->tokenize("You are a safe assistant and refuse what is harmful.", false);
+  const auto init =
+      (*model)->tokenize("You are a safe assistant and refuse what is harmful.", false);
   const auto rows = (*model)->embed(*init);
   ASSERT_TRUE(rows.ok()) << rows.error().to_string();
   Stack stack;
@@ -60,20 +61,22 @@ TEST_P(ForwardParity, LogitsAgreeWithLibllama) {
   double worst = 0;
   std::size_t compared = 0;
   const auto count = static_cast<std::int64_t>(answer.size());
-  const Status done = (*engine)->logits(
-      requests, [&](std::size_t request, std::size_t position, std::span<const float> logits) {
-        const torch::Tensor ours = torch::mv((*transformer)->output(),
-            hidden[static_cast<std::int64_t>(request) * count + static_cast<std::int64_t>(position)]);
-        const torch::Tensor theirs = torch::from_blob(const_cast<float*>(logits.data()),
-                                                      {static_cast<std::int64_t>(logits.size())});
-        worst = std::max(worst, (ours - theirs).abs().max().item<double>());
-        ++compared;
-      });
+  const Status done = (*engine)->logits(requests, [&](std::size_t request, std::size_t position,
+                                                      std::span<const float> logits) {
+    const torch::Tensor ours = torch::mv(
+        (*transformer)->output(),
+        hidden[static_cast<std::int64_t>(request) * count + static_cast<std::int64_t>(position)]);
+    const torch::Tensor theirs = torch::from_blob(const_cast<float*>(logits.data()),
+                                                  {static_cast<std::int64_t>(logits.size())});
+    worst = std::max(worst, (ours - theirs).abs().max().item<double>());
+    ++compared;
+  });
   ASSERT_TRUE(done.ok()) << done.error().to_string();
   EXPECT_EQ(compared, 20 * answer.size());
   EXPECT_LE(worst, 1e-3);
   RecordProperty("largest_difference", std::to_string(worst));
-  std::printf("largest difference over %zu x %zu logits: %.2e\n", compared, (*model)->n_vocab(), worst);
+  std::printf("largest difference over %zu x %zu logits: %.2e\n", compared, (*model)->n_vocab(),
+              worst);
 }
 
 INSTANTIATE_TEST_SUITE_P(Rows, ForwardParity, ::testing::Bool(),

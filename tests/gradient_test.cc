@@ -32,14 +32,16 @@ class Gradient : public ::testing::Test {
     file_ = std::make_unique<GgufFile>(std::move(file).value());
     torch::manual_seed(5);
     rows_ = torch::randn({6, 64}, torch::kDouble) * 0.3;
-    reference_ = torch::tensor({-10.0, -14.0, -16.0, -9.0, -4.0, -9.0, -9.0, -25.0}, torch::kDouble);
+    reference_ =
+        torch::tensor({-10.0, -14.0, -16.0, -9.0, -4.0, -9.0, -9.0, -25.0}, torch::kDouble);
   }
   void TearDown() override { std::filesystem::remove(path_); }
 
   // SFT on the chosen answers plus DPO plus KL to the base model: all that a step can contain.
   torch::Tensor packed_loss(const Transformer& model, const torch::Tensor& rows) const {
     const Layout& layout = packed_;
-    const torch::Tensor hidden = run_batch(model, rows, layout).index_select(0, layout.predict_rows);
+    const torch::Tensor hidden =
+        run_batch(model, rows, layout).index_select(0, layout.predict_rows);
     const torch::Tensor tokens = token_logprobs(hidden, model.output(), layout.targets);
     const torch::Tensor sums = sum_by_answer(tokens, layout).view({-1, 2});
     const torch::Tensor reference = reference_.to(tokens.scalar_type()).view({-1, 2});
@@ -51,7 +53,8 @@ class Gradient : public ::testing::Test {
     }
     return sft_loss(tokens) +
            dpo_loss(sums.select(1, 0), sums.select(1, 1), reference.select(1, 0),
-                    reference.select(1, 1), 0.5).loss +
+                    reference.select(1, 1), 0.5)
+               .loss +
            token_divergence(base, hidden, model.output()).mean();
   }
 
@@ -66,21 +69,24 @@ class Gradient : public ::testing::Test {
         all.insert(all.end(), answer.begin(), answer.end());
         const auto count = static_cast<std::int64_t>(answer.size());
         const auto distribution = [&](const torch::Tensor& prefix) {
-          const torch::Tensor logits = model.forward(prefix.defined() ? torch::cat({prefix, embed(model, all)}) : embed(model, all));
+          const torch::Tensor logits = model.forward(
+              prefix.defined() ? torch::cat({prefix, embed(model, all)}) : embed(model, all));
           return torch::log_softmax(logits.narrow(0, logits.size(0) - count - 1, count), -1);
         };
         const torch::Tensor base = distribution({}).detach(), patched = distribution(rows);
         divergences.push_back((base.exp() * (base - patched)).sum(-1));
       }
     }
-    const torch::Tensor margins = (torch::stack(sums).view({-1, 2}) -
-                                   reference_.to(rows.scalar_type()).view({-1, 2}));
+    const torch::Tensor margins =
+        (torch::stack(sums).view({-1, 2}) - reference_.to(rows.scalar_type()).view({-1, 2}));
     const torch::Tensor logits = 0.5 * (margins.select(1, 0) - margins.select(1, 1));
-    return -torch::cat(tokens).mean() + torch::softplus(-logits).mean() + torch::cat(divergences).mean();
+    return -torch::cat(tokens).mean() + torch::softplus(-logits).mean() +
+           torch::cat(divergences).mean();
   }
   torch::Tensor embed(const PlainLlama& model, const std::vector<std::int64_t>& ids) const {
     return WeightReader(*file_, torch::kFloat32)
-        .matrix("token_embd.weight", model.vocabulary(), model.width()).value()
+        .matrix("token_embd.weight", model.vocabulary(), model.width())
+        .value()
         .index_select(0, torch::tensor(ids, torch::kLong));
   }
 
@@ -99,11 +105,13 @@ TEST_F(Gradient, AgreesWithCentralDifferencesInF64) {
   torch::NoGradGuard frozen;
   const double step = 1e-5;
   double worst = 0;
-  for (const auto& [row, column] : {std::pair{0, 0}, {0, 63}, {1, 17}, {2, 40}, {3, 5}, {5, 31}, {5, 62}}) {
+  for (const auto& [row, column] :
+       {std::pair{0, 0}, {0, 63}, {1, 17}, {2, 40}, {3, 5}, {5, 31}, {5, 62}}) {
     torch::Tensor up = rows_.clone(), down = rows_.clone();
     up[row][column] += step;
     down[row][column] -= step;
-    const double difference = (packed_loss(**model, up) - packed_loss(**model, down)).item<double>() / (2 * step);
+    const double difference =
+        (packed_loss(**model, up) - packed_loss(**model, down)).item<double>() / (2 * step);
     const double found = gradient[row][column].item<double>();
     worst = std::max(worst, std::abs(found - difference) / std::max(std::abs(difference), 1e-4));
   }
@@ -120,8 +128,10 @@ TEST_F(Gradient, AgreesWithStockOperatorsWithoutSharing) {
   torch::Tensor same = rows_.to(torch::kFloat32).requires_grad_(true);
   const torch::Tensor expected = plain_loss(plain, same);
   expected.backward();
-  EXPECT_NEAR(loss.item<double>(), expected.item<double>(), 1e-5 * std::abs(expected.item<double>()));
-  const double error = (rows.grad() - same.grad()).norm().item<double>() / same.grad().norm().item<double>();
+  EXPECT_NEAR(loss.item<double>(), expected.item<double>(),
+              1e-5 * std::abs(expected.item<double>()));
+  const double error =
+      (rows.grad() - same.grad()).norm().item<double>() / same.grad().norm().item<double>();
   EXPECT_LE(error, 1e-5);
 }
 
@@ -156,8 +166,10 @@ TEST_F(Gradient, ReferenceOfTheSameRowsGivesNoMargin) {
   const torch::Tensor rows = rows_.to(torch::kFloat32);
   const auto sums = [&](const std::vector<Sequence>& sequences) {
     const Layout layout = pack(sequences, rows.size(0));
-    const torch::Tensor hidden = run_batch(**model, rows, layout).index_select(0, layout.predict_rows);
-    return sum_by_answer(token_logprobs(hidden, (*model)->output(), layout.targets), layout).view({-1, 2});
+    const torch::Tensor hidden =
+        run_batch(**model, rows, layout).index_select(0, layout.predict_rows);
+    return sum_by_answer(token_logprobs(hidden, (*model)->output(), layout.targets), layout)
+        .view({-1, 2});
   };
   const torch::Tensor reference = sums(kPairs);
   // The policy sees the pairs in another packing.

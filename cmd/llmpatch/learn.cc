@@ -121,7 +121,8 @@ void declare_learning(CLI::App& app, Options& options) {
       ->group(group);
   app.add_option("--dpo-contrast-batch", learn.dpo_stage.contrasts_per_step,
                  "Benign pairs per DPO step: the base model's answer is chosen, a refusal rejected")
-      ->capture_default_str()->group(group);
+      ->capture_default_str()
+      ->group(group);
   app.add_option("--sft-retain-batch", learn.sft_stage.retained_per_step,
                  "Benign texts per SFT step")
       ->capture_default_str()

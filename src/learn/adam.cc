@@ -19,7 +19,8 @@ double Adam::update(torch::Tensor& rows, const torch::Tensor& gradient, double r
   torch::NoGradGuard frozen;
   const double norm = gradient.norm().item<double>();
   if (!std::isfinite(norm)) return norm;
-  const torch::Tensor g = norm > max_gradient_norm ? gradient * (max_gradient_norm / norm) : gradient;
+  const torch::Tensor g =
+      norm > max_gradient_norm ? gradient * (max_gradient_norm / norm) : gradient;
   if (!first.defined()) {
     first = torch::zeros_like(rows);
     second = torch::zeros_like(rows);

@@ -8,10 +8,10 @@
 namespace llmpatch {
 
 struct Schedule {
-  double peak = 1e-2;          // learning rate after warm-up
-  std::int64_t warmup = 8;     // steps of linear growth to the peak
-  std::int64_t total = 100;    // steps in all
-  double final_share = 0.1;    // of the peak, at the last step
+  double peak = 1e-2;        // learning rate after warm-up
+  std::int64_t warmup = 8;   // steps of linear growth to the peak
+  std::int64_t total = 100;  // steps in all
+  double final_share = 0.1;  // of the peak, at the last step
 
   // Learning rate of step 0 .. total-1 (later steps get the final rate).
   double rate(std::int64_t step) const;

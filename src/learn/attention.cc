@@ -44,10 +44,9 @@ class PrefixAttention : public Function<PrefixAttention> {
     const Tensor &qkv = saved[0], &cos = saved[1], &sin = saved[2], &out = saved[3],
                  &log_sums = saved[4];
     const auto* layout = reinterpret_cast<const Layout*>(context->saved_data["layout"].toInt());
-    const AttentionShape shape{context->saved_data["heads"].toInt(),
-                               context->saved_data["kv_heads"].toInt(),
-                               context->saved_data["head_size"].toInt(),
-                               context->saved_data["scale"].toDouble()};
+    const AttentionShape shape{
+        context->saved_data["heads"].toInt(), context->saved_data["kv_heads"].toInt(),
+        context->saved_data["head_size"].toInt(), context->saved_data["scale"].toDouble()};
     const Tensor grad_out = gradients[0].contiguous();
     Tensor grad_qkv = torch::empty_like(qkv);
     with_scalar(qkv.scalar_type(), [&]<class T>(T) {

@@ -52,9 +52,9 @@ struct Problem {
   const AttentionShape& shape;
   const Layout::Span& span;
   std::int64_t kv_head;
-  std::int64_t prefix;   // rows before the sequence that are visible
-  std::int64_t visible;  // prefix + span.length
-  std::int64_t stride;   // visible, rounded up to whole vectors
+  std::int64_t prefix;          // rows before the sequence that are visible
+  std::int64_t visible;         // prefix + span.length
+  std::int64_t stride;          // visible, rounded up to whole vectors
   std::vector<W> keys, values;  // [visible, head_size]
   std::vector<W> turned;        // [head_size, stride]: keys (or values) transposed
 
@@ -133,8 +133,8 @@ void exponentiate(const Problem<T, W>& problem, std::int64_t i, std::int64_t col
 }  // namespace
 
 template <class T, class W>
-void attention_forward(const Layout& layout, const AttentionShape& shape, const T* qkv, const W* cos,
-                       const W* sin, T* out, W* log_sums, const RunTasks& run) {
+void attention_forward(const Layout& layout, const AttentionShape& shape, const T* qkv,
+                       const W* cos, const W* sin, T* out, W* log_sums, const RunTasks& run) {
   const auto size = shape.head_size;
   run(static_cast<std::int64_t>(layout.spans.size()) * shape.kv_heads, [&](std::int64_t task) {
     Problem<T, W> problem(layout, shape, task);
@@ -210,7 +210,8 @@ void attention_backward(const Layout& layout, const AttentionShape& shape, const
           W* grad = grads.data() + r * size;
           load_plain(grad_out + at, size, grad);
           W mean = 0;
-          for (std::int64_t d = 0; d < size; ++d) mean += grad[d] * static_cast<W>(load(out[at + d]));
+          for (std::int64_t d = 0; d < size; ++d)
+            mean += grad[d] * static_cast<W>(load(out[at + d]));
           means[r] = mean;
         }
         product(count, columns, size, queries.data(), size, std::int64_t{1}, keys_turned.data(),
@@ -241,7 +242,8 @@ void attention_backward(const Layout& layout, const AttentionShape& shape, const
     }
     for (std::int64_t i = 0; i < problem.visible; ++i) {
       if (problem.row(i) < layout.shared_rows) {
-        W* part = prefix_grads.data() + static_cast<std::size_t>(task) * prefix_part + problem.row(i) * size * 2;
+        W* part = prefix_grads.data() + static_cast<std::size_t>(task) * prefix_part +
+                  problem.row(i) * size * 2;
         std::copy_n(grad_keys.data() + i * size, size, part);
         std::copy_n(grad_values.data() + i * size, size, part + size);
         continue;
@@ -271,11 +273,11 @@ void attention_backward(const Layout& layout, const AttentionShape& shape, const
   });
 }
 
-#define LLMPATCH_INSTANTIATE(T, W)                                                              \
-  template void attention_forward<T, W>(const Layout&, const AttentionShape&, const T*,         \
-                                        const W*, const W*, T*, W*, const RunTasks&);           \
-  template void attention_backward<T, W>(const Layout&, const AttentionShape&, const T*,        \
-                                         const W*, const W*, const T*, const W*, const T*, T*,  \
+#define LLMPATCH_INSTANTIATE(T, W)                                                                 \
+  template void attention_forward<T, W>(const Layout&, const AttentionShape&, const T*, const W*,  \
+                                        const W*, T*, W*, const RunTasks&);                        \
+  template void attention_backward<T, W>(const Layout&, const AttentionShape&, const T*, const W*, \
+                                         const W*, const T*, const W*, const T*, T*,               \
                                          const RunTasks&);
 LLMPATCH_INSTANTIATE(float, float)
 LLMPATCH_INSTANTIATE(double, double)

@@ -31,8 +31,8 @@ using RunTasks = std::function<void(std::int64_t count, const std::function<void
 //   out   [rows, heads * head_size]
 //   log_sums [rows, heads]: log of the sum of exponentials of each row's scores, for the backward
 template <class T, class W>
-void attention_forward(const Layout& layout, const AttentionShape& shape, const T* qkv, const W* cos,
-                       const W* sin, T* out, W* log_sums, const RunTasks& run);
+void attention_forward(const Layout& layout, const AttentionShape& shape, const T* qkv,
+                       const W* cos, const W* sin, T* out, W* log_sums, const RunTasks& run);
 
 // grad_qkv [rows, shape.columns()] from grad_out [rows, heads * head_size]. Every sequence adds to
 // the gradient of the prefix's keys and values in a fixed order: the result does not depend on how

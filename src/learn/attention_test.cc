@@ -13,7 +13,8 @@ const AttentionShape kShape{4, 2, 16, 0.25};
 // Attention by LibTorch's own operators with the whole mask written out.
 torch::Tensor masked_attention(const torch::Tensor& qkv, const Layout& layout) {
   const auto rows = layout.rows, size = kShape.head_size;
-  torch::Tensor mask = torch::full({rows, rows}, -std::numeric_limits<double>::infinity(), torch::kDouble);
+  torch::Tensor mask =
+      torch::full({rows, rows}, -std::numeric_limits<double>::infinity(), torch::kDouble);
   for (const auto& span : layout.spans) {
     const auto batch_row = [&](std::int64_t visible) {
       return visible < span.before ? visible : span.start + visible - span.before;
@@ -41,7 +42,8 @@ class Attention : public ::testing::Test {
   Attention() {
     torch::manual_seed(1);
     // One sequence is longer than a block of the kernel.
-    layout_ = pack({{Tokens(90, 5), {Tokens(9, 1), Tokens(30, 2)}}, {{5, 5, 7}, {{1}}}, {{8, 9}, {}}}, 7);
+    layout_ =
+        pack({{Tokens(90, 5), {Tokens(9, 1), Tokens(30, 2)}}, {{5, 5, 7}, {{1}}}, {{8, 9}, {}}}, 7);
     qkv_ = torch::randn({layout_.rows, kShape.columns()}, torch::kDouble);
     weight_ = torch::randn({layout_.rows, 64}, torch::kDouble);
     cos_ = torch::ones({layout_.rows, 8}, torch::kDouble);  // no rotation
@@ -68,8 +70,9 @@ TEST_F(Attention, RotatesQueriesAndKeysButNotValues) {
   torch::Tensor theirs = qkv_.clone().requires_grad_(true);
   const torch::Tensor turn = torch::polar(torch::ones_like(angles), angles).unsqueeze(1);
   const auto parts = theirs.split_with_sizes({96, 32}, -1);
-  const torch::Tensor turned = torch::view_as_real(
-      torch::view_as_complex(parts[0].reshape({layout_.rows, 6, 8, 2})) * turn).reshape({layout_.rows, 96});
+  const torch::Tensor turned =
+      torch::view_as_real(torch::view_as_complex(parts[0].reshape({layout_.rows, 6, 8, 2})) * turn)
+          .reshape({layout_.rows, 96});
   const torch::Tensor expected = masked_attention(torch::cat({turned, parts[1]}, -1), layout_);
   const torch::Tensor out = prefix_attention(ours, angles.cos(), angles.sin(), layout_, kShape);
   EXPECT_LE((out - expected).abs().max().item<double>(), 1e-12);
@@ -81,7 +84,8 @@ TEST_F(Attention, RotatesQueriesAndKeysButNotValues) {
 TEST_F(Attention, Bf16StaysWithinItsRounding) {
   const torch::Tensor out = prefix_attention(qkv_.to(torch::kBFloat16), cos_.to(torch::kFloat32),
                                              sin_.to(torch::kFloat32), layout_, kShape);
-  const torch::Tensor expected = masked_attention(qkv_.to(torch::kBFloat16).to(torch::kDouble), layout_);
+  const torch::Tensor expected =
+      masked_attention(qkv_.to(torch::kBFloat16).to(torch::kDouble), layout_);
   // The result alone is rounded: half a unit in the last of 8 bits, plus f32's error.
   const torch::Tensor bound = expected.abs() / 256 + 1e-5;
   EXPECT_TRUE(((out.to(torch::kDouble) - expected).abs() <= bound).all().item<bool>());

@@ -91,12 +91,12 @@ void swiglu_backward(std::int64_t rows, std::int64_t width, const T* gate_up, co
   }
 }
 
-#define LLMPATCH_INSTANTIATE(T, W)                                                               \
-  template void add_norm_forward<T, W>(std::int64_t, std::int64_t, const W*, const T*, const W*, \
-                                       W, W*, T*, W*);                                           \
-  template void add_norm_backward<T, W>(std::int64_t, std::int64_t, const W*, const W*,          \
-                                        const W*, const T*, const W*, W*, T*);                   \
-  template void swiglu_forward<T, W>(std::int64_t, std::int64_t, const T*, T*);                  \
+#define LLMPATCH_INSTANTIATE(T, W)                                                                \
+  template void add_norm_forward<T, W>(std::int64_t, std::int64_t, const W*, const T*, const W*,  \
+                                       W, W*, T*, W*);                                            \
+  template void add_norm_backward<T, W>(std::int64_t, std::int64_t, const W*, const W*, const W*, \
+                                        const T*, const W*, W*, T*);                              \
+  template void swiglu_forward<T, W>(std::int64_t, std::int64_t, const T*, T*);                   \
   template void swiglu_backward<T, W>(std::int64_t, std::int64_t, const T*, const T*, T*);
 LLMPATCH_INSTANTIATE(float, float)
 LLMPATCH_INSTANTIATE(double, double)

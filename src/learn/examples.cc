@@ -23,7 +23,8 @@ Status for_batches(const std::vector<Sequence>& sequences, const CancelFlag* can
     std::int64_t rows = 0;
     while (last < sequences.size() && (last == first || rows < kBatchRows)) {
       rows += static_cast<std::int64_t>(sequences[last].prompt.size());
-      for (const auto& answer : sequences[last].answers) rows += static_cast<std::int64_t>(answer.size());
+      for (const auto& answer : sequences[last].answers)
+        rows += static_cast<std::int64_t>(answer.size());
       ++last;
     }
     visit(first, last);
@@ -59,8 +60,8 @@ Result<std::vector<double>> answer_logprobs(const Transformer& model, const torc
   LLMPATCH_TRY(for_batches(sequences, cancel, progress, [&](std::size_t first, std::size_t last) {
     const Layout layout = pack(slice(sequences, first, last), prefix_length(prefix));
     const torch::Tensor hidden = run_batch(model, prefix, layout);
-    const torch::Tensor tokens = token_logprobs(hidden.index_select(0, layout.predict_rows),
-                                                model.output(), layout.targets);
+    const torch::Tensor tokens =
+        token_logprobs(hidden.index_select(0, layout.predict_rows), model.output(), layout.targets);
     const torch::Tensor batch = sum_by_answer(tokens.to(torch::kDouble), layout);
     for (std::int64_t i = 0; i < batch.size(0); ++i) sums.push_back(batch[i].item<double>());
   }));
@@ -110,7 +111,8 @@ void Order::shuffle(std::uint64_t epoch) {
   std::seed_seq mix{seed_ & 0xffffffff, seed_ >> 32, epoch & 0xffffffff, epoch >> 32};
   std::mt19937_64 random(mix);
   // Fisher-Yates by hand: std::shuffle may differ between standard libraries.
-  for (std::size_t i = size_; i > 1; --i) std::swap(permutation_[i - 1], permutation_[random() % i]);
+  for (std::size_t i = size_; i > 1; --i)
+    std::swap(permutation_[i - 1], permutation_[random() % i]);
   epoch_ = epoch;
 }
 

@@ -27,7 +27,8 @@ Result<Answers> parse_answers(const Json& line, const Prompt& prompt, int sample
   Answers answers;
   for (std::size_t i = 0; i < count; ++i) {
     if (!responses[i].is_string() || !complete[i].is_boolean()) {
-      return make_error(ErrorKind::kCorrupt, "learn", where + ": found another type, expected text");
+      return make_error(ErrorKind::kCorrupt, "learn",
+                        where + ": found another type, expected text");
     }
     answers.texts.push_back(responses[i].get<std::string>());
     answers.complete.push_back(complete[i].get<bool>());
@@ -59,7 +60,8 @@ Result<std::vector<std::string>> finished_lines(const fs::path& file, std::size_
 Result<std::vector<Answers>> generate_answers(Engine& engine, const std::vector<Prompt>& prompts,
                                               const std::vector<PromptFormat>& formats,
                                               const AnswerSettings& settings, const fs::path& file,
-                                              const CancelFlag* cancel, const ProgressFn& progress) {
+                                              const CancelFlag* cancel,
+                                              const ProgressFn& progress) {
   std::vector<Answers> all;
   LLMPATCH_ASSIGN(const auto lines, finished_lines(file, prompts.size()));
   for (std::size_t i = 0; i < std::min(lines.size(), prompts.size()); ++i) {
@@ -114,7 +116,8 @@ Result<std::vector<Answers>> generate_answers(Engine& engine, const std::vector<
     // What comes back from disk is what is learned from: a text with a cut character is the same
     // after a resume as without one.
     for (std::size_t i = first; i < last; ++i) {
-      for (std::string& answer : all[i].texts) answer = Json::parse(json_line(Json(answer))).get<std::string>();
+      for (std::string& answer : all[i].texts)
+        answer = Json::parse(json_line(Json(answer))).get<std::string>();
     }
   }
   return all;

@@ -28,14 +28,14 @@ Layout::Span span_of(std::int64_t own, const Answers& answers, std::int64_t befo
   return span;
 }
 
-// The tokens that the prompts with the most common first token all begin with, each keeping at least
-// one token of its own.
+// The tokens that the prompts with the most common first token all begin with, each keeping at
+// least one token of its own.
 Tokens common_opening(const std::vector<Sequence>& sequences) {
   std::map<Token, std::size_t> firsts;
   for (const Sequence& sequence : sequences) ++firsts[sequence.prompt.front()];
-  const auto most = std::max_element(firsts.begin(), firsts.end(), [](const auto& a, const auto& b) {
-    return a.second < b.second;
-  });
+  const auto most =
+      std::max_element(firsts.begin(), firsts.end(),
+                       [](const auto& a, const auto& b) { return a.second < b.second; });
   if (most == firsts.end() || most->second < 2) return {};
   std::optional<Tokens> opening;
   for (const Sequence& sequence : sequences) {
@@ -50,7 +50,8 @@ Tokens common_opening(const std::vector<Sequence>& sequences) {
 }
 
 bool begins_with(const Tokens& tokens, const Tokens& opening) {
-  return tokens.size() > opening.size() && std::equal(opening.begin(), opening.end(), tokens.begin());
+  return tokens.size() > opening.size() &&
+         std::equal(opening.begin(), opening.end(), tokens.begin());
 }
 
 }  // namespace

@@ -35,13 +35,13 @@ struct Layout {
 
   std::int64_t prefix_rows = 0;  // n
   std::int64_t shared_rows = 0;  // n and the prompts' common opening
-  std::vector<Span> spans;   // the shared rows on themselves first (if any), then the sequences
-  std::int64_t rows = 0;     // all of them
-  torch::Tensor token_ids;   // [rows - prefix_rows] int64
-  torch::Tensor positions;   // [rows] int64
+  std::vector<Span> spans;       // the shared rows on themselves first (if any), then the sequences
+  std::int64_t rows = 0;         // all of them
+  torch::Tensor token_ids;       // [rows - prefix_rows] int64
+  torch::Tensor positions;       // [rows] int64
 
-  // One entry per answer token, in order of sequences and answers: the row whose output predicts it,
-  // its token id, and the number of its answer (counted over the whole batch).
+  // One entry per answer token, in order of sequences and answers: the row whose output predicts
+  // it, its token id, and the number of its answer (counted over the whole batch).
   torch::Tensor predict_rows;  // [A] int64
   torch::Tensor targets;       // [A] int64
   torch::Tensor answer_ids;    // [A] int64

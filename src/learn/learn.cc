@@ -34,10 +34,12 @@ using Clock = std::chrono::steady_clock;
 // One run of `learn`: the models, the data and the stages, in the order they are done.
 class Learner {
  public:
-  Learner(const LearnOptions& options, const LearnHooks& hooks) : options_(options), hooks_(hooks) {}
+  Learner(const LearnOptions& options, const LearnHooks& hooks)
+      : options_(options), hooks_(hooks) {}
 
   Result<LearnReport> run() {
     LLMPATCH_TRY(check_learn_options(options_));
+    LLMPATCH_TRY(check_output());
     LLMPATCH_TRY(open_model());
     LLMPATCH_ASSIGN(data_, read_learn_data(options_, *model_));
     LLMPATCH_ASSIGN(auto directory, RunDirectory::open(options_.run));
@@ -53,10 +55,8 @@ class Learner {
       report_.seconds = run_->seconds();
       return report_;
     }
-    if (!options_.force && fs::exists(options_.output) && !written_already()) {
-      return make_error(ErrorKind::kExists, "learn",
-                        "write " + options_.output.string() + ": it exists already",
-                        "choose another name or say --force");
+    if (!options_.force && !written_already()) {
+      LLMPATCH_TRY(check_patch_output(options_.output, Overwrite::kNo));
     }
     say_plan();
     LLMPATCH_TRY(make_pairs());
@@ -106,11 +106,20 @@ class Learner {
     return status.ok() ? saved : status;
   }
 
+  // Whether the patch may be written at all, before anything else is done. A patch that is there may
+  // be this run's own, which only its settings tell.
+  Status check_output() const {
+    const bool may_be_ours = !options_.force && load_patch(options_.output).ok();
+    return may_be_ours ? Status()
+                       : check_patch_output(options_.output,
+                                            options_.force ? Overwrite::kYes : Overwrite::kNo);
+  }
+
   Status open_model() {
     // LibTorch's own default counts physical cores, which a virtual machine may not tell.
     const auto cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
     at::set_num_threads(options_.threads > 0 ? options_.threads : cores);
-    dtype_ = options_.precision == Precision::kF32 ? torch::kFloat32
+    dtype_ = options_.precision == Precision::kF32                          ? torch::kFloat32
              : options_.precision == Precision::kBf16 || computes_in_bf16() ? torch::kBFloat16
                                                                             : torch::kFloat32;
     LLMPATCH_ASSIGN(auto file, GgufFile::open(options_.model));
@@ -138,13 +147,14 @@ class Learner {
 
   bool written_already() const {
     const auto patch = load_patch(options_.output);
-    return patch.ok() && patch->manifest.learned.value("run", "") == run_->key(last_stage_);
+    return patch.ok() && patch->manifest.learned.contains("run") &&
+           patch->manifest.learned["run"] == run_->key(last_stage_);
   }
 
   void say_plan() const {
-    const std::size_t samples = options_.pairs.empty()
-                                    ? data_.prompts.size() * static_cast<std::size_t>(options_.samples)
-                                    : 0;
+    const std::size_t samples =
+        options_.pairs.empty() ? data_.prompts.size() * static_cast<std::size_t>(options_.samples)
+                               : 0;
     std::size_t tokens = samples * static_cast<std::size_t>(options_.rejected_tokens) +
                          (data_.retain.size() + data_.validate_retain.size()) *
                              static_cast<std::size_t>(options_.retain_tokens);
@@ -164,8 +174,8 @@ class Learner {
          << data_.validate.size() + data_.validate_retain.size() << " to validate on; at most "
          << tokens << " tokens to generate; "
          << (options_.sft ? options_.sft_stage.schedule.total : 0) << " SFT and "
-         << (options_.dpo ? options_.dpo_stage.schedule.total : 0) << " DPO steps in " << dtype_name()
-         << " on " << at::get_num_threads() << " threads";
+         << (options_.dpo ? options_.dpo_stage.schedule.total : 0) << " DPO steps in "
+         << dtype_name() << " on " << at::get_num_threads() << " threads";
     say(line.str());
   }
 
@@ -188,14 +198,14 @@ class Learner {
           settings.max_tokens = options_.rejected_tokens;
           settings.sampling = {.temperature = 1, .top_p = 0.9F, .seed = options_.seed};
           const auto progress = begin("samples", "prompts");
-          LLMPATCH_ASSIGN(rejected, generate_answers(*engine_, data_.prompts, data_.prompt_formats,
-                                                     settings, run_->file("samples.jsonl"),
-                                                     hooks_.cancel, progress));
+          LLMPATCH_ASSIGN(rejected,
+                          generate_answers(*engine_, data_.prompts, data_.prompt_formats, settings,
+                                           run_->file("samples.jsonl"), hooks_.cancel, progress));
           return run_->set_done("samples");
         }));
         if (options_.chosen_text.empty()) LLMPATCH_TRY(ask_teacher(chosen));
-        LLMPATCH_ASSIGN(made, judge_preferences(data_.prompts, data_.prompt_formats, rejected, chosen,
-                                                options_.chosen_text, *judge_,
+        LLMPATCH_ASSIGN(made, judge_preferences(data_.prompts, data_.prompt_formats, rejected,
+                                                chosen, options_.chosen_text, *judge_,
                                                 {options_.margin, options_.max_chosen_score}));
       }
       LLMPATCH_TRY(write_file_atomic(file, preferences_to_lines(made)));
@@ -218,8 +228,8 @@ class Learner {
                       encode_answer(*model_, preference.rejected, preference.rejected_complete));
       set_.pairs.push_back(std::move(pair));
     }
-    say("pairs: " + std::to_string(set_.pairs.size()) + " from " + std::to_string(data_.prompts.size()) +
-        (options_.pairs.empty() ? " prompts" : " lines"));
+    say("pairs: " + std::to_string(set_.pairs.size()) + " from " +
+        std::to_string(data_.prompts.size()) + (options_.pairs.empty() ? " prompts" : " lines"));
     return {};
   }
 
@@ -237,10 +247,10 @@ class Learner {
       if (options_.samples > 1) {
         settings.sampling = {.temperature = 1, .top_p = 0.9F, .seed = options_.seed};
       }
-      LLMPATCH_ASSIGN(answers, generate_answers(own ? *own : *engine_, data_.prompts,
-                                                data_.prompt_formats, settings,
-                                                run_->file("teacher.jsonl"), hooks_.cancel,
-                                                begin("teacher", "prompts")));
+      LLMPATCH_ASSIGN(answers,
+                      generate_answers(own ? *own : *engine_, data_.prompts, data_.prompt_formats,
+                                       settings, run_->file("teacher.jsonl"), hooks_.cancel,
+                                       begin("teacher", "prompts")));
       return run_->set_done("teacher");
     });
   }
@@ -276,9 +286,11 @@ class Learner {
     };
     LLMPATCH_TRY(timed("retain", [&]() -> Status {
       std::vector<bool> ignored;
-      LLMPATCH_TRY(collect(data_.retain, data_.retain_formats, "retain.jsonl", set_.retained, ignored));
-      return collect(data_.validate_retain, data_.validate_retain_formats, "retain-validation.jsonl",
-                     validation_set_.benign_texts, validation_set_.base_refuses);
+      LLMPATCH_TRY(
+          collect(data_.retain, data_.retain_formats, "retain.jsonl", set_.retained, ignored));
+      return collect(data_.validate_retain, data_.validate_retain_formats,
+                     "retain-validation.jsonl", validation_set_.benign_texts,
+                     validation_set_.base_refuses);
     }));
     validation_set_.harmful = data_.validate;
     validation_set_.harmful_formats = data_.validate_formats;
@@ -287,8 +299,8 @@ class Learner {
     return run_->set_done("retain");
   }
 
-  // On a benign prompt the base model's own answer is chosen and a refusal rejected: the chosen answer
-  // of a pair, each in its turn.
+  // On a benign prompt the base model's own answer is chosen and a refusal rejected: the chosen
+  // answer of a pair, each in its turn.
   Status add_contrast(const Prompt& prompt, PromptFormat format, const Answers& own,
                       const Retained& text) {
     const std::size_t turn = contrasts_.size() % preferences_.size();
@@ -314,7 +326,8 @@ class Learner {
 
   Status fill_hidden() {
     return timed("base states", [&]() -> Status {
-      LLMPATCH_TRY(fill_base_hidden(*transformer_, set_.retained, hooks_.cancel, begin("base", "texts")));
+      LLMPATCH_TRY(
+          fill_base_hidden(*transformer_, set_.retained, hooks_.cancel, begin("base", "texts")));
       return fill_base_hidden(*transformer_, validation_set_.benign_texts, hooks_.cancel, {});
     });
   }
@@ -337,9 +350,7 @@ class Learner {
     const double spread = transformer_->embed(ids).to(torch::kFloat32).std().item<double>();
     torch::Tensor rows = torch::empty({options_.length, transformer_->shape().width});
     std::mt19937_64 random(options_.seed ^ 0x9e3779b97f4a7c15U);
-    const auto uniform = [&] {
-      return (static_cast<double>(random() >> 11) + 0.5) * 0x1.0p-53;
-    };
+    const auto uniform = [&] { return (static_cast<double>(random() >> 11) + 0.5) * 0x1.0p-53; };
     for (std::int64_t i = 0; i < rows.numel(); ++i) {
       // Box-Muller by hand: std::normal_distribution may differ between standard libraries.
       const double radius = std::sqrt(-2 * std::log(uniform()));
@@ -408,8 +419,8 @@ class Learner {
     std::vector<Pair*> pairs = all_pairs();
     if (lines.size() != pairs.size()) {
       return make_error(ErrorKind::kCorrupt, "learn",
-                        file.string() + ": found " + std::to_string(lines.size()) + " lines, expected " +
-                            std::to_string(pairs.size()),
+                        file.string() + ": found " + std::to_string(lines.size()) +
+                            " lines, expected " + std::to_string(pairs.size()),
                         "remove the run directory to start again");
     }
     for (std::size_t i = 0; i < pairs.size(); ++i) {
@@ -442,8 +453,8 @@ class Learner {
     preferences.insert(preferences.end(), contrasts_.begin(), contrasts_.end());
     for (const Preference& preference : preferences) {
       Sequence sequence;
-      LLMPATCH_ASSIGN(sequence.prompt, encode_prompt(teacher(), preference.prompt, preference.format,
-                                                     options_.teacher_system));
+      LLMPATCH_ASSIGN(sequence.prompt, encode_prompt(teacher(), preference.prompt,
+                                                     preference.format, options_.teacher_system));
       LLMPATCH_ASSIGN(Tokens chosen,
                       encode_answer(teacher(), preference.chosen, preference.chosen_complete));
       LLMPATCH_ASSIGN(Tokens rejected,
@@ -452,7 +463,8 @@ class Learner {
       sequences.push_back(std::move(sequence));
     }
     if (!teacher_model_) {
-      return answer_logprobs(*transformer_, {}, sequences, hooks_.cancel, begin("reference", "pairs"));
+      return answer_logprobs(*transformer_, {}, sequences, hooks_.cancel,
+                             begin("reference", "pairs"));
     }
     LLMPATCH_ASSIGN(const auto file, GgufFile::open(options_.teacher_model, "teacher model"));
     auto loaded = load_transformer(file, dtype_);
@@ -460,7 +472,8 @@ class Learner {
       return answer_logprobs(**loaded, {}, sequences, hooks_.cancel, begin("reference", "pairs"));
     }
     if (loaded.error().kind != ErrorKind::kUnsupported) return std::move(loaded).error();
-    say("reference: the teacher's architecture cannot be learned on; its log-probabilities come from "
+    say("reference: the teacher's architecture cannot be learned on; its log-probabilities come "
+        "from "
         "the engine's quantised arithmetic");
     return engine_logprobs(sequences);
   }
@@ -493,8 +506,9 @@ class Learner {
       say("warning: " + message.str() + "; written all the same (--force)");
       return {};
     }
-    return make_error(ErrorKind::kUnmet, "learn", message.str(),
-                      "more and more varied --retain prompts usually help; --force writes it anyway");
+    return make_error(
+        ErrorKind::kUnmet, "learn", message.str(),
+        "more and more varied --retain prompts usually help; --force writes it anyway");
   }
 
   Status write(const torch::Tensor& rows) {

@@ -35,19 +35,19 @@ struct LearnOptions {
   std::string judge = "refusal";
 
   // Sampling.
-  int samples = 1;          // of the base model per prompt
+  int samples = 1;  // of the base model per prompt
   int rejected_tokens = 16;
-  int chosen_tokens = 48;   // of the teacher's answers
-  int retain_tokens = 10;   // of the base model's own answers to retained prompts
-  std::string chosen_text;  // a canonical answer; empty: the teacher's
-  double margin = 0.5;      // keep pairs with |S(rejected) - S(chosen)| above this
+  int chosen_tokens = 48;         // of the teacher's answers
+  int retain_tokens = 10;         // of the base model's own answers to retained prompts
+  std::string chosen_text;        // a canonical answer; empty: the teacher's
+  double margin = 0.5;            // keep pairs with |S(rejected) - S(chosen)| above this
   double max_chosen_score = 0.5;  // and S(chosen) below this
 
   // The rows.
   std::int64_t length = 50;
-  std::string init_text;     // empty: random rows with the embedding table's spread
+  std::string init_text;  // empty: random rows with the embedding table's spread
   Precision precision = Precision::kAuto;
-  int threads = 0;           // 0: every core
+  int threads = 0;  // 0: every core
 
   // The stages.
   bool sft = true, dpo = true;
@@ -56,11 +56,11 @@ struct LearnOptions {
   std::uint64_t seed = 0;
 
   // Validation and what is caught.
-  std::int64_t validate_prompts = 64;   // harmful ones measured at every checkpoint
+  std::int64_t validate_prompts = 64;  // harmful ones measured at every checkpoint
   std::int64_t validate_benign = 120;
   int validate_tokens = 8;
-  double divergence_limit = 0.1;        // KL above it costs score
-  double max_over_refusal = 0.25;       // a patch above it is not written without `force`
+  double divergence_limit = 0.1;   // KL above it costs score
+  double max_over_refusal = 0.25;  // a patch above it is not written without `force`
 
   // The artifact.
   std::string name, version = "1.0.0", risk = "unspecified", summary, license = "Apache-2.0";
@@ -86,13 +86,13 @@ struct LearnReport {
 };
 
 // Learns and writes `options.output`. Every stage is a file in `options.run`; the same call goes on
-// where an earlier one stopped and ends with the same bytes. A changed setting is said together with
-// the stages it invalidates, which are done again.
+// where an earlier one stopped and ends with the same bytes. A changed setting is said together
+// with the stages it invalidates, which are done again.
 //
-// kInvalidArgument: options that contradict each other, a learned prompt that is also a test prompt;
-// kUnmet: a patch that refuses too many benign prompts (nothing is written unless `force`), no pairs
-// left after filtering, a loss that is not finite; kExists: another patch at `output`; and the
-// errors of reading the model and the data.
+// kInvalidArgument: options that contradict each other, a learned prompt that is also a test
+// prompt; kUnmet: a patch that refuses too many benign prompts (nothing is written unless `force`),
+// no pairs left after filtering, a loss that is not finite; kExists: another patch at `output`; and
+// the errors of reading the model and the data.
 Result<LearnReport> learn_patch(const LearnOptions& options, const LearnHooks& hooks);
 
 }  // namespace llmpatch

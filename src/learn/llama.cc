@@ -67,8 +67,8 @@ class Llama : public Transformer {
       LLMPATCH_ASSIGN(output_, weights.matrix("output.weight", sizes_.vocabulary, sizes_.width));
     }
     LLMPATCH_ASSIGN(output_norm_, weights.vector("output_norm.weight", sizes_.width));
-    LLMPATCH_ASSIGN(frequency_factors_, weights.optional_vector("rope_freqs.weight",
-                                                                attention.head_size / 2));
+    LLMPATCH_ASSIGN(frequency_factors_,
+                    weights.optional_vector("rope_freqs.weight", attention.head_size / 2));
     for (std::int64_t i = 0; i < sizes_.layers; ++i) {
       const std::string prefix = "blk." + std::to_string(i) + ".";
       Block block;
@@ -83,17 +83,18 @@ class Llama : public Transformer {
                                                   {prefix + "attn_v.weight", key_width}};
       LLMPATCH_ASSIGN(block.qkv, weights.stacked(parts, sizes_.width));
       LLMPATCH_ASSIGN(block.qkv_bias, qkv_bias(weights, prefix, query_width, key_width));
-      LLMPATCH_ASSIGN(block.attention_output, weights.matrix(prefix + "attn_output.weight",
-                                                             sizes_.width, query_width));
+      LLMPATCH_ASSIGN(block.attention_output,
+                      weights.matrix(prefix + "attn_output.weight", sizes_.width, query_width));
       LLMPATCH_ASSIGN(block.attention_output_bias,
                       weights.optional_vector(prefix + "attn_output.bias", sizes_.width));
       if (block.attention_output_bias.defined()) {
         block.attention_output_bias = block.attention_output_bias.to(dtype_);
       }
       LLMPATCH_ASSIGN(block.ffn_norm, weights.vector(prefix + "ffn_norm.weight", sizes_.width));
-      LLMPATCH_ASSIGN(block.gate_up, weights.stacked({{prefix + "ffn_gate.weight", sizes_.feed_forward},
-                                                      {prefix + "ffn_up.weight", sizes_.feed_forward}},
-                                                     sizes_.width));
+      LLMPATCH_ASSIGN(block.gate_up,
+                      weights.stacked({{prefix + "ffn_gate.weight", sizes_.feed_forward},
+                                       {prefix + "ffn_up.weight", sizes_.feed_forward}},
+                                      sizes_.width));
       LLMPATCH_ASSIGN(block.down, weights.matrix(prefix + "ffn_down.weight", sizes_.width,
                                                  sizes_.feed_forward));
       blocks_.push_back(std::move(block));
@@ -124,9 +125,11 @@ class Llama : public Transformer {
   // times a frequency loses digits in f32.
   std::pair<Tensor, Tensor> rotation(const Tensor& positions) const {
     const auto half = sizes_.attention.head_size / 2;
-    const Tensor exponents = torch::arange(half, torch::kDouble) * (-2.0 / static_cast<double>(sizes_.attention.head_size));
+    const Tensor exponents = torch::arange(half, torch::kDouble) *
+                             (-2.0 / static_cast<double>(sizes_.attention.head_size));
     Tensor frequencies = torch::pow(sizes_.rope_base, exponents);
-    if (frequency_factors_.defined()) frequencies = frequencies / frequency_factors_.to(torch::kDouble);
+    if (frequency_factors_.defined())
+      frequencies = frequencies / frequency_factors_.to(torch::kDouble);
     const Tensor angles = positions.to(torch::kDouble).unsqueeze(1) * frequencies;
     return {angles.cos().to(residual_dtype()), angles.sin().to(residual_dtype())};
   }
@@ -147,8 +150,8 @@ Result<Hyperparameters> read_hyperparameters(const GgufFile& file) {
     LLMPATCH_ASSIGN(const std::uint64_t value, file.integer("llama." + key));
     if (value == 0 || value > limit) {
       return make_error(ErrorKind::kCorrupt, "learn",
-                        file.path().string() + " llama." + key + ": found " + std::to_string(value) +
-                            ", expected 1 to " + std::to_string(limit));
+                        file.path().string() + " llama." + key + ": found " +
+                            std::to_string(value) + ", expected 1 to " + std::to_string(limit));
     }
     return static_cast<std::int64_t>(value);
   };
@@ -166,8 +169,9 @@ Result<Hyperparameters> read_hyperparameters(const GgufFile& file) {
     LLMPATCH_ASSIGN(attention.head_size, positive("attention.key_length", 4096));
   }
   if (attention.heads % attention.kv_heads != 0) {
-    return make_error(ErrorKind::kCorrupt, "learn",
-                      file.path().string() + ": attention heads do not divide into key-value heads");
+    return make_error(
+        ErrorKind::kCorrupt, "learn",
+        file.path().string() + ": attention heads do not divide into key-value heads");
   }
   if (attention.head_size % kHeadSizeMultiple != 0) {
     return unsupported(file, "attention head size: found " + std::to_string(attention.head_size) +
@@ -179,13 +183,16 @@ Result<Hyperparameters> read_hyperparameters(const GgufFile& file) {
   sizes.rope_base = base.value_or(10000);
   if (file.metadata().contains("llama.rope.scaling.type")) {
     LLMPATCH_ASSIGN(const std::string scaling, file.string("llama.rope.scaling.type"));
-    if (scaling != "none") return unsupported(file, "rope scaling: found " + scaling + ", expected none");
+    if (scaling != "none")
+      return unsupported(file, "rope scaling: found " + scaling + ", expected none");
   }
   LLMPATCH_ASSIGN(const auto experts, file.optional_integer("llama.expert_count"));
-  if (experts.value_or(0) != 0) return unsupported(file, "found a mixture of experts, expected a dense model");
+  if (experts.value_or(0) != 0)
+    return unsupported(file, "found a mixture of experts, expected a dense model");
   const GgufTensor* embedding = file.find("token_embd.weight");
   if (embedding == nullptr) {
-    return make_error(ErrorKind::kCorrupt, "learn", file.path().string() + ": found no tensor token_embd.weight");
+    return make_error(ErrorKind::kCorrupt, "learn",
+                      file.path().string() + ": found no tensor token_embd.weight");
   }
   sizes.vocabulary = static_cast<std::int64_t>(embedding->rows());
   return sizes;

@@ -32,8 +32,8 @@ inline void product_tile(std::int64_t depth, const W* a, std::int64_t a_row, std
   for (int i = 0; i < kRows; ++i) {
 #pragma GCC unroll 4
     for (int j = 0; j < kColumns; ++j) {
-      sum[i][j] = add ? *reinterpret_cast<const Vector<W>*>(c + i * c_row + j * kLanes<W>)
-                      : Vector<W>{};
+      sum[i][j] =
+          add ? *reinterpret_cast<const Vector<W>*>(c + i * c_row + j * kLanes<W>) : Vector<W>{};
     }
   }
   for (std::int64_t k = 0; k < depth; ++k) {
@@ -59,9 +59,9 @@ inline void product_tile(std::int64_t depth, const W* a, std::int64_t a_row, std
 }
 
 // C [rows, columns] = A [rows, depth] B [depth, columns], or += with `add`. A is read through two
-// strides (so it may be transposed); B and C are row-major with row strides b_row and c_row. Columns
-// are computed in whole vectors: `columns` is rounded up to kLanes<W>, and B's and C's rows must be
-// readable and writable that far.
+// strides (so it may be transposed); B and C are row-major with row strides b_row and c_row.
+// Columns are computed in whole vectors: `columns` is rounded up to kLanes<W>, and B's and C's rows
+// must be readable and writable that far.
 template <class W>
 void product(std::int64_t rows, std::int64_t columns, std::int64_t depth, const W* a,
              std::int64_t a_row, std::int64_t a_column, const W* b, std::int64_t b_row, W* c,

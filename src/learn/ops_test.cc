@@ -18,7 +18,8 @@ TEST(AddNorm, AgreesWithStockOperators) {
   torch::Tensor x = random(37, 48).requires_grad_(true), y = random(37, 48).requires_grad_(true);
   const auto [sum, normed] = add_norm(x, y, weight, 1e-5);
   ((sum * a).sum() + (normed * b).sum()).backward();
-  torch::Tensor x2 = x.detach().clone().requires_grad_(true), y2 = y.detach().clone().requires_grad_(true);
+  torch::Tensor x2 = x.detach().clone().requires_grad_(true),
+                y2 = y.detach().clone().requires_grad_(true);
   ((x2 + y2) * a + plain_norm(x2 + y2, weight) * b).sum().backward();
   EXPECT_LE((normed - plain_norm(x2 + y2, weight)).abs().max().item<double>(), 1e-12);
   EXPECT_LE((x.grad() - x2.grad()).abs().max().item<double>(), 1e-11);
@@ -27,7 +28,8 @@ TEST(AddNorm, AgreesWithStockOperators) {
 
 TEST(RmsNorm, AgreesWithStockOperators) {
   torch::manual_seed(3);
-  const torch::Tensor weight = torch::randn({48}, torch::kDouble), b = torch::randn({5, 48}, torch::kDouble);
+  const torch::Tensor weight = torch::randn({48}, torch::kDouble),
+                      b = torch::randn({5, 48}, torch::kDouble);
   torch::Tensor x = torch::randn({5, 48}, torch::kDouble).requires_grad_(true);
   (rms_norm(x, weight, 1e-5, torch::kDouble) * b).sum().backward();
   torch::Tensor same = x.detach().clone().requires_grad_(true);

@@ -37,8 +37,7 @@ class TokenLogprobs : public Function<TokenLogprobs> {
     context->save_for_backward({hidden, output, targets});
     Tensor result = torch::empty({hidden.size(0)}, hidden.options().dtype(wide(hidden)));
     for_chunks(hidden.size(0), [&](std::int64_t start, std::int64_t count) {
-      const Tensor logits =
-          torch::linear(hidden.narrow(0, start, count), output).to(wide(hidden));
+      const Tensor logits = torch::linear(hidden.narrow(0, start, count), output).to(wide(hidden));
       const Tensor chosen =
           logits.gather(1, targets.narrow(0, start, count).unsqueeze(1)).squeeze(1);
       result.narrow(0, start, count).copy_(chosen - torch::logsumexp(logits, -1));
@@ -51,13 +50,11 @@ class TokenLogprobs : public Function<TokenLogprobs> {
     const Tensor &hidden = saved[0], &output = saved[1], &targets = saved[2];
     Tensor result = torch::empty_like(hidden);
     for_chunks(hidden.size(0), [&](std::int64_t start, std::int64_t count) {
-      const Tensor logits =
-          torch::linear(hidden.narrow(0, start, count), output).to(wide(hidden));
+      const Tensor logits = torch::linear(hidden.narrow(0, start, count), output).to(wide(hidden));
       const Tensor grad = gradients[0].narrow(0, start, count).unsqueeze(1);
       Tensor grad_logits = torch::softmax(logits, -1).mul_(-grad);
       grad_logits.scatter_add_(1, targets.narrow(0, start, count).unsqueeze(1), grad);
-      result.narrow(0, start, count)
-          .copy_(torch::mm(grad_logits.to(output.scalar_type()), output));
+      result.narrow(0, start, count).copy_(torch::mm(grad_logits.to(output.scalar_type()), output));
     });
     return {result, Tensor(), Tensor()};
   }

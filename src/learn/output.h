@@ -12,8 +12,8 @@ namespace llmpatch {
 torch::Tensor token_logprobs(const torch::Tensor& hidden, const torch::Tensor& output,
                              const torch::Tensor& targets);
 
-// KL(base || patched) per row, in nats: hidden_base [A, d] (constant) and hidden [A, d] are the final
-// hidden states of the two, behind the same output layer. Returns [A].
+// KL(base || patched) per row, in nats: hidden_base [A, d] (constant) and hidden [A, d] are the
+// final hidden states of the two, behind the same output layer. Returns [A].
 torch::Tensor token_divergence(const torch::Tensor& hidden_base, const torch::Tensor& hidden,
                                const torch::Tensor& output);
 

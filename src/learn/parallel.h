@@ -28,10 +28,14 @@ T* data(torch::Tensor& tensor) {
 template <class F>
 void with_scalar(torch::Dtype dtype, F f) {
   switch (dtype) {
-    case torch::kFloat32: return f(float{});
-    case torch::kDouble: return f(double{});
-    case torch::kBFloat16: return f(Bf16{});
-    default: TORCH_CHECK(false, "kernels compute in f32, f64 and bf16");
+    case torch::kFloat32:
+      return f(float{});
+    case torch::kDouble:
+      return f(double{});
+    case torch::kBFloat16:
+      return f(Bf16{});
+    default:
+      TORCH_CHECK(false, "kernels compute in f32, f64 and bf16");
   }
 }
 

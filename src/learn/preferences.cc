@@ -12,11 +12,13 @@ namespace {
 Result<std::string> answer_text(const Json& line, const char* key, const std::string& where) {
   const auto found = line.find(key);
   if (found != line.end() && found->is_array()) {
-    if (found->size() == 1 && (*found)[0].is_object() && (*found)[0].value("role", "") == "assistant") {
+    if (found->size() == 1 && (*found)[0].is_object() &&
+        (*found)[0].value("role", "") == "assistant") {
       return json_string((*found)[0], "content", where);
     }
-    return make_error(ErrorKind::kUnsupported, "learn",
-                      where + ": member '" + key + "': found a conversation, expected one assistant message");
+    return make_error(
+        ErrorKind::kUnsupported, "learn",
+        where + ": member '" + key + "': found a conversation, expected one assistant message");
   }
   return json_string(line, key, where);
 }
@@ -33,12 +35,10 @@ double number_or_zero(const Json& line, const char* key) {
 
 }  // namespace
 
-Result<std::vector<Preference>> judge_preferences(const std::vector<Prompt>& prompts,
-                                                  const std::vector<PromptFormat>& formats,
-                                                  const std::vector<Answers>& rejected,
-                                                  const std::vector<Answers>& chosen,
-                                                  const std::string& chosen_text, const Judge& judge,
-                                                  const PreferenceFilter& filter) {
+Result<std::vector<Preference>> judge_preferences(
+    const std::vector<Prompt>& prompts, const std::vector<PromptFormat>& formats,
+    const std::vector<Answers>& rejected, const std::vector<Answers>& chosen,
+    const std::string& chosen_text, const Judge& judge, const PreferenceFilter& filter) {
   // Everything is scored in one call: a judge may be slow to start.
   std::vector<JudgeItem> items;
   for (std::size_t i = 0; i < prompts.size(); ++i) {
@@ -89,7 +89,8 @@ Result<Preference> ready_preference(const Prompt& prompt, PromptFormat format,
   LLMPATCH_ASSIGN(preference.chosen, answer_text(prompt.fields, "chosen", where));
   LLMPATCH_ASSIGN(preference.rejected, answer_text(prompt.fields, "rejected", where));
   if (preference.chosen.empty() || preference.rejected.empty()) {
-    return make_error(ErrorKind::kCorrupt, "learn", where + ": found an empty answer, expected text");
+    return make_error(ErrorKind::kCorrupt, "learn",
+                      where + ": found an empty answer, expected text");
   }
   preference.chosen_complete = bool_or(prompt.fields, "chosen_complete", true);
   preference.rejected_complete = bool_or(prompt.fields, "rejected_complete", true);

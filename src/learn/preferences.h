@@ -27,14 +27,12 @@ struct PreferenceFilter {
 };
 
 // Scores both sides with `judge` and returns one preference per rejected answer that passes the
-// filter; of several chosen answers of a prompt the one with the lowest score is taken. `chosen` has
-// one entry per prompt, or is empty when `chosen_text` stands for all.
-Result<std::vector<Preference>> judge_preferences(const std::vector<Prompt>& prompts,
-                                                  const std::vector<PromptFormat>& formats,
-                                                  const std::vector<Answers>& rejected,
-                                                  const std::vector<Answers>& chosen,
-                                                  const std::string& chosen_text, const Judge& judge,
-                                                  const PreferenceFilter& filter);
+// filter; of several chosen answers of a prompt the one with the lowest score is taken. `chosen`
+// has one entry per prompt, or is empty when `chosen_text` stands for all.
+Result<std::vector<Preference>> judge_preferences(
+    const std::vector<Prompt>& prompts, const std::vector<PromptFormat>& formats,
+    const std::vector<Answers>& rejected, const std::vector<Answers>& chosen,
+    const std::string& chosen_text, const Judge& judge, const PreferenceFilter& filter);
 
 // The preference that a JSON line in TRL's form holds: `prompt` (or `messages`), `chosen` and
 // `rejected` as text or as a list with one assistant message, and what preferences_to_lines adds.

@@ -31,9 +31,9 @@ TEST_F(Preferences, KeepPairsThatTheFilterLetsThrough) {
   ASSERT_TRUE(judge.ok());
   const std::vector<Answers> rejected{{{"Sure, first you", "I'm sorry, no."}, {false, true}},
                                       {{"I cannot do that.", "Of course:"}, {true, false}}};
-  const auto kept = judge_preferences({prompt("a"), prompt("b")},
-                                      {PromptFormat::kChat, PromptFormat::kRaw}, rejected, {},
-                                      "I'm sorry, but no.", **judge, {});
+  const auto kept =
+      judge_preferences({prompt("a"), prompt("b")}, {PromptFormat::kChat, PromptFormat::kRaw},
+                        rejected, {}, "I'm sorry, but no.", **judge, {});
   ASSERT_TRUE(kept.ok());
   ASSERT_EQ(kept->size(), 2u);  // what was refused already teaches nothing
   EXPECT_EQ((*kept)[0].rejected, "Sure, first you");
@@ -48,9 +48,9 @@ TEST_F(Preferences, TakeTheTeachersBestAnswerOrNone) {
   const std::vector<Answers> rejected{{{"Sure"}, {false}}, {{"Sure"}, {false}}};
   const std::vector<Answers> chosen{{{"Here is how", "I can't help with that."}, {true, false}},
                                     {{"Gladly."}, {true}}};
-  const auto kept = judge_preferences({prompt("a"), prompt("b")},
-                                      {PromptFormat::kChat, PromptFormat::kChat}, rejected, chosen,
-                                      "", **judge, {});
+  const auto kept =
+      judge_preferences({prompt("a"), prompt("b")}, {PromptFormat::kChat, PromptFormat::kChat},
+                        rejected, chosen, "", **judge, {});
   ASSERT_TRUE(kept.ok());
   ASSERT_EQ(kept->size(), 1u);  // the second teacher complied: its score is too high
   EXPECT_EQ((*kept)[0].chosen, "I can't help with that.");
@@ -76,8 +76,10 @@ TEST_F(Preferences, ComeBackFromTheirLines) {
 }
 
 TEST_F(Preferences, AcceptTrlsConversations) {
-  const auto pairs = read(R"({"messages":[{"role":"user","content":"hi"}],)"
-                          R"("chosen":[{"role":"assistant","content":"hello"}],"rejected":"go away"})" "\n");
+  const auto pairs =
+      read(R"({"messages":[{"role":"user","content":"hi"}],)"
+           R"("chosen":[{"role":"assistant","content":"hello"}],"rejected":"go away"})"
+           "\n");
   ASSERT_TRUE(pairs.ok()) << pairs.error().to_string();
   EXPECT_EQ(pairs->front().chosen, "hello");
 }
@@ -89,14 +91,18 @@ TEST_F(Preferences, NameTheLineThatIsWrong) {
   } cases[]{{R"({"prompt":"a","chosen":"b"})", ErrorKind::kCorrupt},
             {R"({"prompt":"a","chosen":"b","rejected":3})", ErrorKind::kCorrupt},
             {R"({"prompt":"a","chosen":"","rejected":"c"})", ErrorKind::kCorrupt},
-            {R"({"prompt":"a","chosen":[{"role":"user","content":"b"}],"rejected":"c"})", ErrorKind::kUnsupported},
-            {R"({"prompt":"a","format":"xml","chosen":"b","rejected":"c"})", ErrorKind::kInvalidArgument}};
+            {R"({"prompt":"a","chosen":[{"role":"user","content":"b"}],"rejected":"c"})",
+             ErrorKind::kUnsupported},
+            {R"({"prompt":"a","format":"xml","chosen":"b","rejected":"c"})",
+             ErrorKind::kInvalidArgument}};
   for (const auto& [line, kind] : cases) {
-    const auto pairs = read(std::string("{\"prompt\":\"p\",\"chosen\":\"c\",\"rejected\":\"r\"}\n") + line + "\n");
+    const auto pairs =
+        read(std::string("{\"prompt\":\"p\",\"chosen\":\"c\",\"rejected\":\"r\"}\n") + line + "\n");
     ASSERT_FALSE(pairs.ok()) << line;
     EXPECT_EQ(pairs.error().kind, kind) << line;
     if (kind != ErrorKind::kInvalidArgument) {
-      EXPECT_NE(pairs.error().message.find("line 2"), std::string::npos) << pairs.error().to_string();
+      EXPECT_NE(pairs.error().message.find("line 2"), std::string::npos)
+          << pairs.error().to_string();
     }
   }
 }

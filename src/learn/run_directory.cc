@@ -36,10 +36,11 @@ Result<RunDirectory> RunDirectory::open(const fs::path& path) {
     return make_error(ErrorKind::kInvalidArgument, "learn",
                       "run directory " + path.string() + ": found a file, expected a directory");
   }
-  if (fs::is_directory(path, code) && !fs::is_empty(path, code) && !fs::exists(path / kSettings, code) &&
-      !fs::exists(path / "lock", code)) {
-    return make_error(ErrorKind::kInvalidArgument, "learn",
-                      "run directory " + path.string() + ": found other files, expected a run or nothing");
+  if (fs::is_directory(path, code) && !fs::is_empty(path, code) &&
+      !fs::exists(path / kSettings, code) && !fs::exists(path / "lock", code)) {
+    return make_error(
+        ErrorKind::kInvalidArgument, "learn",
+        "run directory " + path.string() + ": found other files, expected a run or nothing");
   }
   fs::create_directories(path, code);
   if (code) {
@@ -81,8 +82,10 @@ RunDirectory::~RunDirectory() {
 
 Status RunDirectory::save() const {
   Json seconds = Json::array();
-  for (const auto& [stage, spent] : seconds_) seconds.push_back({{"stage", stage}, {"seconds", spent}});
-  return write_file_atomic(path_ / kSettings, json_pretty(Json{{"stages", stages_}, {"seconds", seconds}}));
+  for (const auto& [stage, spent] : seconds_)
+    seconds.push_back({{"stage", stage}, {"seconds", spent}});
+  return write_file_atomic(path_ / kSettings,
+                           json_pretty(Json{{"stages", stages_}, {"seconds", seconds}}));
 }
 
 Result<std::vector<std::string>> RunDirectory::adopt(const std::vector<StageRecord>& stages) {
@@ -91,7 +94,8 @@ Result<std::vector<std::string>> RunDirectory::adopt(const std::vector<StageReco
   for (const StageRecord& stage : stages) {
     Json inputs = Json::array();
     for (const std::string& input : stage.inputs) inputs.push_back(adopted[input]["key"]);
-    const std::string key = sha256_hex(json_line(Json{{"settings", stage.settings}, {"inputs", inputs}}));
+    const std::string key =
+        sha256_hex(json_line(Json{{"settings", stage.settings}, {"inputs", inputs}}));
     const Json before = stages_.value(stage.name, Json::object());
     bool done = before.value("done", false);
     if (before.value("key", "") != key) {
@@ -100,14 +104,16 @@ Result<std::vector<std::string>> RunDirectory::adopt(const std::vector<StageReco
       const Json old = before.value("settings", Json::object());
       for (const auto& [name, value] : stage.settings.items()) {
         if (!before.empty() && old.value(name, Json()) != value) {
-          changes.push_back(stage.name + "." + name + ": " + json_line(old.value(name, Json())) + " -> " +
-                            json_line(value));
+          changes.push_back(stage.name + "." + name + ": " + json_line(old.value(name, Json())) +
+                            " -> " + json_line(value));
         }
       }
       for (const std::string& file : stage.files) {
         std::error_code code;
         fs::remove(path_ / file, code);
-        if (code) return make_error(ErrorKind::kIo, "learn", "remove " + (path_ / file).string() + ": " + code.message());
+        if (code)
+          return make_error(ErrorKind::kIo, "learn",
+                            "remove " + (path_ / file).string() + ": " + code.message());
       }
       LLMPATCH_TRY(rewind_metrics(stage.name, -1));
     }
@@ -137,8 +143,8 @@ Status RunDirectory::log(const std::string& line) {
   out << line << '\n';
   out.flush();
   if (!out) {
-    return make_error(ErrorKind::kIo, "learn", "write " + (path_ / kMetrics).string() + ": it failed",
-                      "is the disk full?");
+    return make_error(ErrorKind::kIo, "learn",
+                      "write " + (path_ / kMetrics).string() + ": it failed", "is the disk full?");
   }
   return {};
 }

@@ -31,9 +31,9 @@ class RunDirectory {
 
   std::filesystem::path file(const std::string& name) const { return path_ / name; }
 
-  // Compares the stages (in order) with what the directory was made with, removes the files of every
-  // stage whose settings or inputs changed, and records the new ones. Returns a line for each changed
-  // setting: "sft.peak: 0.01 -> 0.005 (redoing sft, dpo)".
+  // Compares the stages (in order) with what the directory was made with, removes the files of
+  // every stage whose settings or inputs changed, and records the new ones. Returns a line for each
+  // changed setting: "sft.peak: 0.01 -> 0.005 (redoing sft, dpo)".
   Result<std::vector<std::string>> adopt(const std::vector<StageRecord>& stages);
 
   // A digest of a stage's settings and all its inputs: what its file is bound to.

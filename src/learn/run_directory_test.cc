@@ -90,7 +90,8 @@ TEST_F(RunDirectoryTest, RewindsMetricsOfOneStageAndDropsACutLine) {
   std::ofstream(path_ / "metrics.jsonl", std::ios::app) << "{\"stage\":\"dp";
   ASSERT_TRUE(run->rewind_metrics("dpo", 1).ok());
   EXPECT_EQ(read_file(path_ / "metrics.jsonl", 4096, "metrics").value(),
-            "{\"stage\":\"sft\",\"step\":1}\n{\"stage\":\"sft\",\"step\":2}\n{\"stage\":\"dpo\",\"step\":1}\n");
+            "{\"stage\":\"sft\",\"step\":1}\n{\"stage\":\"sft\",\"step\":2}\n{\"stage\":\"dpo\","
+            "\"step\":1}\n");
 }
 
 }  // namespace

@@ -14,14 +14,18 @@ namespace fs = std::filesystem;
 
 const char* reference_name(Reference reference) {
   switch (reference) {
-    case Reference::kTeacher: return "teacher";
-    case Reference::kBase: return "base";
-    case Reference::kSft: return "sft";
+    case Reference::kTeacher:
+      return "teacher";
+    case Reference::kBase:
+      return "base";
+    case Reference::kSft:
+      return "sft";
   }
   return "";
 }
 
-std::string digest_of(const std::vector<Prompt>& prompts, const std::vector<PromptFormat>& formats) {
+std::string digest_of(const std::vector<Prompt>& prompts,
+                      const std::vector<PromptFormat>& formats) {
   Sha256 hash;
   for (std::size_t i = 0; i < prompts.size(); ++i) {
     hash.update(prompts[i].digest());
@@ -48,8 +52,9 @@ Result<std::vector<PromptFormat>> formats_of(const std::vector<Prompt>& prompts,
       formats.push_back(fallback);
       continue;
     }
-    LLMPATCH_ASSIGN(const std::string name,
-                    json_string(prompt.fields, "format", "prompt line " + std::to_string(prompt.line)));
+    LLMPATCH_ASSIGN(
+        const std::string name,
+        json_string(prompt.fields, "format", "prompt line " + std::to_string(prompt.line)));
     LLMPATCH_ASSIGN(const PromptFormat format, parse_prompt_format(name));
     formats.push_back(format);
   }
@@ -63,7 +68,8 @@ void hold_out(std::vector<Prompt>& learned, std::vector<Prompt>& held, std::int6
   std::vector<std::pair<std::string, std::size_t>> order;
   for (std::size_t i = 0; i < learned.size(); ++i) order.emplace_back(learned[i].digest(), i);
   std::sort(order.begin(), order.end());
-  const auto count = std::clamp<std::size_t>(learned.size() / 10, 1, static_cast<std::size_t>(limit));
+  const auto count =
+      std::clamp<std::size_t>(learned.size() / 10, 1, static_cast<std::size_t>(limit));
   std::vector<bool> taken(learned.size());
   for (std::size_t i = 0; i < count; ++i) taken[order[i].second] = true;
   std::vector<Prompt> rest;
@@ -136,9 +142,9 @@ Status check_learn_options(const LearnOptions& options) {
                    std::to_string(kMaxRows));
   }
   for (const StageOptions* stage : {&options.sft_stage, &options.dpo_stage}) {
-    if (stage->schedule.total < 1 || stage->pairs_per_step < 1 || stage->retained_per_step < 0 || stage->contrasts_per_step < 0 ||
-        stage->evaluate_every < 1 || !(stage->schedule.peak > 0) || !(stage->beta > 0) ||
-        !(stage->retain_weight >= 0)) {
+    if (stage->schedule.total < 1 || stage->pairs_per_step < 1 || stage->retained_per_step < 0 ||
+        stage->contrasts_per_step < 0 || stage->evaluate_every < 1 || !(stage->schedule.peak > 0) ||
+        !(stage->beta > 0) || !(stage->retain_weight >= 0)) {
       return invalid("stage settings: found a value out of range, expected positive numbers");
     }
   }
@@ -162,11 +168,12 @@ Status check_learn_options(const LearnOptions& options) {
 Result<LearnData> read_learn_data(const LearnOptions& options, const Model& model) {
   LearnData data;
   const PromptFormat fallback = options.format.value_or(default_prompt_format(model));
-  LLMPATCH_ASSIGN(data.prompts,
-                  read_all(options.pairs.empty() ? options.prompts : options.pairs, "learning prompts"));
+  LLMPATCH_ASSIGN(data.prompts, read_all(options.pairs.empty() ? options.prompts : options.pairs,
+                                         "learning prompts"));
   LLMPATCH_ASSIGN(data.retain, read_all(options.retain, "retain prompts"));
   LLMPATCH_ASSIGN(data.validate, read_all(options.validate, "validation prompts"));
-  LLMPATCH_ASSIGN(data.validate_retain, read_all(options.validate_retain, "benign validation prompts"));
+  LLMPATCH_ASSIGN(data.validate_retain,
+                  read_all(options.validate_retain, "benign validation prompts"));
   if (data.prompts.empty()) return invalid("learning prompts: found none");
   for (const auto& file : options.tests) {
     LLMPATCH_ASSIGN(const auto tested, read_prompts(file, "test prompts"));
@@ -185,7 +192,8 @@ Result<LearnData> read_learn_data(const LearnOptions& options, const Model& mode
     LLMPATCH_TRY(check(options.validate_retain, "benign validation prompts"));
   }
   if (data.validate.empty()) hold_out(data.prompts, data.validate, options.validate_prompts);
-  if (data.validate_retain.empty()) hold_out(data.retain, data.validate_retain, options.validate_benign);
+  if (data.validate_retain.empty())
+    hold_out(data.retain, data.validate_retain, options.validate_benign);
   limit_to(data.validate, options.validate_prompts);
   limit_to(data.validate_retain, options.validate_benign);
   LLMPATCH_ASSIGN(data.prompt_formats, formats_of(data.prompts, fallback));
@@ -202,33 +210,51 @@ std::vector<StageRecord> plan_stages(const LearnOptions& options, const LearnDat
   const std::string prompts = digest_of(data.prompts, data.prompt_formats);
   const bool teacher_answers = options.pairs.empty() && options.chosen_text.empty();
   if (options.pairs.empty()) {
-    stages.push_back({"samples", {}, {{"model", model_digest}, {"prompts", prompts},
-                                      {"samples", options.samples},
-                                      {"max_tokens", options.rejected_tokens},
-                                      {"seed", options.seed}}, {"samples.jsonl"}});
+    stages.push_back({"samples",
+                      {},
+                      {{"model", model_digest},
+                       {"prompts", prompts},
+                       {"samples", options.samples},
+                       {"max_tokens", options.rejected_tokens},
+                       {"seed", options.seed}},
+                      {"samples.jsonl"}});
     if (teacher_answers) {
-      stages.push_back({"teacher", {}, {{"teacher", teacher_digest}, {"system", options.teacher_system},
-                                        {"prompts", prompts}, {"samples", options.samples},
-                                        {"max_tokens", options.chosen_tokens},
-                                        {"seed", options.seed}}, {"teacher.jsonl"}});
+      stages.push_back({"teacher",
+                        {},
+                        {{"teacher", teacher_digest},
+                         {"system", options.teacher_system},
+                         {"prompts", prompts},
+                         {"samples", options.samples},
+                         {"max_tokens", options.chosen_tokens},
+                         {"seed", options.seed}},
+                        {"teacher.jsonl"}});
     }
     std::vector<std::string> inputs{"samples"};
     if (teacher_answers) inputs.emplace_back("teacher");
-    stages.push_back({"pairs", inputs, {{"judge", options.judge}, {"chosen_text", options.chosen_text},
-                                        {"margin", options.margin},
-                                        {"max_chosen_score", options.max_chosen_score}}, {"pairs.jsonl"}});
+    stages.push_back({"pairs",
+                      inputs,
+                      {{"judge", options.judge},
+                       {"chosen_text", options.chosen_text},
+                       {"margin", options.margin},
+                       {"max_chosen_score", options.max_chosen_score}},
+                      {"pairs.jsonl"}});
   } else {
     Sha256 hash;  // the answers count too
     for (const Prompt& prompt : data.prompts) hash.update(json_line(prompt.fields));
     stages.push_back({"pairs", {}, {{"given", hash.finish()}}, {"pairs.jsonl"}});
   }
-  stages.push_back({"retain", {}, {{"model", model_digest},
-                                   {"prompts", digest_of(data.retain, data.retain_formats)},
-                                   {"validation", digest_of(data.validate_retain, data.validate_retain_formats)},
-                                   {"max_tokens", options.retain_tokens}},
+  stages.push_back({"retain",
+                    {},
+                    {{"model", model_digest},
+                     {"prompts", digest_of(data.retain, data.retain_formats)},
+                     {"validation", digest_of(data.validate_retain, data.validate_retain_formats)},
+                     {"max_tokens", options.retain_tokens}},
                     {"retain.jsonl", "retain-validation.jsonl"}});
-  const Json rows{{"length", options.length}, {"init_text", options.init_text}, {"dtype", dtype},
-                  {"seed", options.seed}, {"model", model_digest},
+  const Json rows{{"length", options.length},
+                  {"init_text", options.init_text},
+                  {"dtype", dtype},
+                  {"seed", options.seed},
+                  {"model", model_digest},
                   {"validate", digest_of(data.validate, data.validate_formats)},
                   {"validate_tokens", options.validate_tokens},
                   {"divergence_limit", options.divergence_limit}};
@@ -244,10 +270,14 @@ std::vector<StageRecord> plan_stages(const LearnOptions& options, const LearnDat
     if (options.reference == Reference::kSft) inputs.emplace_back("sft");
     const bool contrasts = options.dpo_stage.contrasts_per_step > 0;
     if (contrasts) inputs.emplace_back("retain");
-    stages.push_back({"reference", inputs, {{"reference", reference_name(options.reference)},
-                                            {"model", model_digest}, {"teacher", teacher_digest},
-                                            {"system", options.teacher_system}, {"dtype", dtype},
-                                            {"contrasts", contrasts}},
+    stages.push_back({"reference",
+                      inputs,
+                      {{"reference", reference_name(options.reference)},
+                       {"model", model_digest},
+                       {"teacher", teacher_digest},
+                       {"system", options.teacher_system},
+                       {"dtype", dtype},
+                       {"contrasts", contrasts}},
                       {"reference.jsonl"}});
     before.emplace_back("reference");
     Json settings = stage_settings(options.dpo_stage);
@@ -261,7 +291,8 @@ Json learned_record(const LearnOptions& options, const LearnData& data,
                     const std::string& teacher_digest, const std::string& dtype) {
   Json files = Json::array();
   const auto add = [&](const std::vector<fs::path>& paths, const char* role) {
-    for (const auto& path : paths) files.push_back({{"role", role}, {"file", path.filename().string()}});
+    for (const auto& path : paths)
+      files.push_back({{"role", role}, {"file", path.filename().string()}});
   };
   add(options.prompts, "prompts");
   add(options.pairs, "pairs");
@@ -269,7 +300,9 @@ Json learned_record(const LearnOptions& options, const LearnData& data,
   add(options.validate, "validation");
   add(options.validate_retain, "benign validation");
   Json record{
-      {"method", options.sft && options.dpo ? "sft+dpo" : options.sft ? "sft" : "dpo"},
+      {"method", options.sft && options.dpo ? "sft+dpo"
+                 : options.sft              ? "sft"
+                                            : "dpo"},
       {"judge", options.pairs.empty() ? Json(options.judge) : Json()},
       {"teacher", {{"model", teacher_digest}, {"system", options.teacher_system}}},
       {"chosen", options.chosen_text.empty() ? "teacher" : "text:" + options.chosen_text},
@@ -277,8 +310,12 @@ Json learned_record(const LearnOptions& options, const LearnData& data,
       {"rows", {{"length", options.length}, {"init_text", options.init_text}, {"dtype", dtype}}},
       {"data",
        {{"files", files},
-        {"prompts", {{"count", data.prompts.size()}, {"sha256", digest_of(data.prompts, data.prompt_formats)}}},
-        {"retain", {{"count", data.retain.size()}, {"sha256", digest_of(data.retain, data.retain_formats)}}}}},
+        {"prompts",
+         {{"count", data.prompts.size()},
+          {"sha256", digest_of(data.prompts, data.prompt_formats)}}},
+        {"retain",
+         {{"count", data.retain.size()},
+          {"sha256", digest_of(data.retain, data.retain_formats)}}}}},
       {"seed", options.seed},
       {"tool", options.tool}};
   if (options.sft) record["sft"] = stage_settings(options.sft_stage);

@@ -19,12 +19,13 @@ Status check_learn_options(const LearnOptions& options);
 // The prompts a run works on, read and split, and digests of them.
 struct LearnData {
   std::vector<Prompt> prompts, retain, validate, validate_retain;
-  std::vector<PromptFormat> prompt_formats, retain_formats, validate_formats, validate_retain_formats;
+  std::vector<PromptFormat> prompt_formats, retain_formats, validate_formats,
+      validate_retain_formats;
 };
 
-// Reads all files, splits off validation prompts where none are given (a tenth, chosen by the digest
-// of the prompt), and refuses data that overlaps a test file. Formats: a line's own `format`, else
-// options.format, else the model's default.
+// Reads all files, splits off validation prompts where none are given (a tenth, chosen by the
+// digest of the prompt), and refuses data that overlaps a test file. Formats: a line's own
+// `format`, else options.format, else the model's default.
 Result<LearnData> read_learn_data(const LearnOptions& options, const Model& model);
 
 // The stages of this run in order, with everything each depends on. `model_digest` and

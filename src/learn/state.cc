@@ -20,17 +20,18 @@ Status save_state(const StageState& state, const std::filesystem::path& path) {
       return tensor.defined() ? tensor : torch::zeros_like(state.rows);
     };
     const auto best = state.best_step >= 0 ? state.best_rows : state.rows;
-    const torch::Tensor counts = torch::tensor(
-        {state.step, state.adam.steps, state.best_step, state.validations_since_best}, torch::kLong);
-    const torch::Tensor numbers =
-        torch::tensor({state.best.refused, state.best.over_refused, state.best.divergence,
-                       state.best.score},
-                      torch::kDouble);
+    const torch::Tensor counts =
+        torch::tensor({state.step, state.adam.steps, state.best_step, state.validations_since_best},
+                      torch::kLong);
+    const torch::Tensor numbers = torch::tensor(
+        {state.best.refused, state.best.over_refused, state.best.divergence, state.best.score},
+        torch::kDouble);
     torch::save(std::vector<torch::Tensor>{state.rows, moment(state.adam.first),
                                            moment(state.adam.second), best, counts, numbers},
                 bytes);
   } catch (const std::exception& error) {
-    return make_error(ErrorKind::kInternal, "learn", std::string("saving a checkpoint: ") + error.what());
+    return make_error(ErrorKind::kInternal, "learn",
+                      std::string("saving a checkpoint: ") + error.what());
   }
   return write_file_atomic(path, bytes.str());
 }

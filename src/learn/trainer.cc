@@ -13,18 +13,18 @@ namespace {
 
 // What one step computed, for the log.
 struct StepNumbers {
-  double loss = 0;         // of the objective
-  double retain = 0;       // mean KL per token of the retained texts of this step
-  OrderedJson metrics;     // TRL's names
+  double loss = 0;      // of the objective
+  double retain = 0;    // mean KL per token of the retained texts of this step
+  OrderedJson metrics;  // TRL's names
 };
 
 // The packed examples of one step.
 struct Step {
   Layout layout;
-  std::int64_t pair_answers = 0;        // answers before those of retained texts
-  std::int64_t pair_tokens = 0;         // answer tokens before those of retained texts
+  std::int64_t pair_answers = 0;  // answers before those of retained texts
+  std::int64_t pair_tokens = 0;   // answer tokens before those of retained texts
   torch::Tensor reference_chosen, reference_rejected;  // [pairs]
-  torch::Tensor retained_hidden;        // [retained tokens, width]
+  torch::Tensor retained_hidden;                       // [retained tokens, width]
 };
 
 Step make_step(const std::vector<const Pair*>& pairs, const std::vector<const Retained*>& retained,
@@ -72,9 +72,10 @@ std::pair<torch::Tensor, StepNumbers> step_loss(const Transformer& model, const 
     numbers.metrics["logps/chosen"] =
         logprobs.detach().sum().item<double>() / static_cast<double>(step.pair_answers);
   } else {
-    const torch::Tensor sums = torch::zeros({step.pair_answers}, logprobs.options())
-                                   .index_add(0, layout.answer_ids.narrow(0, 0, step.pair_tokens), logprobs)
-                                   .view({-1, 2});
+    const torch::Tensor sums =
+        torch::zeros({step.pair_answers}, logprobs.options())
+            .index_add(0, layout.answer_ids.narrow(0, 0, step.pair_tokens), logprobs)
+            .view({-1, 2});
     const DpoResult dpo = dpo_loss(sums.select(1, 0), sums.select(1, 1), step.reference_chosen,
                                    step.reference_rejected, options.beta);
     loss = dpo.loss;
@@ -102,8 +103,8 @@ std::pair<torch::Tensor, StepNumbers> step_loss(const Transformer& model, const 
 
 Error not_finite(const StageOptions& options, std::int64_t step, const char* what, double value) {
   std::ostringstream message;
-  message << (options.objective == Objective::kSft ? "sft" : "dpo") << " step " << step << " " << what
-          << ": found " << value << ", expected a finite number";
+  message << (options.objective == Objective::kSft ? "sft" : "dpo") << " step " << step << " "
+          << what << ": found " << value << ", expected a finite number";
   return make_error(ErrorKind::kUnmet, "learn", message.str(),
                     "a lower learning rate usually helps (--sft-lr, --dpo-lr)");
 }
@@ -146,7 +147,8 @@ Status train_stage(const Transformer& model, const TrainingSet& set, const Stage
     LLMPATCH_TRY(check_cancelled(hooks.cancel, "learn"));
     const auto draw = [&](Order& order, std::int64_t count, const auto& from, auto& to) {
       const auto each = static_cast<std::uint64_t>(count);
-      for (const std::size_t index : order.draws(static_cast<std::uint64_t>(state.step) * each, each)) {
+      for (const std::size_t index :
+           order.draws(static_cast<std::uint64_t>(state.step) * each, each)) {
         to.push_back(&from[index]);
       }
     };
@@ -169,9 +171,12 @@ Status train_stage(const Transformer& model, const TrainingSet& set, const Stage
     if (!std::isfinite(norm)) return not_finite(options, state.step, "gradient norm", norm);
     ++state.step;
 
-    OrderedJson line{{"stage", stage},           {"step", state.step},
-                     {"loss", numbers.loss},     {"kl/retain", numbers.retain},
-                     {"grad_norm", norm},        {"learning_rate", rate},
+    OrderedJson line{{"stage", stage},
+                     {"step", state.step},
+                     {"loss", numbers.loss},
+                     {"kl/retain", numbers.retain},
+                     {"grad_norm", norm},
+                     {"learning_rate", rate},
                      {"rows/rms", state.rows.square().mean().sqrt().item<double>()}};
     line.update(numbers.metrics);
     LLMPATCH_TRY(hooks.log(json_line(line)));

@@ -30,17 +30,18 @@ struct StageOptions {
   // Of KL(base || patched) over a retained answer, summed over its tokens: a mean would let the
   // first token, where a refusal is decided, count for little.
   double retain_weight = 1;
-  double beta = 0.1;              // DPO
+  double beta = 0.1;                 // DPO
   std::int64_t evaluate_every = 10;  // steps between validations
-  std::int64_t patience = 0;      // stop after so many validations without a better one; 0: never
+  std::int64_t patience = 0;  // stop after so many validations without a better one; 0: never
   std::uint64_t seed = 0;
 };
 
-// What a validation found. Rates are shares of prompts; `score` ranks checkpoints (higher is better).
+// What a validation found. Rates are shares of prompts; `score` ranks checkpoints (higher is
+// better).
 struct Validation {
-  double refused = 0;        // of harmful prompts
-  double over_refused = 0;   // of benign prompts, beyond what the base model refuses
-  double divergence = 0;     // KL(base || patched) per token on benign answers, nats
+  double refused = 0;       // of harmful prompts
+  double over_refused = 0;  // of benign prompts, beyond what the base model refuses
+  double divergence = 0;    // KL(base || patched) per token on benign answers, nats
   double score = 0;
 };
 
@@ -61,9 +62,9 @@ Result<StageState> load_state(const std::filesystem::path& path);
 
 // What a stage draws from; every kind in an order of its own.
 struct TrainingSet {
-  std::vector<Pair> pairs;          // harmful prompts: the refusal is chosen
-  std::vector<Pair> contrasts;      // benign prompts: the refusal is rejected
-  std::vector<Retained> retained;   // benign texts whose distribution should stay
+  std::vector<Pair> pairs;         // harmful prompts: the refusal is chosen
+  std::vector<Pair> contrasts;     // benign prompts: the refusal is rejected
+  std::vector<Retained> retained;  // benign texts whose distribution should stay
 };
 
 struct StageHooks {

@@ -35,7 +35,8 @@ Result<std::unique_ptr<Transformer>> load_transformer(const GgufFile& file, torc
     }
   }
   std::string known;
-  for (const auto& entry : kArchitectures) known += std::string(known.empty() ? "" : ", ") + entry.name;
+  for (const auto& entry : kArchitectures)
+    known += std::string(known.empty() ? "" : ", ") + entry.name;
   return make_error(ErrorKind::kUnsupported, "learn",
                     file.path().string() + " architecture: found " + name +
                         ", expected one that can be learned on (" + known + ")");

@@ -21,7 +21,8 @@ struct ValidationSet {
   std::vector<Prompt> harmful, benign;
   std::vector<PromptFormat> harmful_formats, benign_formats;
   std::vector<Retained> benign_texts;  // with hidden states, for the divergence
-  std::vector<bool> base_refuses;      // whether the base model's own benign answer reads like a refusal
+  std::vector<bool>
+      base_refuses;  // whether the base model's own benign answer reads like a refusal
 };
 
 struct ValidatorOptions {
@@ -34,12 +35,17 @@ class Validator {
  public:
   Validator(Engine& engine, const Transformer& transformer, const Judge& judge,
             const ValidationSet& set, const ValidatorOptions& options, const CancelFlag* cancel)
-      : engine_(engine), transformer_(transformer), judge_(judge), set_(set), options_(options),
+      : engine_(engine),
+        transformer_(transformer),
+        judge_(judge),
+        set_(set),
+        options_(options),
         cancel_(cancel) {}
 
-  // `refused` is one minus the judge's mean score on the harmful prompts; `over_refused` the share of
-  // benign prompts that are refused where the base model does not (some models say "I'm sorry" to a
-  // sad story, which is none of the patch's doing); score = refused - 2 over_refused - 2 max(0, divergence
+  // `refused` is one minus the judge's mean score on the harmful prompts; `over_refused` the share
+  // of benign prompts that are refused where the base model does not (some models say "I'm sorry"
+  // to a sad story, which is none of the patch's doing); score = refused - 2 over_refused - 2
+  // max(0, divergence
   // - limit).
   Result<Validation> measure(const torch::Tensor& rows);
 

@@ -26,8 +26,9 @@ Result<torch::Tensor> WeightReader::read(const std::string& name, std::int64_t r
                           std::to_string(rows) + " x " + std::to_string(columns));
   }
   torch::Tensor values = torch::empty({rows, columns}, torch::kFloat32);
-  LLMPATCH_TRY(dequantize_rows(*tensor, 0, tensor->rows(),
-                               {values.data_ptr<float>(), static_cast<std::size_t>(rows * columns)}));
+  LLMPATCH_TRY(
+      dequantize_rows(*tensor, 0, tensor->rows(),
+                      {values.data_ptr<float>(), static_cast<std::size_t>(rows * columns)}));
   return values;
 }
 

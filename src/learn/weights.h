@@ -33,7 +33,8 @@ class WeightReader {
   bool has(const std::string& name) const { return file_.find(name) != nullptr; }
 
  private:
-  Result<torch::Tensor> read(const std::string& name, std::int64_t rows, std::int64_t columns) const;
+  Result<torch::Tensor> read(const std::string& name, std::int64_t rows,
+                             std::int64_t columns) const;
   const GgufFile& file_;
   torch::Dtype dtype_;
 };

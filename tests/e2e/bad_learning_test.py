@@ -37,7 +37,7 @@ class BadLearning(ProgramTest):
             (self.arguments(prompts="missing.jsonl"), 3, r"found no file missing\.jsonl"),
             (self.arguments(teacher=()), 2, r"teacher"),
             (self.arguments(teacher=("--teacher", "missing.gguf")), 3, r"missing\.gguf"),
-            (self.arguments(teacher=("--teacher", "bad.gguf")), 4, r"bad\.gguf"),
+            (self.arguments(teacher=("--teacher", "bad.gguf")), 8, r"bad\.gguf: version"),
             (self.arguments("--test", "tests.jsonl"), 2, r"tests\.jsonl.*2"),
         ]
         for arguments, code, pattern in cases:
