@@ -1,5 +1,6 @@
 """Patches that are damaged, hostile or meant for another model: refused by everything that reads."""
 
+import gzip
 import hashlib
 import io
 import json
@@ -7,7 +8,7 @@ import os
 import struct
 import tarfile
 
-from program import MODEL, OTHER_MODEL, ProgramTest, main
+from program import MODEL, OPERATOR, OTHER_MODEL, ProgramTest, main
 
 ROWS = "adapter_model.safetensors"
 
@@ -128,6 +129,8 @@ DAMAGE = {
 
 
 class BadPatch(ProgramTest):
+    program = OPERATOR  # a hundred short runs
+
     def setUp(self):
         super().setUp()
         self.write_lines("p.jsonl", [{"prompt": "Hello"}])
@@ -199,7 +202,7 @@ class BadPatch(ProgramTest):
             "twice": self.tar(right + right[:1]),
             "truncated": self.tar(right)[:20000],
             "data behind the end": self.tar(right) + b"x" * 512,
-            "compressed": __import__("gzip").compress(self.tar(right)),
+            "compressed": gzip.compress(self.tar(right)),
         }
         for name, content in cases.items():
             with self.subTest(name):

@@ -14,6 +14,8 @@ import unittest
 from pathlib import Path
 
 PROGRAM = os.environ["LLMPATCH_PROGRAM"]
+# The same objects without LibTorch, whose loading takes most of the time of a short run.
+OPERATOR = os.environ["LLMPATCH_OPERATOR"]
 MAKE_PATCH = os.environ["LLMPATCH_MAKE_PATCH"]
 SOURCE = Path(os.environ["LLMPATCH_SOURCE"])
 MODEL = SOURCE / "models/smollm2-135m-instruct-q4_1.gguf"
@@ -38,6 +40,7 @@ class ProgramTest(unittest.TestCase):
     """A test in an empty folder, self.dir, which is also the program's working folder."""
 
     maxDiff = None
+    program = PROGRAM
 
     def setUp(self):
         self.dir = Path(tempfile.mkdtemp(prefix="llmpatch-e2e-"))
@@ -45,12 +48,12 @@ class ProgramTest(unittest.TestCase):
 
     def run_program(self, *args, stdin=""):
         """Runs llmpatch to its end."""
-        done = subprocess.run([PROGRAM, *map(str, args)], cwd=self.dir, input=stdin, timeout=120,
+        done = subprocess.run([self.program, *map(str, args)], cwd=self.dir, input=stdin, timeout=120,
                               capture_output=True, encoding="utf-8", errors="replace")
         return Outcome(done.returncode, done.stdout, done.stderr)
 
     def start_program(self, *args, **options):
-        return subprocess.Popen([PROGRAM, *map(str, args)], cwd=self.dir, stdin=subprocess.DEVNULL,
+        return subprocess.Popen([self.program, *map(str, args)], cwd=self.dir, stdin=subprocess.DEVNULL,
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8",
                                 **options)
 
