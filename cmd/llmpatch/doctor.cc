@@ -76,8 +76,10 @@ Finding check_blas() {
 
 Finding check_processor() {
   const Processor processor = machine_processor();
-  Finding finding{"processor", Health::kGood,
-                  processor.name + ", " + std::to_string(processor.cores) + " cores:", ""};
+  Finding finding{
+      "processor", Health::kGood,
+      processor.name + ", " + count_text(static_cast<std::uint64_t>(processor.cores), "core") + ":",
+      ""};
   constexpr std::pair<const char*, const char*> kFeatures[] = {{"avx2", "AVX2"},
                                                                {"avx512f", "AVX512"},
                                                                {"avx512_bf16", "AVX512-BF16"},
