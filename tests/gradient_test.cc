@@ -43,7 +43,8 @@ class Gradient : public ::testing::Test {
     const torch::Tensor hidden =
         run_batch(model, rows, layout).index_select(0, layout.predict_rows);
     const torch::Tensor tokens = token_logprobs(hidden, model.output(), layout.targets);
-    const torch::Tensor sums = sum_by_answer(tokens, layout).view({-1, 2});
+    const torch::Tensor sums =
+        sum_by_answer(tokens, layout.answer_ids, layout.answers).view({-1, 2});
     const torch::Tensor reference = reference_.to(tokens.scalar_type()).view({-1, 2});
     const Layout bare = pack(kPairs, 0);
     torch::Tensor base;
@@ -168,7 +169,8 @@ TEST_F(Gradient, ReferenceOfTheSameRowsGivesNoMargin) {
     const Layout layout = pack(sequences, rows.size(0));
     const torch::Tensor hidden =
         run_batch(**model, rows, layout).index_select(0, layout.predict_rows);
-    return sum_by_answer(token_logprobs(hidden, (*model)->output(), layout.targets), layout)
+    return sum_by_answer(token_logprobs(hidden, (*model)->output(), layout.targets),
+                         layout.answer_ids, layout.answers)
         .view({-1, 2});
   };
   const torch::Tensor reference = sums(kPairs);

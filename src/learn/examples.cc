@@ -62,7 +62,8 @@ Result<std::vector<double>> answer_logprobs(const Transformer& model, const torc
     const torch::Tensor hidden = run_batch(model, prefix, layout);
     const torch::Tensor tokens =
         token_logprobs(hidden.index_select(0, layout.predict_rows), model.output(), layout.targets);
-    const torch::Tensor batch = sum_by_answer(tokens.to(torch::kDouble), layout);
+    const torch::Tensor batch =
+        sum_by_answer(tokens.to(torch::kDouble), layout.answer_ids, layout.answers);
     for (std::int64_t i = 0; i < batch.size(0); ++i) sums.push_back(batch[i].item<double>());
   }));
   return sums;

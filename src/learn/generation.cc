@@ -1,10 +1,10 @@
 #include "learn/generation.h"
 
 #include <algorithm>
-#include <fstream>
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/lines.h"
 
 namespace llmpatch {
 namespace {
@@ -41,13 +41,8 @@ Result<std::vector<std::string>> finished_lines(const fs::path& file, std::size_
   std::error_code code;
   if (!fs::exists(file, code)) return std::vector<std::string>{};
   LLMPATCH_ASSIGN(const std::string text, read_file(file, kMaxBytes, "answers"));
-  std::vector<std::string> lines;
-  for (std::size_t start = 0; start < text.size();) {
-    const std::size_t end = text.find('\n', start);
-    if (end == std::string::npos) break;
-    lines.push_back(text.substr(start, end - start));
-    start = end + 1;
-  }
+  const auto whole = whole_lines(text);
+  std::vector<std::string> lines(whole.begin(), whole.end());
   if (lines.size() < prompts) lines.resize(lines.size() / kChunk * kChunk);
   std::string kept;
   for (const auto& line : lines) kept += line + "\n";
@@ -106,13 +101,7 @@ Result<std::vector<Answers>> generate_answers(Engine& engine, const std::vector<
               "\n";
       all.push_back(std::move(answers));
     }
-    std::ofstream out(file, std::ios::app | std::ios::binary);
-    out << text;
-    out.flush();
-    if (!out) {
-      return make_error(ErrorKind::kIo, "learn", "write " + file.string() + ": it failed",
-                        "is the disk full?");
-    }
+    LLMPATCH_TRY(append_text(file, text));
     // What comes back from disk is what is learned from: a text with a cut character is the same
     // after a resume as without one.
     for (std::size_t i = first; i < last; ++i) {

@@ -18,6 +18,7 @@
 #include "learn/generation.h"
 #include "learn/preferences.h"
 #include "learn/processor.h"
+#include "learn/reference.h"
 #include "learn/run_directory.h"
 #include "learn/settings.h"
 #include "learn/transformer.h"
@@ -61,19 +62,16 @@ class Learner {
     say_plan();
     LLMPATCH_TRY(make_pairs());
     LLMPATCH_TRY(make_retained());
-    LLMPATCH_TRY(load_transformer_once());
+    LLMPATCH_ASSIGN(transformer_, load_transformer(*file_, dtype_));
     LLMPATCH_TRY(fill_hidden());
     validator_ = std::make_unique<Validator>(
         *engine_, *transformer_, *judge_, validation_set_,
         ValidatorOptions{options_.validate_tokens, options_.divergence_limit}, hooks_.cancel);
-    torch::Tensor rows;
+    LLMPATCH_ASSIGN(torch::Tensor rows, initial_rows());
     StageState state;
     if (options_.sft) {
-      LLMPATCH_ASSIGN(rows, initial_rows());
       LLMPATCH_ASSIGN(state, train("sft", options_.sft_stage, rows));
       rows = state.best_rows;
-    } else {
-      LLMPATCH_ASSIGN(rows, initial_rows());
     }
     if (options_.dpo) {
       LLMPATCH_TRY(make_reference(rows));
@@ -106,8 +104,8 @@ class Learner {
     return status.ok() ? saved : status;
   }
 
-  // Whether the patch may be written at all, before anything else is done. A patch that is there may
-  // be this run's own, which only its settings tell.
+  // Whether the patch may be written at all, before anything else is done. A patch that is there
+  // may be this run's own, which only its settings tell.
   Status check_output() const {
     const bool may_be_ours = !options_.force && load_patch(options_.output).ok();
     return may_be_ours ? Status()
@@ -196,7 +194,7 @@ class Learner {
           AnswerSettings settings;
           settings.samples = options_.samples;
           settings.max_tokens = options_.rejected_tokens;
-          settings.sampling = {.temperature = 1, .top_p = 0.9F, .seed = options_.seed};
+          settings.sampling = nucleus();
           const auto progress = begin("samples", "prompts");
           LLMPATCH_ASSIGN(rejected,
                           generate_answers(*engine_, data_.prompts, data_.prompt_formats, settings,
@@ -220,18 +218,16 @@ class Learner {
                             "; --margin and --max-chosen-score set the filter");
     }
     for (const Preference& preference : preferences_) {
-      Pair pair;
-      LLMPATCH_ASSIGN(pair.prompt, encode_prompt(*model_, preference.prompt, preference.format));
-      LLMPATCH_ASSIGN(pair.chosen,
-                      encode_answer(*model_, preference.chosen, preference.chosen_complete));
-      LLMPATCH_ASSIGN(pair.rejected,
-                      encode_answer(*model_, preference.rejected, preference.rejected_complete));
+      LLMPATCH_ASSIGN(Pair pair, encode_pair(preference));
       set_.pairs.push_back(std::move(pair));
     }
     say("pairs: " + std::to_string(set_.pairs.size()) + " from " +
         std::to_string(data_.prompts.size()) + (options_.pairs.empty() ? " prompts" : " lines"));
     return {};
   }
+
+  // How several answers to one prompt are drawn.
+  Sampling nucleus() const { return {.temperature = 1, .top_p = 0.9F, .seed = options_.seed}; }
 
   Status ask_teacher(std::vector<Answers>& answers) {
     return timed("teacher", [&]() -> Status {
@@ -245,7 +241,7 @@ class Learner {
       settings.system = options_.teacher_system;
       // One answer is the teacher's greedy one; several are sampled, and the judge picks.
       if (options_.samples > 1) {
-        settings.sampling = {.temperature = 1, .top_p = 0.9F, .seed = options_.seed};
+        settings.sampling = nucleus();
       }
       LLMPATCH_ASSIGN(answers,
                       generate_answers(own ? *own : *engine_, data_.prompts, data_.prompt_formats,
@@ -255,42 +251,20 @@ class Learner {
     });
   }
 
-  static Result<Tokens> encode_answer(const Model& model, const std::string& text, bool complete) {
-    LLMPATCH_ASSIGN(Tokens tokens, model.tokenize(text, /*parse_special=*/false));
-    if (complete) tokens.push_back(model.end_token());
-    return tokens;
-  }
-
   Status make_retained() {
-    const auto collect = [&](const std::vector<Prompt>& prompts,
-                             const std::vector<PromptFormat>& formats, const char* name,
-                             std::vector<Retained>& texts, std::vector<bool>& refuses) -> Status {
-      AnswerSettings settings;
-      settings.max_tokens = options_.retain_tokens;
-      LLMPATCH_ASSIGN(const auto answers,
-                      generate_answers(*engine_, prompts, formats, settings, run_->file(name),
-                                       hooks_.cancel, begin("retain", "prompts")));
-      for (std::size_t i = 0; i < prompts.size(); ++i) {
-        Retained text;
-        LLMPATCH_ASSIGN(text.prompt, encode_prompt(*model_, prompts[i], formats[i]));
-        LLMPATCH_ASSIGN(text.answer,
-                        encode_answer(*model_, answers[i].texts[0], answers[i].complete[0]));
-        if (options_.dpo_stage.contrasts_per_step > 0 && &texts == &set_.retained &&
-            !text.answer.empty()) {
-          LLMPATCH_TRY(add_contrast(prompts[i], formats[i], answers[i], text));
-        }
-        if (!text.answer.empty()) texts.push_back(std::move(text));
-        refuses.push_back(is_refusal(answers[i].texts[0]));
+    LLMPATCH_TRY(timed("retain", [&]() -> Status {
+      LLMPATCH_ASSIGN(const auto own, own_answers(data_.retain, data_.retain_formats,
+                                                  "retain.jsonl", set_.retained));
+      if (options_.dpo && options_.dpo_stage.contrasts_per_step > 0) {
+        LLMPATCH_TRY(make_contrasts(own));
+      }
+      LLMPATCH_ASSIGN(const auto validation,
+                      own_answers(data_.validate_retain, data_.validate_retain_formats,
+                                  "retain-validation.jsonl", validation_set_.benign_texts));
+      for (const Answers& answers : validation) {
+        validation_set_.base_refuses.push_back(is_refusal(answers.texts[0]));
       }
       return {};
-    };
-    LLMPATCH_TRY(timed("retain", [&]() -> Status {
-      std::vector<bool> ignored;
-      LLMPATCH_TRY(
-          collect(data_.retain, data_.retain_formats, "retain.jsonl", set_.retained, ignored));
-      return collect(data_.validate_retain, data_.validate_retain_formats,
-                     "retain-validation.jsonl", validation_set_.benign_texts,
-                     validation_set_.base_refuses);
     }));
     validation_set_.harmful = data_.validate;
     validation_set_.harmful_formats = data_.validate_formats;
@@ -299,29 +273,54 @@ class Learner {
     return run_->set_done("retain");
   }
 
+  // The base model's greedy answers to `prompts`, kept in the file `name`; those that are not empty
+  // are added to `texts`.
+  Result<std::vector<Answers>> own_answers(const std::vector<Prompt>& prompts,
+                                           const std::vector<PromptFormat>& formats,
+                                           const char* name, std::vector<Retained>& texts) {
+    AnswerSettings settings;
+    settings.max_tokens = options_.retain_tokens;
+    LLMPATCH_ASSIGN(auto answers,
+                    generate_answers(*engine_, prompts, formats, settings, run_->file(name),
+                                     hooks_.cancel, begin("retain", "prompts")));
+    for (std::size_t i = 0; i < prompts.size(); ++i) {
+      Retained text;
+      LLMPATCH_ASSIGN(text.prompt, encode_prompt(*model_, prompts[i], formats[i]));
+      LLMPATCH_ASSIGN(text.answer,
+                      encode_answer(*model_, answers[i].texts[0], answers[i].complete[0]));
+      if (!text.answer.empty()) texts.push_back(std::move(text));
+    }
+    return answers;
+  }
+
   // On a benign prompt the base model's own answer is chosen and a refusal rejected: the chosen
   // answer of a pair, each in its turn.
-  Status add_contrast(const Prompt& prompt, PromptFormat format, const Answers& own,
-                      const Retained& text) {
-    const std::size_t turn = contrasts_.size() % preferences_.size();
-    Preference contrast;
-    contrast.prompt = prompt;
-    contrast.format = format;
-    contrast.chosen = own.texts[0];
-    contrast.chosen_complete = own.complete[0];
-    contrast.rejected = preferences_[turn].chosen;
-    contrast.rejected_complete = preferences_[turn].chosen_complete;
-    Pair pair{text.prompt, text.answer, {}};
-    LLMPATCH_ASSIGN(pair.rejected,
-                    encode_answer(*model_, contrast.rejected, contrast.rejected_complete));
-    set_.contrasts.push_back(std::move(pair));
-    contrasts_.push_back(std::move(contrast));
+  Status make_contrasts(const std::vector<Answers>& own) {
+    for (std::size_t i = 0; i < own.size(); ++i) {
+      const Preference& refusal = preferences_[contrasts_.size() % preferences_.size()];
+      Preference contrast;
+      contrast.prompt = data_.retain[i];
+      contrast.format = data_.retain_formats[i];
+      contrast.chosen = own[i].texts[0];
+      contrast.chosen_complete = own[i].complete[0];
+      contrast.rejected = refusal.chosen;
+      contrast.rejected_complete = refusal.chosen_complete;
+      LLMPATCH_ASSIGN(Pair pair, encode_pair(contrast));
+      if (pair.chosen.empty()) continue;
+      set_.contrasts.push_back(std::move(pair));
+      contrasts_.push_back(std::move(contrast));
+    }
     return {};
   }
 
-  Status load_transformer_once() {
-    LLMPATCH_ASSIGN(transformer_, load_transformer(*file_, dtype_));
-    return {};
+  Result<Pair> encode_pair(const Preference& preference) const {
+    Pair pair;
+    LLMPATCH_ASSIGN(pair.prompt, encode_prompt(*model_, preference.prompt, preference.format));
+    LLMPATCH_ASSIGN(pair.chosen,
+                    encode_answer(*model_, preference.chosen, preference.chosen_complete));
+    LLMPATCH_ASSIGN(pair.rejected,
+                    encode_answer(*model_, preference.rejected, preference.rejected_complete));
+    return pair;
   }
 
   Status fill_hidden() {
@@ -451,46 +450,14 @@ class Learner {
     }
     std::vector<Preference> preferences = preferences_;
     preferences.insert(preferences.end(), contrasts_.begin(), contrasts_.end());
-    for (const Preference& preference : preferences) {
-      Sequence sequence;
-      LLMPATCH_ASSIGN(sequence.prompt, encode_prompt(teacher(), preference.prompt,
-                                                     preference.format, options_.teacher_system));
-      LLMPATCH_ASSIGN(Tokens chosen,
-                      encode_answer(teacher(), preference.chosen, preference.chosen_complete));
-      LLMPATCH_ASSIGN(Tokens rejected,
-                      encode_answer(teacher(), preference.rejected, preference.rejected_complete));
-      sequence.answers = {std::move(chosen), std::move(rejected)};
-      sequences.push_back(std::move(sequence));
-    }
-    if (!teacher_model_) {
-      return answer_logprobs(*transformer_, {}, sequences, hooks_.cancel,
-                             begin("reference", "pairs"));
-    }
-    LLMPATCH_ASSIGN(const auto file, GgufFile::open(options_.teacher_model, "teacher model"));
-    auto loaded = load_transformer(file, dtype_);
-    if (loaded.ok()) {
-      return answer_logprobs(**loaded, {}, sequences, hooks_.cancel, begin("reference", "pairs"));
-    }
-    if (loaded.error().kind != ErrorKind::kUnsupported) return std::move(loaded).error();
-    say("reference: the teacher's architecture cannot be learned on; its log-probabilities come "
-        "from "
-        "the engine's quantised arithmetic");
-    return engine_logprobs(sequences);
-  }
-
-  Result<std::vector<double>> engine_logprobs(const std::vector<Sequence>& sequences) {
-    LLMPATCH_ASSIGN(const auto engine, Engine::create(*teacher_model_, engine_options()));
-    std::vector<ScoreRequest> requests;
-    for (const auto& sequence : sequences) {
-      for (const auto& answer : sequence.answers) requests.push_back({sequence.prompt, answer, {}});
-    }
-    LLMPATCH_ASSIGN(const auto scores,
-                    engine->score(requests, hooks_.cancel, begin("reference", "answers")));
-    std::vector<double> sums;
-    for (const auto& tokens : scores) {
-      double sum = 0;
-      for (const float value : tokens) sum += static_cast<double>(value);
-      sums.push_back(sum);
+    bool used_engine = false;
+    auto sums =
+        teacher_logprobs({teacher(), *transformer_, options_.teacher_model, options_.teacher_system,
+                          dtype_, engine_options()},
+                         preferences, used_engine, hooks_.cancel, begin("reference", "pairs"));
+    if (used_engine) {
+      say("reference: the teacher's architecture cannot be learned on; its log-probabilities come "
+          "from the engine's quantised arithmetic");
     }
     return sums;
   }

@@ -4,6 +4,7 @@
 #include <tuple>
 
 #include "learn/attention.h"
+#include "learn/dtype.h"
 #include "learn/ops.h"
 #include "learn/weights.h"
 
@@ -32,7 +33,7 @@ class Llama : public Transformer {
   }
 
   Tensor embed(const Tensor& ids) const override {
-    return embedding_.index_select(0, ids).to(residual_dtype());
+    return embedding_.index_select(0, ids).to(work_dtype(dtype_));
   }
 
   const Tensor& output() const override { return output_; }
@@ -103,10 +104,6 @@ class Llama : public Transformer {
   }
 
  private:
-  torch::Dtype residual_dtype() const {
-    return dtype_ == torch::kDouble ? torch::kDouble : torch::kFloat32;
-  }
-
   Result<Tensor> qkv_bias(const WeightReader& weights, const std::string& prefix,
                           std::int64_t query_width, std::int64_t key_width) const {
     if (weights.has(prefix + "attn_qkv.bias")) {
@@ -131,7 +128,7 @@ class Llama : public Transformer {
     if (frequency_factors_.defined())
       frequencies = frequencies / frequency_factors_.to(torch::kDouble);
     const Tensor angles = positions.to(torch::kDouble).unsqueeze(1) * frequencies;
-    return {angles.cos().to(residual_dtype()), angles.sin().to(residual_dtype())};
+    return {angles.cos().to(work_dtype(dtype_)), angles.sin().to(work_dtype(dtype_))};
   }
 
   Hyperparameters sizes_;

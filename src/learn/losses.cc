@@ -2,9 +2,9 @@
 
 namespace llmpatch {
 
-torch::Tensor sum_by_answer(const torch::Tensor& per_token, const Layout& layout) {
-  return torch::zeros({layout.answers}, per_token.options())
-      .index_add(0, layout.answer_ids, per_token);
+torch::Tensor sum_by_answer(const torch::Tensor& per_token, const torch::Tensor& answer_ids,
+                            std::int64_t answers) {
+  return torch::zeros({answers}, per_token.options()).index_add(0, answer_ids, per_token);
 }
 
 torch::Tensor sft_loss(const torch::Tensor& token_logprobs) { return -token_logprobs.mean(); }

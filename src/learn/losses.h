@@ -7,8 +7,10 @@
 
 namespace llmpatch {
 
-// Sums per-token values [A] by answer: [layout.answers].
-torch::Tensor sum_by_answer(const torch::Tensor& per_token, const Layout& layout);
+// Sums per-token values [A] by answer: [answers]. `answer_ids` [A] are Layout::answer_ids, or the
+// first of them with as many values and the number of answers they belong to.
+torch::Tensor sum_by_answer(const torch::Tensor& per_token, const torch::Tensor& answer_ids,
+                            std::int64_t answers);
 
 // Cross-entropy per answer token (paper Eq. 2): minus the mean of `token_logprobs` [A].
 torch::Tensor sft_loss(const torch::Tensor& token_logprobs);

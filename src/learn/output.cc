@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "learn/dtype.h"
+
 namespace llmpatch {
 namespace {
 
@@ -14,12 +16,8 @@ using torch::autograd::variable_list;
 
 constexpr std::int64_t kChunk = 128;  // rows: 128 x 49,152 f32 logits are 25 MB
 
-torch::Dtype wide(const Tensor& tensor) {
-  return tensor.scalar_type() == torch::kDouble ? torch::kDouble : torch::kFloat32;
-}
-
 Tensor log_softmax_of(const Tensor& hidden, const Tensor& output) {
-  return torch::log_softmax(torch::linear(hidden, output).to(wide(hidden)), -1);
+  return torch::log_softmax(torch::linear(hidden, output).to(work_dtype(hidden.scalar_type())), -1);
 }
 
 // Calls f(start, count) for every chunk of `rows`.
@@ -35,9 +33,11 @@ class TokenLogprobs : public Function<TokenLogprobs> {
   static Tensor forward(AutogradContext* context, const Tensor& hidden, const Tensor& output,
                         const Tensor& targets) {
     context->save_for_backward({hidden, output, targets});
-    Tensor result = torch::empty({hidden.size(0)}, hidden.options().dtype(wide(hidden)));
+    Tensor result =
+        torch::empty({hidden.size(0)}, hidden.options().dtype(work_dtype(hidden.scalar_type())));
     for_chunks(hidden.size(0), [&](std::int64_t start, std::int64_t count) {
-      const Tensor logits = torch::linear(hidden.narrow(0, start, count), output).to(wide(hidden));
+      const Tensor logits = torch::linear(hidden.narrow(0, start, count), output)
+                                .to(work_dtype(hidden.scalar_type()));
       const Tensor chosen =
           logits.gather(1, targets.narrow(0, start, count).unsqueeze(1)).squeeze(1);
       result.narrow(0, start, count).copy_(chosen - torch::logsumexp(logits, -1));
@@ -50,7 +50,8 @@ class TokenLogprobs : public Function<TokenLogprobs> {
     const Tensor &hidden = saved[0], &output = saved[1], &targets = saved[2];
     Tensor result = torch::empty_like(hidden);
     for_chunks(hidden.size(0), [&](std::int64_t start, std::int64_t count) {
-      const Tensor logits = torch::linear(hidden.narrow(0, start, count), output).to(wide(hidden));
+      const Tensor logits = torch::linear(hidden.narrow(0, start, count), output)
+                                .to(work_dtype(hidden.scalar_type()));
       const Tensor grad = gradients[0].narrow(0, start, count).unsqueeze(1);
       Tensor grad_logits = torch::softmax(logits, -1).mul_(-grad);
       grad_logits.scatter_add_(1, targets.narrow(0, start, count).unsqueeze(1), grad);
@@ -65,7 +66,8 @@ class TokenDivergence : public Function<TokenDivergence> {
   static Tensor forward(AutogradContext* context, const Tensor& hidden_base, const Tensor& hidden,
                         const Tensor& output) {
     context->save_for_backward({hidden_base, hidden, output});
-    Tensor result = torch::empty({hidden.size(0)}, hidden.options().dtype(wide(hidden)));
+    Tensor result =
+        torch::empty({hidden.size(0)}, hidden.options().dtype(work_dtype(hidden.scalar_type())));
     for_chunks(hidden.size(0), [&](std::int64_t start, std::int64_t count) {
       const Tensor base = log_softmax_of(hidden_base.narrow(0, start, count), output);
       const Tensor patched = log_softmax_of(hidden.narrow(0, start, count), output);

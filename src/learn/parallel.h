@@ -4,6 +4,7 @@
 #include <ATen/Parallel.h>
 #include <torch/types.h>
 
+#include "learn/dtype.h"
 #include "learn/scalar.h"
 
 namespace llmpatch {
@@ -37,11 +38,6 @@ void with_scalar(torch::Dtype dtype, F f) {
     default:
       TORCH_CHECK(false, "kernels compute in f32, f64 and bf16");
   }
-}
-
-// The type a kernel on `dtype` computes in: f64 for f64, else f32.
-inline torch::Dtype work_dtype(torch::Dtype dtype) {
-  return dtype == torch::kDouble ? torch::kDouble : torch::kFloat32;
 }
 
 }  // namespace llmpatch

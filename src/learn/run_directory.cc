@@ -7,10 +7,10 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <fstream>
 #include <set>
 
 #include "base/file.h"
+#include "base/lines.h"
 #include "base/sha256.h"
 
 namespace llmpatch {
@@ -139,14 +139,7 @@ Status RunDirectory::set_done(const std::string& stage) {
 }
 
 Status RunDirectory::log(const std::string& line) {
-  std::ofstream out(path_ / kMetrics, std::ios::app | std::ios::binary);
-  out << line << '\n';
-  out.flush();
-  if (!out) {
-    return make_error(ErrorKind::kIo, "learn",
-                      "write " + (path_ / kMetrics).string() + ": it failed", "is the disk full?");
-  }
-  return {};
+  return append_text(path_ / kMetrics, line + "\n");
 }
 
 Status RunDirectory::rewind_metrics(const std::string& stage, std::int64_t step) {
@@ -154,16 +147,11 @@ Status RunDirectory::rewind_metrics(const std::string& stage, std::int64_t step)
   if (!fs::exists(path_ / kMetrics, code)) return {};
   LLMPATCH_ASSIGN(const std::string text, read_file(path_ / kMetrics, kMaxBytes, "metrics"));
   std::string kept;
-  std::size_t start = 0;
-  while (start < text.size()) {
-    const std::size_t end = text.find('\n', start);
-    if (end == std::string::npos) break;  // a line cut by a kill
-    const std::string line = text.substr(start, end - start);
-    start = end + 1;
+  for (const std::string_view line : whole_lines(text)) {
     const Json value = Json::parse(line, nullptr, /*allow_exceptions=*/false);
     if (!value.is_object()) continue;
     if (value.value("stage", "") == stage && value.value("step", std::int64_t{0}) > step) continue;
-    kept += line + "\n";
+    kept.append(line).append("\n");
   }
   return write_file_atomic(path_ / kMetrics, kept);
 }

@@ -73,8 +73,7 @@ std::pair<torch::Tensor, StepNumbers> step_loss(const Transformer& model, const 
         logprobs.detach().sum().item<double>() / static_cast<double>(step.pair_answers);
   } else {
     const torch::Tensor sums =
-        torch::zeros({step.pair_answers}, logprobs.options())
-            .index_add(0, layout.answer_ids.narrow(0, 0, step.pair_tokens), logprobs)
+        sum_by_answer(logprobs, layout.answer_ids.narrow(0, 0, step.pair_tokens), step.pair_answers)
             .view({-1, 2});
     const DpoResult dpo = dpo_loss(sums.select(1, 0), sums.select(1, 1), step.reference_chosen,
                                    step.reference_rejected, options.beta);

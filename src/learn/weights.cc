@@ -1,15 +1,9 @@
 #include "learn/weights.h"
 
 #include "gguf/dequantize.h"
+#include "learn/dtype.h"
 
 namespace llmpatch {
-namespace {
-
-torch::Dtype vector_dtype(torch::Dtype dtype) {
-  return dtype == torch::kDouble ? torch::kDouble : torch::kFloat32;
-}
-
-}  // namespace
 
 Result<torch::Tensor> WeightReader::read(const std::string& name, std::int64_t rows,
                                          std::int64_t columns) const {
@@ -50,7 +44,7 @@ Result<torch::Tensor> WeightReader::stacked(const std::vector<Part>& parts,
 
 Result<torch::Tensor> WeightReader::vector(const std::string& name, std::int64_t size) const {
   LLMPATCH_ASSIGN(torch::Tensor values, read(name, 1, size));
-  return values.squeeze(0).to(vector_dtype(dtype_));
+  return values.squeeze(0).to(work_dtype(dtype_));
 }
 
 Result<torch::Tensor> WeightReader::optional_vector(const std::string& name,
