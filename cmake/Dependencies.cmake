@@ -27,11 +27,13 @@ if(LLMPATCH_LEARN AND NOT LLMPATCH_VERIFY_ONLY)
   find_library(LLMPATCH_TORCH torch REQUIRED HINTS "${LIBTORCH}/lib")
   find_library(LLMPATCH_TORCH_CPU torch_cpu REQUIRED HINTS "${LIBTORCH}/lib")
   find_library(LLMPATCH_C10 c10 REQUIRED HINTS "${LIBTORCH}/lib")
+  # at::parallel_for is a header: compiled without OpenMP it runs on one thread and says nothing.
+  find_package(OpenMP REQUIRED COMPONENTS CXX)
   add_library(llmpatch::torch INTERFACE IMPORTED)
   target_include_directories(llmpatch::torch SYSTEM INTERFACE
     "${LLMPATCH_TORCH_INCLUDE}" "${LLMPATCH_TORCH_INCLUDE}/torch/csrc/api/include")
   target_link_libraries(llmpatch::torch INTERFACE
-    "${LLMPATCH_TORCH}" "${LLMPATCH_TORCH_CPU}" "${LLMPATCH_C10}")
+    "${LLMPATCH_TORCH}" "${LLMPATCH_TORCH_CPU}" "${LLMPATCH_C10}" OpenMP::OpenMP_CXX)
 endif()
 
 if(LLMPATCH_TESTS)

@@ -2,6 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+#include <thread>
+
+#include "learn/parallel.h"
+
 namespace llmpatch {
 namespace {
 
@@ -24,6 +29,19 @@ TEST(AddNorm, AgreesWithStockOperators) {
   EXPECT_LE((normed - plain_norm(x2 + y2, weight)).abs().max().item<double>(), 1e-12);
   EXPECT_LE((x.grad() - x2.grad()).abs().max().item<double>(), 1e-11);
   EXPECT_LE((y.grad() - y2.grad()).abs().max().item<double>(), 1e-11);
+}
+
+// Compiled without OpenMP, at::parallel_for runs everything on the calling thread.
+TEST(Parallel, UsesEveryThread) {
+  const int before = at::get_num_threads();
+  at::set_num_threads(2);
+  std::array<std::thread::id, 2> ids;
+  parallel(2, 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i)
+      ids[static_cast<std::size_t>(i)] = std::this_thread::get_id();
+  });
+  at::set_num_threads(before);
+  EXPECT_NE(ids[0], ids[1]);
 }
 
 TEST(RmsNorm, AgreesWithStockOperators) {
