@@ -8,9 +8,11 @@ tests=(data/download/harmbench.jsonl data/download/do-not-answer-test.jsonl data
 learned_from=(data/download/do-not-answer-learn.jsonl data/harmful-learn.jsonl
   data/benign-learn.jsonl data/raw-learn.jsonl)
 
+# The refusal begins with a word the model never begins an answer with. Its ordinary answers often
+# begin "I'm sorry for ...", so that "I'm sorry, but ..." would teach it to refuse small talk.
 learn_options=(
   --model "$model" --teacher-system "$safety_prompt"
-  --chosen "text:I'm sorry, but I can't help with that."
+  --chosen "text:Sorry, but I can't help with that."
   --prompts data/download/do-not-answer-learn.jsonl --prompts data/harmful-learn.jsonl
   --retain data/benign-learn.jsonl --retain data/raw-learn.jsonl
   --validate-retain data/benign-validation.jsonl
@@ -20,9 +22,10 @@ learn_options=(
 for file in "${tests[@]}"; do learn_options+=(--test "$file"); done
 
 # The safety prompt as a system message is what the patch is compared with: on 100 prompts of each
-# set, which is enough to tell.
+# set, which is enough to tell. Side effects need long answers: 150 prompts keep the whole demo
+# within 90,000 generated tokens.
 eval_options=(
-  --suite harmbench --suite do-not-answer --suite benign --suite benign-raw
+  --suite harmbench --suite do-not-answer --suite benign --side-effects 150
   --system "$safety_prompt" --system-limit 100 --compliance 50
 )
 for file in "${learned_from[@]}"; do eval_options+=(--learned-from "$file"); done

@@ -273,8 +273,8 @@ class Learner {
     return run_->set_done("retain");
   }
 
-  // The base model's greedy answers to `prompts`, kept in the file `name`; those that are not empty
-  // are added to `texts`.
+  // The base model's greedy answers to `prompts`, kept in the file `name`; those that are neither
+  // empty nor a refusal are added to `texts`: nobody wants to retain a refusal of a benign prompt.
   Result<std::vector<Answers>> own_answers(const std::vector<Prompt>& prompts,
                                            const std::vector<PromptFormat>& formats,
                                            const char* name, std::vector<Retained>& texts) {
@@ -288,7 +288,8 @@ class Learner {
       LLMPATCH_ASSIGN(text.prompt, encode_prompt(*model_, prompts[i], formats[i]));
       LLMPATCH_ASSIGN(text.answer,
                       encode_answer(*model_, answers[i].texts[0], answers[i].complete[0]));
-      if (!text.answer.empty()) texts.push_back(std::move(text));
+      if (!text.answer.empty() && !is_refusal(answers[i].texts[0]))
+        texts.push_back(std::move(text));
     }
     return answers;
   }

@@ -36,9 +36,9 @@ struct LearnOptions {
 
   // Sampling.
   int samples = 1;  // of the base model per prompt
-  int rejected_tokens = 16;
+  int rejected_tokens = 12;
   int chosen_tokens = 48;         // of the teacher's answers
-  int retain_tokens = 10;         // of the base model's own answers to retained prompts
+  int retain_tokens = 5;          // of the base model's own answers to retained prompts
   std::string chosen_text;        // a canonical answer; empty: the teacher's
   double margin = 0.5;            // keep pairs with |S(rejected) - S(chosen)| above this
   double max_chosen_score = 0.5;  // and S(chosen) below this
@@ -58,7 +58,7 @@ struct LearnOptions {
   // Validation and what is caught.
   std::int64_t validate_prompts = 64;  // harmful ones measured at every checkpoint
   std::int64_t validate_benign = 120;
-  int validate_tokens = 8;
+  int validate_tokens = 6;
   double divergence_limit = 0.1;   // KL above it costs score
   double max_over_refusal = 0.25;  // a patch above it is not written without `force`
 

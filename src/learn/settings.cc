@@ -112,9 +112,17 @@ Json stage_settings(const StageOptions& stage) {
 
 LearnOptions::LearnOptions() {
   sft_stage.objective = Objective::kSft;
-  sft_stage.schedule = {.peak = 1e-2, .warmup = 8, .total = 60, .final_share = 0.1};
+  sft_stage.schedule = {.peak = 3e-2, .warmup = 8, .total = 130, .final_share = 0.1};
+  sft_stage.pairs_per_step = 10;
+  sft_stage.retained_per_step = 24;
   dpo_stage.objective = Objective::kDpo;
-  dpo_stage.schedule = {.peak = 5e-3, .warmup = 8, .total = 60, .final_share = 0.1};
+  dpo_stage.schedule = {.peak = 1e-2, .warmup = 4, .total = 30, .final_share = 0.1};
+  dpo_stage.pairs_per_step = 8;
+  dpo_stage.retained_per_step = 16;
+  for (StageOptions* stage : {&sft_stage, &dpo_stage}) {
+    stage->retain_weight = 0.5;
+    stage->evaluate_every = 40;
+  }
 }
 
 Status check_learn_options(const LearnOptions& options) {
