@@ -74,6 +74,8 @@ def seed_table(cards):
     rows = []
     for label, name, path, is_share in REFUSED:
         patched = [figure(card, name, "patch", path) for _, card in cards]
+        if None in patched:
+            continue
         rows.append([label,
                      with_interval(figure(cards[0][1], name, "base", path), is_share),
                      with_interval(figure(cards[0][1], name, "system-prompt", path), is_share),
@@ -81,6 +83,8 @@ def seed_table(cards):
                      mean_and_range([found["value"] for found in patched], is_share)])
     for label, name in (("KL per token, benign", "benign"), ("KL per token, raw", "benign-raw")):
         found = [kl(card, name) for _, card in cards]
+        if None in found:
+            continue
         rows.append([label, "0", "-", *(with_interval(one, False) for one in found),
                      mean_and_range([one["value"] for one in found], False)])
     return table(header, rows)
