@@ -265,18 +265,18 @@ TEST_F(EvaluateTest, RefusesWhatMakesNoSense) {
 
 TEST_F(EvaluateTest, ARealModelAnswersInChatForm) {
   EvalOptions eval = options();
-  eval.suites = {suite("france", Expect::kAnswer, {"What is the capital of France?"})};
+  eval.suites = {suite("sky", Expect::kAnswer, {"Which colour is the sky on a clear day?"})};
   eval.patches.clear();
   const auto result = run_eval(smollm2(), eval);
   ASSERT_TRUE(result.ok()) << result.error().to_string();
-  const SuiteResult& france = result->suites[0];
-  EXPECT_EQ(france.prompts[0].format, PromptFormat::kChat);
-  const Answer& answer = france.find(System::kBase)->answers[0];
-  EXPECT_NE(answer.text.find("Paris"), std::string::npos) << answer.text;
+  const SuiteResult& sky = result->suites[0];
+  EXPECT_EQ(sky.prompts[0].format, PromptFormat::kChat);
+  const Answer& answer = sky.find(System::kBase)->answers[0];
+  EXPECT_NE(answer.text.find("sky"), std::string::npos) << answer.text;
   EXPECT_FALSE(answer.refused);
   EXPECT_EQ(answer.degeneration, Degeneration::kNone);
-  EXPECT_EQ(france.systems.size(), 1u);
-  EXPECT_FALSE(france.side_effects.has_value());
+  EXPECT_EQ(sky.systems.size(), 1u);
+  EXPECT_FALSE(sky.side_effects.has_value());
 }
 
 TEST_F(EvaluateTest, CancelStops) {

@@ -94,23 +94,15 @@ class TinyEngine : public ::testing::Test {
 
 // --- Prefixes ---------------------------------------------------------------------------------
 
-TEST(EmbeddedRows, AsPrefixAreBitExactAgainstTheirTokens) {
-  for (const Model* model : {&smollm2(), &gemma3()}) {
-    const auto engine = make_engine(*model, small_options());
-    Tokens text = model->bos();
-    for (const Token token : tokens_of(*model, "The capital of France is Paris, and that of")) {
-      text.push_back(token);
-    }
-    const Tokens continuation = tokens_of(*model, " Italy is Rome.");
-    for (const std::size_t n : {std::size_t{1}, text.size() / 2, text.size() - 1}) {
-      const auto split = text.begin() + static_cast<std::ptrdiff_t>(n);
-      const Rows rows = model->embed(Tokens(text.begin(), split)).value();
-      const PrefixId id = engine->add_prefix(rows).value();
-      const Logits by_rows =
-          logits_of(*engine, {{Tokens(split, text.end()), continuation, {{id}}}}).at(0);
-      const Logits by_tokens = logits_of(*engine, {{text, continuation, {}}}).at(0);
-      EXPECT_EQ(by_rows, by_tokens) << model->architecture() << ", " << n << " rows";
-    }
+// With F32 weights and cache, where a batch's shape changes nothing but the order of sums.
+TEST_F(TinyEngine, RowsAsPrefixAreTheirTokens) {
+  const Tokens text = letters(12, 5);
+  for (const std::size_t n : {std::size_t{1}, text.size() / 2, text.size() - 1}) {
+    const auto split = text.begin() + static_cast<std::ptrdiff_t>(n);
+    const PrefixId id = add(Tokens(text.begin(), split));
+    const Logits by_rows = logits_of(*engine_, {{Tokens(split, text.end()), text_, {{id}}}}).at(0);
+    const Logits by_tokens = logits_of(*engine_, {{text, text_, {}}}).at(0);
+    EXPECT_LE(difference(by_rows, by_tokens), 1e-5F) << n << " rows";
   }
 }
 
