@@ -12,12 +12,6 @@ using torch::autograd::AutogradContext;
 using torch::autograd::Function;
 using torch::autograd::variable_list;
 
-void run_tasks(std::int64_t count, const std::function<void(std::int64_t)>& task) {
-  parallel(count, 1, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) task(i);
-  });
-}
-
 class PrefixAttention : public Function<PrefixAttention> {
  public:
   static Tensor forward(AutogradContext* context, const Tensor& qkv, const Tensor& cos,

@@ -5,6 +5,7 @@
 
 #include "learn/attention.h"
 #include "learn/dtype.h"
+#include "learn/linear.h"
 #include "learn/ops.h"
 #include "learn/weights.h"
 
@@ -46,11 +47,11 @@ class Llama : public Transformer {
     Tensor h = rms_norm(x, blocks_[0].attention_norm, sizes_.norm_epsilon, dtype_);
     for (std::size_t i = 0; i < blocks_.size(); ++i) {
       const Block& block = blocks_[i];
-      const Tensor qkv = torch::linear(h, block.qkv, block.qkv_bias);
+      const Tensor qkv = frozen_linear(h, block.qkv, block.qkv_bias);
       const Tensor attended = prefix_attention(qkv, cos, sin, layout, sizes_.attention);
-      Tensor y = torch::linear(attended, block.attention_output, block.attention_output_bias);
+      Tensor y = frozen_linear(attended, block.attention_output, block.attention_output_bias);
       std::tie(x, h) = add_norm(x, y, block.ffn_norm, sizes_.norm_epsilon);
-      y = torch::linear(swiglu(torch::linear(h, block.gate_up)), block.down);
+      y = frozen_linear(swiglu(frozen_linear(h, block.gate_up)), block.down);
       const Tensor& next = i + 1 < blocks_.size() ? blocks_[i + 1].attention_norm : output_norm_;
       std::tie(x, h) = add_norm(x, y, next, sizes_.norm_epsilon);
     }

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "learn/dtype.h"
+#include "learn/linear.h"
 
 namespace llmpatch {
 namespace {
@@ -16,8 +17,8 @@ using torch::autograd::variable_list;
 
 constexpr std::int64_t kChunk = 128;  // rows: 128 x 49,152 f32 logits are 25 MB
 
-Tensor log_softmax_of(const Tensor& hidden, const Tensor& output) {
-  return torch::log_softmax(torch::linear(hidden, output).to(work_dtype(hidden.scalar_type())), -1);
+Tensor logits_of(const Tensor& hidden, const Tensor& output) {
+  return product_transposed(hidden, output, work_dtype(hidden.scalar_type()));
 }
 
 // Calls f(start, count) for every chunk of `rows`.
@@ -28,36 +29,66 @@ void for_chunks(std::int64_t rows, F f) {
   }
 }
 
+// Both functions give one value a row, so that the gradient of a row is known up to the factor that
+// backward() gets: it is computed along with the value, while the logits are there.
+class RowFunction {
+ public:
+  RowFunction(const Tensor& hidden, const Tensor& output)
+      : output_(output),
+        work_(work_dtype(hidden.scalar_type())),
+        values_(torch::empty({hidden.size(0)}, hidden.options().dtype(work_))) {
+    if (hidden.requires_grad()) {
+      gradients_ = torch::empty(hidden.sizes(), hidden.options().dtype(work_));
+    }
+  }
+
+  bool wants_gradient() const { return gradients_.defined(); }
+  void set_values(std::int64_t start, const Tensor& values) {
+    values_.narrow(0, start, values.size(0)).copy_(values);
+  }
+  // `logits` [count, vocabulary]: the gradient of the values to the logits.
+  void set_gradient(std::int64_t start, const Tensor& logits) {
+    gradients_.narrow(0, start, logits.size(0))
+        .copy_(product_plain(logits.to(output_.scalar_type()), output_, work_));
+  }
+  Tensor finish(AutogradContext* context) {
+    if (wants_gradient()) context->save_for_backward({gradients_});
+    context->saved_data["dtype"] = static_cast<std::int64_t>(output_.scalar_type());
+    return values_;
+  }
+  // The gradient to `hidden`, given that of the values.
+  static Tensor backward(AutogradContext* context, const Tensor& gradient) {
+    const Tensor rows = context->get_saved_variables()[0];
+    return (rows * gradient.unsqueeze(1))
+        .to(static_cast<torch::Dtype>(context->saved_data["dtype"].toInt()));
+  }
+
+ private:
+  const Tensor& output_;
+  torch::Dtype work_;
+  Tensor values_, gradients_;
+};
+
 class TokenLogprobs : public Function<TokenLogprobs> {
  public:
   static Tensor forward(AutogradContext* context, const Tensor& hidden, const Tensor& output,
                         const Tensor& targets) {
-    context->save_for_backward({hidden, output, targets});
-    Tensor result =
-        torch::empty({hidden.size(0)}, hidden.options().dtype(work_dtype(hidden.scalar_type())));
+    RowFunction function(hidden, output);
     for_chunks(hidden.size(0), [&](std::int64_t start, std::int64_t count) {
-      const Tensor logits = torch::linear(hidden.narrow(0, start, count), output)
-                                .to(work_dtype(hidden.scalar_type()));
-      const Tensor chosen =
-          logits.gather(1, targets.narrow(0, start, count).unsqueeze(1)).squeeze(1);
-      result.narrow(0, start, count).copy_(chosen - torch::logsumexp(logits, -1));
+      Tensor logits = logits_of(hidden.narrow(0, start, count), output);
+      const Tensor columns = targets.narrow(0, start, count).unsqueeze(1);
+      const Tensor log_sums = torch::logsumexp(logits, -1, /*keepdim=*/true);
+      function.set_values(start, (logits.gather(1, columns) - log_sums).squeeze(1));
+      if (!function.wants_gradient()) return;
+      // d log p(t) / d logits = onehot(t) - p.
+      logits.sub_(log_sums).exp_().neg_();
+      logits.scatter_add_(1, columns, torch::ones_like(log_sums));
+      function.set_gradient(start, logits);
     });
-    return result;
+    return function.finish(context);
   }
-  // d log p(t) / d logits = onehot(t) - p.
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
-    const auto saved = context->get_saved_variables();
-    const Tensor &hidden = saved[0], &output = saved[1], &targets = saved[2];
-    Tensor result = torch::empty_like(hidden);
-    for_chunks(hidden.size(0), [&](std::int64_t start, std::int64_t count) {
-      const Tensor logits = torch::linear(hidden.narrow(0, start, count), output)
-                                .to(work_dtype(hidden.scalar_type()));
-      const Tensor grad = gradients[0].narrow(0, start, count).unsqueeze(1);
-      Tensor grad_logits = torch::softmax(logits, -1).mul_(-grad);
-      grad_logits.scatter_add_(1, targets.narrow(0, start, count).unsqueeze(1), grad);
-      result.narrow(0, start, count).copy_(torch::mm(grad_logits.to(output.scalar_type()), output));
-    });
-    return {result, Tensor(), Tensor()};
+    return {RowFunction::backward(context, gradients[0]), Tensor(), Tensor()};
   }
 };
 
@@ -65,28 +96,20 @@ class TokenDivergence : public Function<TokenDivergence> {
  public:
   static Tensor forward(AutogradContext* context, const Tensor& hidden_base, const Tensor& hidden,
                         const Tensor& output) {
-    context->save_for_backward({hidden_base, hidden, output});
-    Tensor result =
-        torch::empty({hidden.size(0)}, hidden.options().dtype(work_dtype(hidden.scalar_type())));
+    RowFunction function(hidden, output);
     for_chunks(hidden.size(0), [&](std::int64_t start, std::int64_t count) {
-      const Tensor base = log_softmax_of(hidden_base.narrow(0, start, count), output);
-      const Tensor patched = log_softmax_of(hidden.narrow(0, start, count), output);
-      result.narrow(0, start, count).copy_((base.exp() * (base - patched)).sum(-1));
+      Tensor base = torch::log_softmax(logits_of(hidden_base.narrow(0, start, count), output), -1);
+      Tensor patched = torch::log_softmax(logits_of(hidden.narrow(0, start, count), output), -1);
+      const Tensor probabilities = base.exp();
+      function.set_values(start, base.sub_(patched).mul_(probabilities).sum(-1));
+      if (!function.wants_gradient()) return;
+      // d KL(p || q) / d logits of q = q - p.
+      function.set_gradient(start, patched.exp_().sub_(probabilities));
     });
-    return result;
+    return function.finish(context);
   }
-  // d KL(p || q) / d logits of q = q - p.
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
-    const auto saved = context->get_saved_variables();
-    const Tensor &hidden_base = saved[0], &hidden = saved[1], &output = saved[2];
-    Tensor result = torch::empty_like(hidden);
-    for_chunks(hidden.size(0), [&](std::int64_t start, std::int64_t count) {
-      const Tensor base = log_softmax_of(hidden_base.narrow(0, start, count), output);
-      Tensor difference = log_softmax_of(hidden.narrow(0, start, count), output).exp_();
-      difference.sub_(base.exp()).mul_(gradients[0].narrow(0, start, count).unsqueeze(1));
-      result.narrow(0, start, count).copy_(torch::mm(difference.to(output.scalar_type()), output));
-    });
-    return {Tensor(), result, Tensor()};
+    return {Tensor(), RowFunction::backward(context, gradients[0]), Tensor()};
   }
 };
 

@@ -4,6 +4,8 @@
 #include <ATen/Parallel.h>
 #include <torch/types.h>
 
+#include <functional>
+
 #include "learn/dtype.h"
 #include "learn/scalar.h"
 
@@ -13,6 +15,13 @@ namespace llmpatch {
 template <class F>
 void parallel(std::int64_t count, std::int64_t grain, F f) {
   at::parallel_for(0, count, grain, f);
+}
+
+// Calls task(i) for every i below `count`, on several threads.
+inline void run_tasks(std::int64_t count, const std::function<void(std::int64_t)>& task) {
+  parallel(count, 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) task(i);
+  });
 }
 
 template <class T>

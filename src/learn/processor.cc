@@ -5,16 +5,36 @@
 #endif
 
 namespace llmpatch {
+namespace {
 
-bool computes_in_bf16() {
 #if defined(__x86_64__)
+// CPUID leaf 7.
+struct Features {
   unsigned int a = 0, b = 0, c = 0, d = 0;
-  // CPUID leaf 7: sub-leaf 1, EAX bit 5 is AVX512_BF16; sub-leaf 0, EDX bit 22 is AMX-BF16.
-  if (__get_cpuid_count(7, 1, &a, &b, &c, &d) != 0 && (a & (1U << 5)) != 0) return true;
-  return __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (d & (1U << 22)) != 0;
+  explicit Features(unsigned int sub_leaf) {
+    if (__get_cpuid_count(7, sub_leaf, &a, &b, &c, &d) == 0) a = b = c = d = 0;
+  }
+};
+#endif
+
+}  // namespace
+
+bool has_avx512_bf16() {
+#if defined(__x86_64__)
+  return (Features(1).a & (1U << 5)) != 0;
 #else
   return false;
 #endif
 }
+
+bool has_amx_bf16() {
+#if defined(__x86_64__)
+  return (Features(0).d & (1U << 22)) != 0;
+#else
+  return false;
+#endif
+}
+
+bool computes_in_bf16() { return has_avx512_bf16() || has_amx_bf16(); }
 
 }  // namespace llmpatch

@@ -1,0 +1,27 @@
+// Matrix products in bf16 for processors that have AVX512-BF16 and no AMX. oneDNN rearranges both
+// matrices for every product; here only the frozen one is, a panel at a time while it is used.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+
+#include "learn/scalar.h"
+
+namespace llmpatch {
+
+// Calls its second argument for every number below its first, on any thread.
+using RunBf16Tasks =
+    std::function<void(std::int64_t count, const std::function<void(std::int64_t)>& task)>;
+
+// C [rows, columns] = A [rows, depth] B, sums in f32; all row-major and dense. B is [columns,
+// depth] when `transposed` (C = A B^T), else [depth, columns]. T is float or Bf16. `threads` only
+// decides how small the tasks are.
+//
+// False, with nothing computed, where another way is to be taken: the processor lacks AVX512-BF16,
+// or has AMX (oneDNN is faster there), or `depth` is odd.
+template <class T>
+[[nodiscard]] bool bf16_product(std::int64_t rows, std::int64_t columns, std::int64_t depth,
+                                const Bf16* a, const Bf16* b, bool transposed, T* c,
+                                std::int64_t threads, const RunBf16Tasks& run);
+
+}  // namespace llmpatch
