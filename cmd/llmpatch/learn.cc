@@ -95,10 +95,11 @@ void declare_learning(CLI::App& app, Options& options) {
   app.add_option("--length", learn.length, "Rows of the prefix")
       ->capture_default_str()
       ->group(group);
-  app.add_option(
-         "--init-text", learn.init_text,
-         "Begin with this text's embeddings, repeated (default: the teacher's system prompt, else "
-         "random rows; `random` for random rows)")
+  app.add_option("--init-text", learn.init_text,
+                 "Begin with this text's embeddings, repeated; a chat template's special tokens "
+                 "count as such "
+                 "(default: the teacher's system prompt, else "
+                 "random rows; `random` for random rows)")
       ->group(group);
   app.add_option("--beta", learn.dpo_stage.beta, "DPO's beta")->capture_default_str()->group(group);
   app.add_option("--sft-lr", learn.sft_stage.schedule.peak, "Learning rate of SFT")
@@ -119,6 +120,12 @@ void declare_learning(CLI::App& app, Options& options) {
   app.add_option("--dpo-batch", learn.dpo_stage.pairs_per_step, "Pairs per DPO step")
       ->capture_default_str()
       ->group(group);
+  app.add_option(
+         "--dpo-tokens", learn.dpo_tokens,
+         "Tokens of each answer that DPO compares (0: all); what an answer will be is decided "
+         "by its first ones")
+      ->capture_default_str()
+      ->group(group);
   app.add_option("--dpo-contrast-batch", learn.dpo_stage.contrasts_per_step,
                  "Benign pairs per DPO step: the base model's answer is chosen, a refusal rejected")
       ->capture_default_str()
@@ -137,6 +144,10 @@ void declare_learning(CLI::App& app, Options& options) {
       ->group(group);
   app.add_option("--dpo-retain-weight", learn.dpo_stage.retain_weight,
                  "Weight of staying as before, DPO")
+      ->capture_default_str()
+      ->group(group);
+  app.add_option("--averaging", learn.sft_stage.averaging,
+                 "Decay of the running mean of the rows that is kept (0: the rows themselves)")
       ->capture_default_str()
       ->group(group);
   app.add_option("--evaluate-every", learn.sft_stage.evaluate_every, "Steps between validations")
@@ -237,6 +248,7 @@ Status interpret(Options& options) {
   if (learn.init_text == "random") learn.init_text.clear();
   if (learn.run.empty()) learn.run = learn.output.string() + ".run";
   learn.dpo_stage.evaluate_every = learn.sft_stage.evaluate_every;
+  learn.dpo_stage.averaging = learn.sft_stage.averaging;
   learn.tool = tool_version();
   return {};
 }

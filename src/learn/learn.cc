@@ -32,6 +32,8 @@ namespace {
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
+constexpr int kInsteadSamples = 4;
+
 // One run of `learn`: the models, the data and the stages, in the order they are done.
 class Learner {
  public:
@@ -70,12 +72,12 @@ class Learner {
     LLMPATCH_ASSIGN(torch::Tensor rows, initial_rows());
     StageState state;
     if (options_.sft) {
-      LLMPATCH_ASSIGN(state, train("sft", options_.sft_stage, rows));
+      LLMPATCH_ASSIGN(state, train("sft", options_.sft_stage, rows, {}));
       rows = state.best_rows;
     }
     if (options_.dpo) {
       LLMPATCH_TRY(make_reference(rows));
-      LLMPATCH_ASSIGN(state, train("dpo", options_.dpo_stage, rows));
+      LLMPATCH_ASSIGN(state, train("dpo", options_.dpo_stage, rows, state));
     }
     report_.validation = state.best;
     LLMPATCH_TRY(catch_bad(state));
@@ -256,6 +258,7 @@ class Learner {
       LLMPATCH_ASSIGN(const auto own, own_answers(data_.retain, data_.retain_formats,
                                                   "retain.jsonl", set_.retained));
       if (options_.dpo && options_.dpo_stage.contrasts_per_step > 0) {
+        LLMPATCH_TRY(replace_refusals(own));
         LLMPATCH_TRY(make_contrasts(own));
       }
       LLMPATCH_ASSIGN(const auto validation,
@@ -294,10 +297,50 @@ class Learner {
     return answers;
   }
 
+  // Where the base model itself refuses a benign prompt there is nothing to retain: of a few
+  // sampled answers the first that is no refusal is chosen, the refusal rejected.
+  Status replace_refusals(const std::vector<Answers>& own) {
+    std::vector<Prompt> prompts;
+    std::vector<PromptFormat> formats;
+    std::vector<std::size_t> places;
+    for (std::size_t i = 0; i < own.size(); ++i) {
+      if (!is_refusal(own[i].texts[0])) continue;
+      prompts.push_back(data_.retain[i]);
+      formats.push_back(data_.retain_formats[i]);
+      places.push_back(i);
+    }
+    AnswerSettings settings;
+    settings.samples = kInsteadSamples;
+    settings.max_tokens = options_.retain_tokens;
+    settings.sampling = nucleus();
+    LLMPATCH_ASSIGN(
+        const auto sampled,
+        generate_answers(*engine_, prompts, formats, settings, run_->file("retain-instead.jsonl"),
+                         hooks_.cancel, begin("retain", "prompts")));
+    for (std::size_t i = 0; i < prompts.size(); ++i) {
+      for (std::size_t k = 0; k < sampled[i].texts.size(); ++k) {
+        if (sampled[i].texts[k].empty() || is_refusal(sampled[i].texts[k])) continue;
+        Preference instead;
+        instead.prompt = prompts[i];
+        instead.format = formats[i];
+        instead.chosen = sampled[i].texts[k];
+        instead.chosen_complete = sampled[i].complete[k];
+        instead.rejected = own[places[i]].texts[0];
+        instead.rejected_complete = own[places[i]].complete[0];
+        LLMPATCH_ASSIGN(Pair pair, encode_pair(instead));
+        set_.contrasts.push_back(std::move(pair));
+        contrasts_.push_back(std::move(instead));
+        break;
+      }
+    }
+    return {};
+  }
+
   // On a benign prompt the base model's own answer is chosen and a refusal rejected: the chosen
   // answer of a pair, each in its turn.
   Status make_contrasts(const std::vector<Answers>& own) {
     for (std::size_t i = 0; i < own.size(); ++i) {
+      if (is_refusal(own[i].texts[0])) continue;  // replace_refusals has a pair for it
       const Preference& refusal = preferences_[contrasts_.size() % preferences_.size()];
       Preference contrast;
       contrast.prompt = data_.retain[i];
@@ -335,7 +378,7 @@ class Learner {
   // The tokens of --init-text repeated to the length, or random rows with the table's spread.
   Result<torch::Tensor> initial_rows() {
     if (!options_.init_text.empty()) {
-      LLMPATCH_ASSIGN(Tokens tokens, model_->tokenize(options_.init_text, false));
+      LLMPATCH_ASSIGN(Tokens tokens, model_->tokenize(options_.init_text, /*parse_special=*/true));
       if (tokens.empty()) {
         return make_error(ErrorKind::kInvalidArgument, "learn", "init text: found no tokens in it");
       }
@@ -361,7 +404,7 @@ class Learner {
   }
 
   Result<StageState> train(const std::string& name, const StageOptions& stage,
-                           const torch::Tensor& start) {
+                           const torch::Tensor& start, const StageState& before) {
     const fs::path file = run_->file(name + ".state");
     StageState state;
     if (fs::exists(file)) {
@@ -370,6 +413,11 @@ class Learner {
       say(name + ": going on after step " + std::to_string(state.step));
     } else {
       state.rows = start.clone();
+      if (before.best_step >= 0) {  // of these very rows
+        state.best = before.best;
+        state.best_rows = state.rows.clone();
+        state.best_step = 0;
+      }
     }
     LLMPATCH_TRY(run_->rewind_metrics(name, state.best_step < 0 ? -1 : state.step));
     StageHooks hooks;
@@ -403,6 +451,10 @@ class Learner {
 
   // Reference log-probabilities of every pair, constants of DPO (paper Eq. 3).
   Status make_reference(const torch::Tensor& sft_rows) {
+    for (Pair* pair : all_pairs()) {
+      cut_answer(pair->chosen, options_.dpo_tokens);
+      cut_answer(pair->rejected, options_.dpo_tokens);
+    }
     const fs::path file = run_->file("reference.jsonl");
     if (!run_->done("reference")) {
       LLMPATCH_TRY(timed("reference", [&]() -> Status {
@@ -452,10 +504,10 @@ class Learner {
     std::vector<Preference> preferences = preferences_;
     preferences.insert(preferences.end(), contrasts_.begin(), contrasts_.end());
     bool used_engine = false;
-    auto sums =
-        teacher_logprobs({teacher(), *transformer_, options_.teacher_model, options_.teacher_system,
-                          dtype_, engine_options()},
-                         preferences, used_engine, hooks_.cancel, begin("reference", "pairs"));
+    auto sums = teacher_logprobs({teacher(), *transformer_, options_.teacher_model,
+                                  options_.teacher_system, dtype_, engine_options()},
+                                 preferences, options_.dpo_tokens, used_engine, hooks_.cancel,
+                                 begin("reference", "pairs"));
     if (used_engine) {
       say("reference: the teacher's architecture cannot be learned on; its log-probabilities come "
           "from the engine's quantised arithmetic");

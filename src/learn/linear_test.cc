@@ -70,8 +70,12 @@ TEST_P(Bf16Kernel, IsExactUpToItsSums) {
   Tensor y = torch::full({rows, outputs}, -1.0F), back = torch::full({rows, depth}, -1.0F);
   ASSERT_EQ(run(x_, weight_, true, y), suits() && depth % 2 == 0);
   ASSERT_EQ(run(gradient_, weight_, false, back), suits() && outputs % 2 == 0);
-  if (suits() && depth % 2 == 0) EXPECT_LE(error(y, x_, weight_.t()), kSums);
-  if (suits() && outputs % 2 == 0) EXPECT_LE(error(back, gradient_, weight_), kSums);
+  if (suits() && depth % 2 == 0) {
+    EXPECT_LE(error(y, x_, weight_.t()), kSums);
+  }
+  if (suits() && outputs % 2 == 0) {
+    EXPECT_LE(error(back, gradient_, weight_), kSums);
+  }
 }
 
 const auto kShapes = ::testing::Values(

@@ -31,8 +31,13 @@ Result<Tokens> encode_answer(const Model& model, const std::string& text, bool c
   return tokens;
 }
 
+void cut_answer(Tokens& answer, int limit) {
+  const auto most = static_cast<std::size_t>(limit);
+  if (limit > 0 && answer.size() > most) answer.resize(most);
+}
+
 Result<std::vector<double>> teacher_logprobs(const Teacher& teacher,
-                                             const std::vector<Preference>& preferences,
+                                             const std::vector<Preference>& preferences, int limit,
                                              bool& used_engine, const CancelFlag* cancel,
                                              const ProgressFn& progress) {
   used_engine = false;
@@ -45,6 +50,8 @@ Result<std::vector<double>> teacher_logprobs(const Teacher& teacher,
                     encode_answer(teacher.model, preference.chosen, preference.chosen_complete));
     LLMPATCH_ASSIGN(Tokens rejected, encode_answer(teacher.model, preference.rejected,
                                                    preference.rejected_complete));
+    cut_answer(chosen, limit);
+    cut_answer(rejected, limit);
     sequence.answers = {std::move(chosen), std::move(rejected)};
     sequences.push_back(std::move(sequence));
   }

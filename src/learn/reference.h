@@ -30,11 +30,15 @@ struct Teacher {
   EngineOptions engine;
 };
 
-// Chosen and rejected log-probability of every preference in turn, summed over tokens. Computed by
+// Cuts an answer to its first `limit` tokens (0: not at all).
+void cut_answer(Tokens& answer, int limit);
+
+// Chosen and rejected log-probability of every preference in turn, summed over the first `limit`
+// tokens (0: all). Computed by
 // learning's own forward pass; by the Engine, whose quantised arithmetic differs, only when the
 // teacher's architecture cannot be learned on, and then `used_engine` is set.
 Result<std::vector<double>> teacher_logprobs(const Teacher& teacher,
-                                             const std::vector<Preference>& preferences,
+                                             const std::vector<Preference>& preferences, int limit,
                                              bool& used_engine, const CancelFlag* cancel,
                                              const ProgressFn& progress);
 

@@ -99,6 +99,7 @@ Json stage_settings(const StageOptions& stage) {
                 {"pairs_per_step", stage.pairs_per_step},
                 {"retained_per_step", stage.retained_per_step},
                 {"retain_weight", stage.retain_weight},
+                {"averaging", stage.averaging},
                 {"evaluate_every", stage.evaluate_every},
                 {"patience", stage.patience}};
   if (stage.objective == Objective::kDpo) {
@@ -110,19 +111,22 @@ Json stage_settings(const StageOptions& stage) {
 
 }  // namespace
 
+// Many small steps: what limits a prefix is how far it gets in the time there is, and a step on 16
+// examples moves it as far as one on 34.
 LearnOptions::LearnOptions() {
   sft_stage.objective = Objective::kSft;
-  sft_stage.schedule = {.peak = 3e-2, .warmup = 8, .total = 130, .final_share = 0.1};
-  sft_stage.pairs_per_step = 10;
-  sft_stage.retained_per_step = 24;
+  sft_stage.schedule = {.peak = 2e-2, .warmup = 8, .total = 280, .final_share = 0.1};
+  sft_stage.pairs_per_step = 6;
+  sft_stage.retained_per_step = 10;
   dpo_stage.objective = Objective::kDpo;
   dpo_stage.schedule = {.peak = 1e-2, .warmup = 4, .total = 30, .final_share = 0.1};
-  dpo_stage.pairs_per_step = 8;
-  dpo_stage.retained_per_step = 16;
-  for (StageOptions* stage : {&sft_stage, &dpo_stage}) {
-    stage->retain_weight = 0.5;
-    stage->evaluate_every = 40;
-  }
+  dpo_stage.pairs_per_step = 10;
+  dpo_stage.contrasts_per_step = 2;
+  dpo_stage.retained_per_step = 6;
+  dpo_stage.beta = 0.3;
+  sft_stage.retain_weight = 0.5;
+  dpo_stage.retain_weight = 0.1;
+  sft_stage.evaluate_every = dpo_stage.evaluate_every = 70;
 }
 
 Status check_learn_options(const LearnOptions& options) {
@@ -152,12 +156,13 @@ Status check_learn_options(const LearnOptions& options) {
   for (const StageOptions* stage : {&options.sft_stage, &options.dpo_stage}) {
     if (stage->schedule.total < 1 || stage->pairs_per_step < 1 || stage->retained_per_step < 0 ||
         stage->contrasts_per_step < 0 || stage->evaluate_every < 1 || !(stage->schedule.peak > 0) ||
-        !(stage->beta > 0) || !(stage->retain_weight >= 0)) {
+        !(stage->beta > 0) || !(stage->retain_weight >= 0) || !(stage->averaging >= 0) ||
+        !(stage->averaging < 1)) {
       return invalid("stage settings: found a value out of range, expected positive numbers");
     }
   }
-  if (options.samples < 1 || options.rejected_tokens < 1 || options.chosen_tokens < 1 ||
-      options.retain_tokens < 1 || options.validate_tokens < 1) {
+  if (options.dpo_tokens < 0 || options.samples < 1 || options.rejected_tokens < 1 ||
+      options.chosen_tokens < 1 || options.retain_tokens < 1 || options.validate_tokens < 1) {
     return invalid("token and sample counts: found one below 1");
   }
   if (options.validate_prompts < 1 || options.validate_benign < 1) {
@@ -256,8 +261,9 @@ std::vector<StageRecord> plan_stages(const LearnOptions& options, const LearnDat
                     {{"model", model_digest},
                      {"prompts", digest_of(data.retain, data.retain_formats)},
                      {"validation", digest_of(data.validate_retain, data.validate_retain_formats)},
-                     {"max_tokens", options.retain_tokens}},
-                    {"retain.jsonl", "retain-validation.jsonl"}});
+                     {"max_tokens", options.retain_tokens},
+                     {"seed", options.seed}},
+                    {"retain.jsonl", "retain-instead.jsonl", "retain-validation.jsonl"}});
   const Json rows{{"length", options.length},
                   {"init_text", options.init_text},
                   {"dtype", dtype},
@@ -285,6 +291,7 @@ std::vector<StageRecord> plan_stages(const LearnOptions& options, const LearnDat
                        {"teacher", teacher_digest},
                        {"system", options.teacher_system},
                        {"dtype", dtype},
+                       {"tokens", options.dpo_tokens},
                        {"contrasts", contrasts}},
                       {"reference.jsonl"}});
     before.emplace_back("reference");

@@ -26,9 +26,11 @@ Status save_state(const StageState& state, const std::filesystem::path& path) {
     const torch::Tensor numbers = torch::tensor(
         {state.best.refused, state.best.over_refused, state.best.divergence, state.best.score},
         torch::kDouble);
-    torch::save(std::vector<torch::Tensor>{state.rows, moment(state.adam.first),
-                                           moment(state.adam.second), best, counts, numbers},
-                bytes);
+    const auto average = state.average.defined() ? state.average : state.rows;
+    torch::save(
+        std::vector<torch::Tensor>{state.rows, moment(state.adam.first), moment(state.adam.second),
+                                   best, average, counts, numbers},
+        bytes);
   } catch (const std::exception& error) {
     return make_error(ErrorKind::kInternal, "learn",
                       std::string("saving a checkpoint: ") + error.what());
@@ -52,12 +54,12 @@ Result<StageState> load_state(const std::filesystem::path& path) {
   const auto is = [](const torch::Tensor& tensor, torch::Dtype dtype, std::int64_t dimensions) {
     return tensor.scalar_type() == dtype && tensor.dim() == dimensions;
   };
-  if (tensors.size() != 6 || !is(tensors[0], torch::kFloat32, 2) ||
-      !is(tensors[4], torch::kLong, 1) || tensors[4].size(0) != 4 ||
-      !is(tensors[5], torch::kDouble, 1) || tensors[5].size(0) != 4) {
+  if (tensors.size() != 7 || !is(tensors[0], torch::kFloat32, 2) ||
+      !is(tensors[5], torch::kLong, 1) || tensors[5].size(0) != 4 ||
+      !is(tensors[6], torch::kDouble, 1) || tensors[6].size(0) != 4) {
     return corrupt("found other tensors than a checkpoint has");
   }
-  for (int i = 1; i < 4; ++i) {
+  for (int i = 1; i < 5; ++i) {
     if (!is(tensors[static_cast<std::size_t>(i)], torch::kFloat32, 2) ||
         tensors[static_cast<std::size_t>(i)].sizes() != tensors[0].sizes()) {
       return corrupt("its tensors differ in shape");
@@ -68,12 +70,13 @@ Result<StageState> load_state(const std::filesystem::path& path) {
   state.adam.first = tensors[1];
   state.adam.second = tensors[2];
   state.best_rows = tensors[3];
-  const auto counts = tensors[4].accessor<std::int64_t, 1>();
+  state.average = tensors[4];
+  const auto counts = tensors[5].accessor<std::int64_t, 1>();
   state.step = counts[0];
   state.adam.steps = counts[1];
   state.best_step = counts[2];
   state.validations_since_best = counts[3];
-  const auto numbers = tensors[5].accessor<double, 1>();
+  const auto numbers = tensors[6].accessor<double, 1>();
   state.best = {numbers[0], numbers[1], numbers[2], numbers[3]};
   return state;
 }

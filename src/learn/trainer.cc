@@ -119,8 +119,10 @@ Status train_stage(const Transformer& model, const TrainingSet& set, const Stage
   Order contrast_order(set.contrasts.size(), options.seed * 3 + 2);
   Order retained_order(set.retained.size(), options.seed * 3 + 3);
 
+  if (state.step == 0) state.average = state.rows.clone();
+
   const auto validate = [&]() -> Status {
-    LLMPATCH_ASSIGN(const Validation found, hooks.validate(state.rows));
+    LLMPATCH_ASSIGN(const Validation found, hooks.validate(state.average));
     OrderedJson line{{"stage", stage},
                      {"step", state.step},
                      {"validation/refused", found.refused},
@@ -131,7 +133,7 @@ Status train_stage(const Transformer& model, const TrainingSet& set, const Stage
     ++state.validations_since_best;
     if (state.best_step < 0 || found.score > state.best.score) {
       state.best = found;
-      state.best_rows = state.rows.clone();
+      state.best_rows = state.average.clone();
       state.best_step = state.step;
       state.validations_since_best = 0;
     }
@@ -169,6 +171,7 @@ Status train_stage(const Transformer& model, const TrainingSet& set, const Stage
     const double norm = state.adam.update(state.rows, rows.grad(), rate);
     if (!std::isfinite(norm)) return not_finite(options, state.step, "gradient norm", norm);
     ++state.step;
+    state.average.lerp_(state.rows, 1 - options.averaging);
 
     OrderedJson line{{"stage", stage},
                      {"step", state.step},

@@ -31,6 +31,7 @@ struct StageOptions {
   // first token, where a refusal is decided, count for little.
   double retain_weight = 1;
   double beta = 0.1;                 // DPO
+  double averaging = 0.95;           // of the running mean of rows that is validated; 0: the rows
   std::int64_t evaluate_every = 10;  // steps between validations
   std::int64_t patience = 0;  // stop after so many validations without a better one; 0: never
   std::uint64_t seed = 0;
@@ -49,6 +50,7 @@ struct Validation {
 struct StageState {
   torch::Tensor rows;  // [n, width] f32
   Adam adam;
+  torch::Tensor average;  // running mean of the rows: what is validated and kept
   std::int64_t step = 0;  // steps done
   torch::Tensor best_rows;
   Validation best;
@@ -77,8 +79,9 @@ struct StageHooks {
 };
 
 // Trains `state.rows` from `state.step` to the end of the schedule or until patience runs out,
-// saving to `checkpoint` at every validation. On return state.best_rows is the best checkpoint.
-// kUnmet when a loss or gradient is not finite (naming the step); kCancelled; kIo.
+// saving to `checkpoint` at every validation. A stage begins with `rows` alone, or with `best` of
+// those rows too (best_step 0), which saves a validation. On return state.best_rows is the best
+// checkpoint. kUnmet when a loss or gradient is not finite (naming the step); kCancelled; kIo.
 Status train_stage(const Transformer& model, const TrainingSet& set, const StageOptions& options,
                    StageState& state, const std::filesystem::path& checkpoint,
                    const StageHooks& hooks);

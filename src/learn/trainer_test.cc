@@ -65,6 +65,7 @@ TEST_F(State, ComesBackAsItWasSaved) {
   state.adam.first = torch::rand({3, 4});
   state.adam.second = torch::rand({3, 4});
   state.adam.steps = 11;
+  state.average = torch::rand({3, 4});
   state.step = 12;
   state.best_rows = torch::rand({3, 4});
   state.best = {0.9, 0.05, 0.07, 0.8};
@@ -77,6 +78,7 @@ TEST_F(State, ComesBackAsItWasSaved) {
   EXPECT_TRUE(torch::equal(again->adam.first, state.adam.first));
   EXPECT_TRUE(torch::equal(again->adam.second, state.adam.second));
   EXPECT_TRUE(torch::equal(again->best_rows, state.best_rows));
+  EXPECT_TRUE(torch::equal(again->average, state.average));
   EXPECT_EQ(again->adam.steps, 11);
   EXPECT_EQ(again->step, 12);
   EXPECT_EQ(again->best_step, 10);

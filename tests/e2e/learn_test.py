@@ -64,13 +64,14 @@ class Learning(ProgramTest):
         self.assertEqual([line for line in self.read_lines("killed.run/metrics.jsonl")], metrics)
 
     def test_a_finished_run_says_so_and_a_changed_setting_what_it_redoes(self):
-        self.run_ok(*self.arguments("patch"))
+        arguments = self.arguments("patch", "--dpo-lr", "0.002")
+        self.run_ok(*arguments)
         before = self.patch_bytes("patch")
-        again = self.run_ok(*self.arguments("patch"))
+        again = self.run_ok(*arguments)
         self.assertIn("is there already", again.stderr)
         self.assertEqual(self.patch_bytes("patch"), before)
         changed = self.run_ok(*self.arguments("patch", "--dpo-lr", "0.001", "--force"))
-        self.assertIn("dpo.peak: 0.005 -> 0.001 (redoing dpo)", changed.stderr)
+        self.assertIn("dpo.peak: 0.002 -> 0.001 (redoing dpo)", changed.stderr)
         self.assertNotEqual(self.patch_bytes("patch"), before)
 
     def test_learns_from_ready_pairs(self):
