@@ -27,7 +27,10 @@ constexpr int kRows = 6;                            // rows of C computed togeth
 constexpr std::int64_t kDepth = 1024;               // pairs of a panel: it stays in the L2 cache
 
 // A panel of B: for every pair of depths, kPanel columns of two values each.
-using Panel = std::vector<__m512i>;
+struct alignas(64) Pairs {
+  __m512i values;  // of 16 columns
+};
+using Panel = std::vector<Pairs>;
 
 __mmask16 first_lanes(std::int64_t count) {
   return static_cast<__mmask16>((1U << std::clamp<std::int64_t>(count, 0, kLanes)) - 1);
@@ -74,7 +77,7 @@ void pack_transposed(const Bf16* b, std::int64_t depth, std::int64_t width, std:
       }
       transpose(block);
       for (std::int64_t i = 0; i < std::min(kLanes, pairs - pair); ++i) {
-        panel[static_cast<std::size_t>((pair + i) * kVectors + vector)] = block[i];
+        panel[static_cast<std::size_t>((pair + i) * kVectors + vector)].values = block[i];
       }
     }
   }
@@ -91,7 +94,7 @@ void pack_plain(const Bf16* b, std::int64_t columns, std::int64_t width, std::in
       const __m512i low = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(inside, row + from));
       const __m512i high =
           _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(inside, row + columns + from));
-      panel[static_cast<std::size_t>(pair * kVectors + vector)] =
+      panel[static_cast<std::size_t>(pair * kVectors + vector)].values =
           _mm512_or_si512(low, _mm512_slli_epi32(high, 16));
     }
   }
@@ -118,11 +121,11 @@ void tile(const Bf16* a, std::int64_t depth, const Panel& panel, std::int64_t pa
                                      : _mm512_loadu_ps(before + i * kPanel + v * kLanes);
     }
   }
-  const __m512i* right = panel.data();
+  const Pairs* right = panel.data();
   for (std::int64_t pair = 0; pair < pairs; ++pair, right += kVectors) {
     __m512bh b[kVectors];
 #pragma GCC unroll 4
-    for (int v = 0; v < kVectors; ++v) b[v] = (__m512bh)_mm512_load_si512(right + v);
+    for (int v = 0; v < kVectors; ++v) b[v] = (__m512bh)right[v].values;
 #pragma GCC unroll 8
     for (int i = 0; i < Rows; ++i) {
       int both;
@@ -163,7 +166,7 @@ void rows_of_panel(std::int64_t rows, std::int64_t columns, std::int64_t depth, 
       pack_plain(b + 2 * pair * columns + first_column, columns, width, pairs, panel);
     }
     const auto run = [&]<int Rows>(std::int64_t row) {
-      float* sums = partial.data() + row * kPanel;
+      float* sums = all_pairs > kDepth ? partial.data() + row * kPanel : nullptr;
       tile<Rows>(a + row * depth + 2 * pair, depth, panel, pairs, pair == 0 ? nullptr : sums,
                  pair + pairs == all_pairs ? nullptr : sums, c + row * columns + first_column,
                  columns, width);
@@ -183,7 +186,7 @@ bool bf16_product(std::int64_t rows, std::int64_t columns, std::int64_t depth, c
                   const RunBf16Tasks& run) {
   if (!suits_processor() || depth % 2 != 0) return false;
   const std::int64_t panels = (columns + kPanel - 1) / kPanel;
-  // Enough tasks to keep every thread busy to the end, and enough rows in each to be worth a panel.
+  // Small enough for threads to get equal shares, large enough to be worth unpacking a panel.
   const std::int64_t share = std::clamp<std::int64_t>(rows * panels / (8 * threads), 48, 252);
   const std::int64_t rows_each = (share + kRows - 1) / kRows * kRows;
   const std::int64_t parts = (rows + rows_each - 1) / rows_each;

@@ -17,8 +17,8 @@ using RunBf16Tasks =
 // depth] when `transposed` (C = A B^T), else [depth, columns]. T is float or Bf16. `threads` only
 // decides how small the tasks are.
 //
-// False, with nothing computed, where another way is to be taken: the processor lacks AVX512-BF16,
-// or has AMX (oneDNN is faster there), or `depth` is odd.
+// False, with nothing computed, where another way is to be taken: the processor, or what this was
+// compiled for, lacks AVX512-BF16, or it has AMX (oneDNN is faster there), or `depth` is odd.
 template <class T>
 [[nodiscard]] bool bf16_product(std::int64_t rows, std::int64_t columns, std::int64_t depth,
                                 const Bf16* a, const Bf16* b, bool transposed, T* c,

@@ -77,6 +77,13 @@ struct LearnHooks {
   std::function<ProgressFn(const std::string& stage, const std::string& unit)> begin_stage;
   std::function<void(const std::string& line)> say;  // plan, warnings and results, for people
   const CancelFlag* cancel = nullptr;
+
+  ProgressFn begin(const std::string& stage, const std::string& unit) const {
+    return begin_stage ? begin_stage(stage, unit) : ProgressFn();
+  }
+  void tell(const std::string& line) const {
+    if (say) say(line);
+  }
 };
 
 struct LearnReport {

@@ -1,6 +1,7 @@
 // A learning run on disk: one file a stage, the settings each was made with, metrics and timings.
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <string>
 #include <utility>
@@ -47,6 +48,15 @@ class RunDirectory {
 
   // Seconds spent per stage, over all runs of the program, in order of first use.
   Status add_seconds(const std::string& stage, double seconds);
+  // Runs `work`, adding its wall-clock time to `stage` even when it fails.
+  template <class Work>
+  Status timed(const std::string& stage, Work work) {
+    const auto start = std::chrono::steady_clock::now();
+    Status status = work();
+    const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - start;
+    const Status saved = add_seconds(stage, spent.count());
+    return status.ok() ? saved : status;
+  }
   const std::vector<std::pair<std::string, double>>& seconds() const { return seconds_; }
 
  private:

@@ -161,8 +161,12 @@ Status check_learn_options(const LearnOptions& options) {
       return invalid("stage settings: found a value out of range, expected positive numbers");
     }
   }
-  if (options.dpo_tokens < 0 || options.samples < 1 || options.rejected_tokens < 1 ||
-      options.chosen_tokens < 1 || options.retain_tokens < 1 || options.validate_tokens < 1) {
+  if (options.dpo_tokens < 0) {
+    return invalid("dpo tokens: found " + std::to_string(options.dpo_tokens) +
+                   ", expected 0 or more");
+  }
+  if (options.samples < 1 || options.rejected_tokens < 1 || options.chosen_tokens < 1 ||
+      options.retain_tokens < 1 || options.validate_tokens < 1) {
     return invalid("token and sample counts: found one below 1");
   }
   if (options.validate_prompts < 1 || options.validate_benign < 1) {
@@ -176,6 +180,12 @@ Status check_learn_options(const LearnOptions& options) {
   manifest.summary = options.summary;
   manifest.license = options.license;
   return check_manifest(manifest);
+}
+
+EngineOptions engine_options(const LearnOptions& options) {
+  EngineOptions engine;
+  engine.threads = options.threads;
+  return engine;
 }
 
 Result<LearnData> read_learn_data(const LearnOptions& options, const Model& model) {
@@ -334,7 +344,10 @@ Json learned_record(const LearnOptions& options, const LearnData& data,
       {"seed", options.seed},
       {"tool", options.tool}};
   if (options.sft) record["sft"] = stage_settings(options.sft_stage);
-  if (options.dpo) record["dpo"] = stage_settings(options.dpo_stage);
+  if (options.dpo) {
+    record["dpo"] = stage_settings(options.dpo_stage);
+    record["dpo"]["tokens"] = options.dpo_tokens;
+  }
   return record;
 }
 

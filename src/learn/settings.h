@@ -9,12 +9,16 @@
 #include "base/result.h"
 #include "learn/learn.h"
 #include "learn/run_directory.h"
+#include "runtime/engine.h"
 #include "runtime/model.h"
 
 namespace llmpatch {
 
 // Options that contradict each other or are out of range: kInvalidArgument.
 Status check_learn_options(const LearnOptions& options);
+
+// How every engine of a run is set up.
+EngineOptions engine_options(const LearnOptions& options);
 
 // The prompts a run works on, read and split, and digests of them.
 struct LearnData {

@@ -1,0 +1,242 @@
+#include "learn/material.h"
+
+#include <memory>
+
+#include "base/file.h"
+#include "judge/refusal.h"
+#include "learn/generation.h"
+#include "learn/reference.h"
+
+namespace llmpatch {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int kInsteadSamples = 4;
+
+class MaterialMaker {
+ public:
+  explicit MaterialMaker(const MaterialSources& sources)
+      : options_(sources.options),
+        hooks_(sources.hooks),
+        data_(sources.data),
+        engine_(sources.engine),
+        other_model_(sources.other_model),
+        judge_(sources.judge),
+        run_(sources.run) {}
+
+  Result<Material> make() {
+    LLMPATCH_TRY(make_pairs());
+    LLMPATCH_TRY(make_retained());
+    return std::move(material_);
+  }
+
+ private:
+  Status make_pairs() {
+    const fs::path file = run_.file("pairs.jsonl");
+    const PromptFormat fallback = options_.format.value_or(default_prompt_format(engine_.model()));
+    if (!run_.done("pairs")) {
+      std::vector<Preference> made;
+      if (!options_.pairs.empty()) {
+        for (std::size_t i = 0; i < data_.prompts.size(); ++i) {
+          LLMPATCH_ASSIGN(auto pair, ready_preference(data_.prompts[i], data_.prompt_formats[i],
+                                                      options_.pairs.front().string()));
+          made.push_back(std::move(pair));
+        }
+      } else {
+        std::vector<Answers> rejected, chosen;
+        LLMPATCH_TRY(run_.timed("samples", [&]() -> Status {
+          AnswerSettings settings;
+          settings.samples = options_.samples;
+          settings.max_tokens = options_.rejected_tokens;
+          settings.sampling = nucleus();
+          const auto progress = hooks_.begin("samples", "prompts");
+          LLMPATCH_ASSIGN(rejected,
+                          generate_answers(engine_, data_.prompts, data_.prompt_formats, settings,
+                                           run_.file("samples.jsonl"), hooks_.cancel, progress));
+          return run_.set_done("samples");
+        }));
+        if (options_.chosen_text.empty()) LLMPATCH_TRY(ask_teacher(chosen));
+        LLMPATCH_ASSIGN(made, judge_preferences(data_.prompts, data_.prompt_formats, rejected,
+                                                chosen, options_.chosen_text, judge_,
+                                                {options_.margin, options_.max_chosen_score}));
+      }
+      LLMPATCH_TRY(write_file_atomic(file, preferences_to_lines(made)));
+      LLMPATCH_TRY(run_.set_done("pairs"));
+    }
+    // Read back even when just made, so that a resumed run starts from the same text.
+    LLMPATCH_ASSIGN(material_.pairs, read_preferences(file, fallback));
+    if (material_.pairs.empty()) {
+      return make_error(ErrorKind::kUnmet, "learn",
+                        "pairs: found none that pass the filter, expected at least one",
+                        "look at " + run_.file("samples.jsonl").string() +
+                            "; --margin and --max-chosen-score set the filter");
+    }
+    for (const Preference& preference : material_.pairs) {
+      LLMPATCH_ASSIGN(Pair pair, encode_pair(preference));
+      material_.set.pairs.push_back(std::move(pair));
+    }
+    hooks_.tell("pairs: " + std::to_string(material_.set.pairs.size()) + " from " +
+                std::to_string(data_.prompts.size()) +
+                (options_.pairs.empty() ? " prompts" : " lines"));
+    return {};
+  }
+
+  // How several answers to one prompt are drawn.
+  Sampling nucleus() const { return {.temperature = 1, .top_p = 0.9F, .seed = options_.seed}; }
+
+  Status ask_teacher(std::vector<Answers>& answers) {
+    return run_.timed("teacher", [&]() -> Status {
+      std::unique_ptr<Engine> own;
+      if (other_model_ != nullptr) {
+        LLMPATCH_ASSIGN(own, Engine::create(*other_model_, engine_options(options_)));
+      }
+      AnswerSettings settings;
+      settings.samples = options_.samples;
+      settings.max_tokens = options_.chosen_tokens;
+      settings.system = options_.teacher_system;
+      // One answer is the teacher's greedy one; several are sampled, and the judge picks.
+      if (options_.samples > 1) {
+        settings.sampling = nucleus();
+      }
+      LLMPATCH_ASSIGN(answers,
+                      generate_answers(own ? *own : engine_, data_.prompts, data_.prompt_formats,
+                                       settings, run_.file("teacher.jsonl"), hooks_.cancel,
+                                       hooks_.begin("teacher", "prompts")));
+      return run_.set_done("teacher");
+    });
+  }
+
+  Status make_retained() {
+    LLMPATCH_TRY(run_.timed("retain", [&]() -> Status {
+      LLMPATCH_ASSIGN(const auto own, own_answers(data_.retain, data_.retain_formats,
+                                                  "retain.jsonl", material_.set.retained));
+      if (options_.dpo && options_.dpo_stage.contrasts_per_step > 0) {
+        LLMPATCH_TRY(replace_refusals(own));
+        LLMPATCH_TRY(make_contrasts(own));
+      }
+      LLMPATCH_ASSIGN(const auto validation,
+                      own_answers(data_.validate_retain, data_.validate_retain_formats,
+                                  "retain-validation.jsonl", material_.validation.benign_texts));
+      for (const Answers& answers : validation) {
+        material_.validation.base_refuses.push_back(is_refusal(answers.texts[0]));
+      }
+      return {};
+    }));
+    material_.validation.harmful = data_.validate;
+    material_.validation.harmful_formats = data_.validate_formats;
+    material_.validation.benign = data_.validate_retain;
+    material_.validation.benign_formats = data_.validate_retain_formats;
+    return run_.set_done("retain");
+  }
+
+  // The base model's greedy answers to `prompts`, kept in the file `name`; those that are neither
+  // empty nor a refusal are added to `texts`: nobody wants to retain a refusal of a benign prompt.
+  Result<std::vector<Answers>> own_answers(const std::vector<Prompt>& prompts,
+                                           const std::vector<PromptFormat>& formats,
+                                           const char* name, std::vector<Retained>& texts) {
+    AnswerSettings settings;
+    settings.max_tokens = options_.retain_tokens;
+    LLMPATCH_ASSIGN(auto answers,
+                    generate_answers(engine_, prompts, formats, settings, run_.file(name),
+                                     hooks_.cancel, hooks_.begin("retain", "prompts")));
+    for (std::size_t i = 0; i < prompts.size(); ++i) {
+      Retained text;
+      LLMPATCH_ASSIGN(text.prompt, encode_prompt(engine_.model(), prompts[i], formats[i]));
+      LLMPATCH_ASSIGN(text.answer,
+                      encode_answer(engine_.model(), answers[i].texts[0], answers[i].complete[0]));
+      if (!text.answer.empty() && !is_refusal(answers[i].texts[0]))
+        texts.push_back(std::move(text));
+    }
+    return answers;
+  }
+
+  // Where the base model itself refuses a benign prompt there is nothing to retain: of a few
+  // sampled answers the first that is no refusal is chosen, the refusal rejected.
+  Status replace_refusals(const std::vector<Answers>& own) {
+    std::vector<Prompt> prompts;
+    std::vector<PromptFormat> formats;
+    std::vector<std::size_t> places;
+    for (std::size_t i = 0; i < own.size(); ++i) {
+      if (!is_refusal(own[i].texts[0])) continue;
+      prompts.push_back(data_.retain[i]);
+      formats.push_back(data_.retain_formats[i]);
+      places.push_back(i);
+    }
+    AnswerSettings settings;
+    settings.samples = kInsteadSamples;
+    settings.max_tokens = options_.retain_tokens;
+    settings.sampling = nucleus();
+    LLMPATCH_ASSIGN(
+        const auto sampled,
+        generate_answers(engine_, prompts, formats, settings, run_.file("retain-instead.jsonl"),
+                         hooks_.cancel, hooks_.begin("retain", "prompts")));
+    for (std::size_t i = 0; i < prompts.size(); ++i) {
+      for (std::size_t k = 0; k < sampled[i].texts.size(); ++k) {
+        if (sampled[i].texts[k].empty() || is_refusal(sampled[i].texts[k])) continue;
+        Preference instead;
+        instead.prompt = prompts[i];
+        instead.format = formats[i];
+        instead.chosen = sampled[i].texts[k];
+        instead.chosen_complete = sampled[i].complete[k];
+        instead.rejected = own[places[i]].texts[0];
+        instead.rejected_complete = own[places[i]].complete[0];
+        LLMPATCH_ASSIGN(Pair pair, encode_pair(instead));
+        material_.set.contrasts.push_back(std::move(pair));
+        material_.contrasts.push_back(std::move(instead));
+        break;
+      }
+    }
+    return {};
+  }
+
+  // On a benign prompt the base model's own answer is chosen and a refusal rejected: the chosen
+  // answer of a pair, each in its turn.
+  Status make_contrasts(const std::vector<Answers>& own) {
+    for (std::size_t i = 0; i < own.size(); ++i) {
+      if (is_refusal(own[i].texts[0])) continue;  // replace_refusals has a pair for it
+      const Preference& refusal =
+          material_.pairs[material_.contrasts.size() % material_.pairs.size()];
+      Preference contrast;
+      contrast.prompt = data_.retain[i];
+      contrast.format = data_.retain_formats[i];
+      contrast.chosen = own[i].texts[0];
+      contrast.chosen_complete = own[i].complete[0];
+      contrast.rejected = refusal.chosen;
+      contrast.rejected_complete = refusal.chosen_complete;
+      LLMPATCH_ASSIGN(Pair pair, encode_pair(contrast));
+      if (pair.chosen.empty()) continue;
+      material_.set.contrasts.push_back(std::move(pair));
+      material_.contrasts.push_back(std::move(contrast));
+    }
+    return {};
+  }
+
+  Result<Pair> encode_pair(const Preference& preference) const {
+    Pair pair;
+    LLMPATCH_ASSIGN(pair.prompt,
+                    encode_prompt(engine_.model(), preference.prompt, preference.format));
+    LLMPATCH_ASSIGN(pair.chosen,
+                    encode_answer(engine_.model(), preference.chosen, preference.chosen_complete));
+    LLMPATCH_ASSIGN(pair.rejected, encode_answer(engine_.model(), preference.rejected,
+                                                 preference.rejected_complete));
+    return pair;
+  }
+
+  const LearnOptions& options_;
+  const LearnHooks& hooks_;
+  const LearnData& data_;
+  Engine& engine_;
+  const Model* other_model_;
+  const Judge& judge_;
+  RunDirectory& run_;
+  Material material_;
+};
+
+}  // namespace
+
+Result<Material> make_material(const MaterialSources& sources) {
+  return MaterialMaker(sources).make();
+}
+
+}  // namespace llmpatch
