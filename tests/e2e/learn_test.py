@@ -7,7 +7,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from program import ProgramTest, main
+from program import OTHER_MODEL, ProgramTest, main
 
 MAKE_MODEL = Path(os.environ["LLMPATCH_TOOLS"]) / "make_model"
 STAGES = ["samples.jsonl", "pairs.jsonl", "retain.jsonl", "sft.state", "reference.jsonl", "dpo.state"]
@@ -86,6 +86,12 @@ class Learning(ProgramTest):
         self.assertEqual(manifest["learned"]["reference"], "base")
         self.assertEqual(manifest["learned"]["pairs"], 12 - 1)  # one was held out for validation
         self.run_ok("inspect", "patch", "--model", "tiny.gguf")
+
+    def test_first_tokens_need_a_teacher_with_the_same_vocabulary(self):
+        arguments = self.arguments("patch", "--teacher", OTHER_MODEL, "--stages", "dpo")
+        at = arguments.index("--teacher-system")
+        del arguments[at:at + 2]
+        self.fails_leaving_run(2, r"teacher: found another vocabulary", *arguments)
 
     def test_a_loss_that_is_not_finite_is_caught(self):
         self.fails_leaving_run(13, r"found (nan|inf|-nan|-inf).*expected a finite number",
