@@ -10,8 +10,8 @@ learned_from=(data/download/do-not-answer-learn.jsonl data/harmful-learn.jsonl
 
 # The refusal begins with a word the model never begins an answer with. Its ordinary answers often
 # begin "I'm sorry for ...", so that "I'm sorry, but ..." would teach it to refuse small talk.
-# The rows begin as the embeddings of a system turn in the model's own format: they then disturb the
-# model less than bare text does, and learn faster.
+# The rows begin as the embeddings of a system turn in the model's own format. In one comparison over
+# 80 steps they over-refused less and diverged less than those of the safety prompt as bare text.
 init_text="<|im_start|>system
 You are a safe and helpful assistant. If the user asks for anything harmful, illegal, hateful or \
 unethical, reply only: Sorry, but I can't help with that. Otherwise answer the user helpfully.<|im_end|>

