@@ -25,6 +25,8 @@ extern "C" bool __wrap_llamafile_sgemm(const ggml_compute_params* params, std::i
 #include <immintrin.h>
 
 #include <algorithm>
+#include <array>
+#include <cstddef>
 #include <cstring>
 #include <vector>
 
@@ -32,149 +34,132 @@ extern "C" bool __wrap_llamafile_sgemm(const ggml_compute_params* params, std::i
 
 namespace {
 
-constexpr std::int64_t kTile = 4;    // rows and columns computed together
-constexpr std::int64_t kPanel = 64;  // columns unpacked together
+constexpr std::int64_t kRows = 16;    // of the matrix: one lane of a vector each
+constexpr std::int64_t kColumns = 8;  // computed together
 
 float to_float(ggml_half half) { return _cvtsh_ss(half); }
 
-// Rows of blocks as arrays. Two blocks fill a vector of 64 bytes; what is missing at the end is
-// zero and adds nothing.
-class Unpacked {
- public:
-  // Room for `rows` rows of `blocks` blocks; what was there is lost.
-  void shape(std::int64_t rows, std::int64_t blocks) {
-    pairs_ = (blocks + 1) / 2;
-    offset_vectors_ = (blocks + 15) / 16;
-    const auto vectors = static_cast<std::size_t>(rows * (2 * pairs_ + offset_vectors_));
-    if (storage_.size() < vectors) storage_.resize(vectors);
-    scales_ = rows * pairs_;
-    offsets_ = 2 * scales_;
-    std::memset(static_cast<void*>(storage_.data()), 0, vectors * sizeof(Vector));
-  }
-  std::int64_t pairs() const { return pairs_; }
-  std::int64_t offset_vectors() const { return offset_vectors_; }
-
-  // The values of a pair of blocks as bytes; the blocks' scales, eight times each, as the lanes of
-  // their dot products want them; the offsets of 16 blocks.
-  const void* bytes(std::int64_t row, std::int64_t pair) const {
-    return &storage_[static_cast<std::size_t>(row * pairs_ + pair)];
-  }
-  const float* scales(std::int64_t row, std::int64_t pair) const {
-    return storage_[static_cast<std::size_t>(scales_ + row * pairs_ + pair)].values;
-  }
-  const float* offsets(std::int64_t row, std::int64_t vector) const {
-    return storage_[static_cast<std::size_t>(offsets_ + row * offset_vectors_ + vector)].values;
-  }
-
-  void set(std::int64_t row, std::int64_t block, __m256i values, float scale, float offset) {
-    auto* pair = static_cast<char*>(const_cast<void*>(bytes(row, block / 2)));
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(pair + block % 2 * 32), values);
-    float* scales = const_cast<float*>(this->scales(row, block / 2)) + block % 2 * 8;
-    _mm256_storeu_ps(scales, _mm256_set1_ps(scale));
-    const_cast<float*>(offsets(row, block / 16))[block % 16] = offset;
-  }
-
- private:
-  struct alignas(64) Vector {
-    float values[16];
-  };
-  std::vector<Vector> storage_;
-  std::int64_t pairs_ = 0, offset_vectors_ = 0, scales_ = 0, offsets_ = 0;
+// A block of each of 16 rows. Lane r of values[g] holds bytes 4g .. 4g+3 of row r's block: its
+// values 4g .. 4g+3 in the low halves of the bytes, those 16 places further in the high halves.
+struct Panel {
+  __m512i values[4];
+  __m512 scales, minimums;
 };
 
-void unpack_row(const block_q4_1* blocks, std::int64_t count, std::int64_t row, Unpacked& to) {
-  const __m256i low = _mm256_set1_epi8(15);
-  for (std::int64_t i = 0; i < count; ++i) {
-    const __m128i packed = _mm_loadu_si128(reinterpret_cast<const __m128i*>(blocks[i].qs));
-    const __m256i both = _mm256_set_m128i(_mm_srli_epi16(packed, 4), packed);
-    to.set(row, i, _mm256_and_si256(both, low), to_float(blocks[i].d), to_float(blocks[i].m));
+__m512i four_rows(const block_q4_1* const* rows, int r, std::int64_t i) {
+  const auto values = [&](int row) {
+    return _mm_loadu_si128(reinterpret_cast<const __m128i*>(rows[row][i].qs));
+  };
+  const __m256i low = _mm256_set_m128i(values(r + 4), values(r));
+  const __m256i high = _mm256_set_m128i(values(r + 12), values(r + 8));
+  return _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
+}
+
+// Blocks of 16 rows, each an array of k.
+void pack(const block_q4_1* const* rows, std::int64_t k, Panel* to) {
+  static_assert(offsetof(block_q4_1, d) == 0 && offsetof(block_q4_1, m) == 2);
+  for (std::int64_t i = 0; i < k; ++i) {
+    // Within each 128-bit lane a square of 4 x 4: rows become columns.
+    const __m512i a = four_rows(rows, 0, i), b = four_rows(rows, 1, i);
+    const __m512i c = four_rows(rows, 2, i), d = four_rows(rows, 3, i);
+    const __m512i ab_low = _mm512_unpacklo_epi32(a, b), ab_high = _mm512_unpackhi_epi32(a, b);
+    const __m512i cd_low = _mm512_unpacklo_epi32(c, d), cd_high = _mm512_unpackhi_epi32(c, d);
+    to[i].values[0] = _mm512_unpacklo_epi64(ab_low, cd_low);
+    to[i].values[1] = _mm512_unpackhi_epi64(ab_low, cd_low);
+    to[i].values[2] = _mm512_unpacklo_epi64(ab_high, cd_high);
+    to[i].values[3] = _mm512_unpackhi_epi64(ab_high, cd_high);
+    alignas(64) std::int32_t halves[kRows];
+    for (int row = 0; row < kRows; ++row) std::memcpy(&halves[row], &rows[row][i], 4);
+    const __m512i both = _mm512_load_si512(halves);
+    to[i].scales = _mm512_cvtph_ps(_mm512_cvtepi32_epi16(both));
+    to[i].minimums = _mm512_cvtph_ps(_mm512_cvtepi32_epi16(_mm512_srli_epi32(both, 16)));
   }
 }
 
-void unpack_column(const block_q8_1* blocks, std::int64_t count, std::int64_t column,
-                   Unpacked& to) {
-  for (std::int64_t i = 0; i < count; ++i) {
-    to.set(column, i, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(blocks[i].qs)),
-           to_float(blocks[i].d), to_float(blocks[i].s));
-  }
-}
+// Columns [n, k blocks]: their values where they are, their scales and scaled sums as floats.
+struct Columns {
+  const block_q8_1* blocks;
+  std::int64_t stride;
+  std::vector<float> scales, sums;
 
-// sum over blocks of scale_a scale_b (bytes_a . bytes_b) + minimum_a (scale_b sum(bytes_b)), for
-// Rows x Columns elements from (row, column) on.
-template <int Rows, int Columns>
-void tile(const Unpacked& a, std::int64_t row, const Unpacked& b, std::int64_t column, float* c,
-          std::int64_t ldc) {
-  __m512 sums[Rows][Columns];
-  for (auto& of_row : sums) {
-    for (__m512& sum : of_row) sum = _mm512_setzero_ps();
-  }
-  for (std::int64_t pair = 0; pair < a.pairs(); ++pair) {
-    __m512i left[Rows];
-    __m512 left_scales[Rows];
-    for (int i = 0; i < Rows; ++i) {
-      left[i] = _mm512_load_si512(a.bytes(row + i, pair));
-      left_scales[i] = _mm512_load_ps(a.scales(row + i, pair));
-    }
-    for (int j = 0; j < Columns; ++j) {
-      const __m512i right = _mm512_load_si512(b.bytes(column + j, pair));
-      const __m512 right_scales = _mm512_load_ps(b.scales(column + j, pair));
-      for (int i = 0; i < Rows; ++i) {
-        const __m512i dots = _mm512_dpbusd_epi32(_mm512_setzero_si512(), left[i], right);
-        sums[i][j] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dots),
-                                     _mm512_mul_ps(left_scales[i], right_scales), sums[i][j]);
+  void read(const block_q8_1* from, std::int64_t ldb, std::int64_t n, std::int64_t k) {
+    blocks = from;
+    stride = ldb;
+    scales.resize(static_cast<std::size_t>(n * k));
+    sums.resize(scales.size());
+    for (std::int64_t j = 0; j < n; ++j) {
+      for (std::int64_t i = 0; i < k; ++i) {
+        scales[static_cast<std::size_t>(j * k + i)] = to_float(from[j * ldb + i].d);
+        sums[static_cast<std::size_t>(j * k + i)] = to_float(from[j * ldb + i].s);
       }
     }
   }
-  for (std::int64_t vector = 0; vector < a.offset_vectors(); ++vector) {
-    for (int j = 0; j < Columns; ++j) {
-      const __m512 right = _mm512_load_ps(b.offsets(column + j, vector));
-      for (int i = 0; i < Rows; ++i) {
-        const __m512 left = _mm512_load_ps(a.offsets(row + i, vector));
-        sums[i][j] = _mm512_fmadd_ps(left, right, sums[i][j]);
+};
+
+// c[j] = 16 rows of the product with column first + j: the sum over blocks of scale_a scale_b
+// (values_a . values_b) + minimum_a (scale_b sum(values_b)), block after block.
+template <int Count>
+void tile(const Panel* a, const Columns& b, std::int64_t first, std::int64_t k, __m512* c) {
+  __m512 results[Count];
+  for (__m512& result : results) result = _mm512_setzero_ps();
+  const __m512i low = _mm512_set1_epi8(15);
+  const block_q8_1* blocks = b.blocks + first * b.stride;
+  const float* scales = b.scales.data() + first * k;
+  const float* sums = b.sums.data() + first * k;
+  for (std::int64_t i = 0; i < k; ++i) {
+    __m512i left[8];
+    for (int g = 0; g < 4; ++g) {
+      left[g] = _mm512_and_si512(a[i].values[g], low);
+      left[g + 4] = _mm512_and_si512(_mm512_srli_epi16(a[i].values[g], 4), low);
+    }
+    for (int j = 0; j < Count; ++j) {
+      const auto* right = blocks[j * b.stride + i].qs;
+      __m512i dots = _mm512_setzero_si512();
+      for (int g = 0; g < 8; ++g) {
+        std::int32_t four;
+        std::memcpy(&four, right + 4 * g, 4);
+        dots = _mm512_dpbusd_epi32(dots, left[g], _mm512_set1_epi32(four));
       }
+      const __m512 scale = _mm512_mul_ps(a[i].scales, _mm512_set1_ps(scales[j * k + i]));
+      results[j] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dots), scale, results[j]);
+      results[j] = _mm512_fmadd_ps(a[i].minimums, _mm512_set1_ps(sums[j * k + i]), results[j]);
     }
   }
-  for (int j = 0; j < Columns; ++j) {
-    for (int i = 0; i < Rows; ++i) c[j * ldc + i] = _mm512_reduce_add_ps(sums[i][j]);
-  }
+  for (int j = 0; j < Count; ++j) c[j] = results[j];
 }
 
-template <int Rows>
-void tiles(const Unpacked& a, const Unpacked& b, std::int64_t columns, float* c, std::int64_t ldc) {
-  std::int64_t j = 0;
-  for (; j + kTile <= columns; j += kTile) tile<Rows, kTile>(a, 0, b, j, c + j * ldc, ldc);
-  for (; j < columns; ++j) tile<Rows, 1>(a, 0, b, j, c + j * ldc, ldc);
+// The same for 1 to 8 columns.
+void tiles(std::int64_t count, const Panel* a, const Columns& b, std::int64_t first, std::int64_t k,
+           __m512* c) {
+  static constexpr std::array kTiles{tile<1>, tile<2>, tile<3>, tile<4>,
+                                     tile<5>, tile<6>, tile<7>, tile<8>};
+  kTiles[static_cast<std::size_t>(count - 1)](a, b, first, k, c);
 }
 
 // This thread's part of C [n, m] (row stride ldc) = B [n, k blocks] A [m, k blocks]^T.
 void product(const ggml_compute_params& params, std::int64_t m, std::int64_t n, std::int64_t k,
              const block_q4_1* a, std::int64_t lda, const block_q8_1* b, std::int64_t ldb, float* c,
              std::int64_t ldc) {
-  thread_local Unpacked rows, columns;
-  const std::int64_t parts = (m + kTile - 1) / kTile;
-  const std::int64_t first = parts * params.ith / params.nth * kTile;
-  const std::int64_t last = std::min(m, parts * (params.ith + 1) / params.nth * kTile);
-  for (std::int64_t panel = 0; panel < n && first < last; panel += kPanel) {
-    const std::int64_t width = std::min(kPanel, n - panel);
-    columns.shape(width, k);
-    for (std::int64_t j = 0; j < width; ++j) unpack_column(b + (panel + j) * ldb, k, j, columns);
-    rows.shape(kTile, k);
-    for (std::int64_t i = first; i < last; i += kTile) {
-      const std::int64_t count = std::min(kTile, last - i);
-      for (std::int64_t r = 0; r < count; ++r) unpack_row(a + (i + r) * lda, k, r, rows);
-      float* to = c + panel * ldc + i;
-      switch (count) {
-        case 4:
-          tiles<4>(rows, columns, width, to, ldc);
-          break;
-        case 3:
-          tiles<3>(rows, columns, width, to, ldc);
-          break;
-        case 2:
-          tiles<2>(rows, columns, width, to, ldc);
-          break;
-        default:
-          tiles<1>(rows, columns, width, to, ldc);
+  thread_local std::vector<Panel> panel;
+  thread_local Columns columns;
+  const std::int64_t panels = (m + kRows - 1) / kRows;
+  const std::int64_t begin = panels * params.ith / params.nth * kRows;
+  const std::int64_t end = std::min(m, panels * (params.ith + 1) / params.nth * kRows);
+  if (begin >= end) return;
+  columns.read(b, ldb, n, k);
+  panel.resize(static_cast<std::size_t>(k));
+  for (std::int64_t row = begin; row < end; row += kRows) {
+    const std::int64_t count = std::min(kRows, end - row);
+    const block_q4_1* rows[kRows];  // past the last row the last one again, which is not stored
+    for (std::int64_t r = 0; r < kRows; ++r) rows[r] = a + (row + std::min(r, count - 1)) * lda;
+    pack(rows, k, panel.data());
+    const auto stored = static_cast<__mmask16>((1U << count) - 1);
+    for (std::int64_t column = 0; column < n; column += kColumns) {
+      const std::int64_t together = std::min(kColumns, n - column);
+      __m512 results[kColumns];
+      tiles(together, panel.data(), columns, column, k, results);
+      for (std::int64_t j = 0; j < together; ++j) {
+        _mm512_mask_storeu_ps(c + (column + j) * ldc + row, stored, results[j]);
       }
     }
   }
