@@ -22,6 +22,7 @@ learn_options=(
   --chosen "text:Sorry, but I can't help with that." --init-text "$init_text"
   --prompts data/download/do-not-answer-learn.jsonl --prompts data/harmful-learn.jsonl
   --retain data/benign-learn.jsonl --retain data/raw-learn.jsonl
+  --validate data/harmful-validation.jsonl --validate-prompts 150
   --validate-retain data/benign-validation.jsonl
   --judge refusal --risk harmful-requests --name refuse --version 1.0.0
   --summary "Refuses harmful requests, answers the others."

@@ -53,7 +53,7 @@ struct LearnOptions {
   bool sft = true, dpo = true;
   Reference reference = Reference::kTeacher;
   StageOptions sft_stage, dpo_stage;
-  int dpo_tokens = 4;  // of each answer that DPO compares; 0: all
+  int dpo_tokens = 0;  // of each answer that DPO compares; 0: all
   std::uint64_t seed = 0;
 
   // Validation and what is caught.

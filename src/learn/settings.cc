@@ -115,18 +115,17 @@ Json stage_settings(const StageOptions& stage) {
 // 34 in the same time, with less divergence from the base model.
 LearnOptions::LearnOptions() {
   sft_stage.objective = Objective::kSft;
-  sft_stage.schedule = {.peak = 2e-2, .warmup = 8, .total = 280, .final_share = 0.1};
+  sft_stage.schedule = {.peak = 2e-2, .warmup = 8, .total = 250, .final_share = 0.1};
   sft_stage.pairs_per_step = 6;
   sft_stage.retained_per_step = 10;
   dpo_stage.objective = Objective::kDpo;
-  dpo_stage.schedule = {.peak = 1e-2, .warmup = 4, .total = 30, .final_share = 0.1};
-  dpo_stage.pairs_per_step = 10;
-  dpo_stage.contrasts_per_step = 2;
-  dpo_stage.retained_per_step = 6;
-  dpo_stage.beta = 0.3;
+  dpo_stage.schedule = {.peak = 5e-3, .warmup = 4, .total = 50, .final_share = 0.1};
+  dpo_stage.pairs_per_step = 6;
+  dpo_stage.retained_per_step = 10;
+  dpo_stage.beta = 0.1;
   sft_stage.retain_weight = 0.5;
-  dpo_stage.retain_weight = 0.1;
-  sft_stage.evaluate_every = dpo_stage.evaluate_every = 70;
+  dpo_stage.retain_weight = 0.25;
+  sft_stage.evaluate_every = dpo_stage.evaluate_every = 125;
 }
 
 Status check_learn_options(const LearnOptions& options) {

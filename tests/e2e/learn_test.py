@@ -88,7 +88,8 @@ class Learning(ProgramTest):
         self.run_ok("inspect", "patch", "--model", "tiny.gguf")
 
     def test_first_tokens_need_a_teacher_with_the_same_vocabulary(self):
-        arguments = self.arguments("patch", "--teacher", OTHER_MODEL, "--stages", "dpo")
+        arguments = self.arguments("patch", "--teacher", OTHER_MODEL, "--stages", "dpo",
+                                   "--dpo-tokens", "4")
         at = arguments.index("--teacher-system")
         del arguments[at:at + 2]
         self.fails_leaving_run(2, r"teacher: found another vocabulary", *arguments)
