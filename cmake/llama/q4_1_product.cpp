@@ -46,6 +46,7 @@ struct Panel {
   __m512 scales, minimums;
 };
 
+// The packed values of block i of rows r, r + 4, r + 8 and r + 12, one row a 128-bit lane.
 __m512i four_rows(const block_q4_1* const* rows, int r, std::int64_t i) {
   const auto values = [&](int row) {
     return _mm_loadu_si128(reinterpret_cast<const __m128i*>(rows[row][i].qs));
