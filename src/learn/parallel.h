@@ -4,6 +4,9 @@
 #include <ATen/Parallel.h>
 #include <torch/types.h>
 
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
 #include <functional>
 
 #include "learn/dtype.h"
@@ -17,10 +20,12 @@ void parallel(std::int64_t count, std::int64_t grain, F f) {
   at::parallel_for(0, count, grain, f);
 }
 
-// Calls task(i) for every i below `count`, on several threads.
+// Calls task(i) for every i below `count`, on several threads: each takes the next task when it has
+// done one, since sequences, and so their tasks, differ in length.
 inline void run_tasks(std::int64_t count, const std::function<void(std::int64_t)>& task) {
-  parallel(count, 1, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) task(i);
+  std::atomic<std::int64_t> next{0};
+  parallel(std::min<std::int64_t>(count, at::get_num_threads()), 1, [&](auto, auto) {
+    for (std::int64_t i = next++; i < count; i = next++) task(i);
   });
 }
 
