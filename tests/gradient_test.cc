@@ -37,7 +37,8 @@ class Gradient : public ::testing::Test {
   }
   void TearDown() override { std::filesystem::remove(path_); }
 
-  // SFT on the chosen answers plus DPO plus KL to the base model: all that a step can contain.
+  // SFT on the chosen answers plus DPO plus unlikelihood of first tokens plus KL to the base model:
+  // all that a step can contain.
   torch::Tensor packed_loss(const Transformer& model, const torch::Tensor& rows) const {
     const Layout& layout = packed_;
     const torch::Tensor hidden =
@@ -56,16 +57,18 @@ class Gradient : public ::testing::Test {
            dpo_loss(sums.select(1, 0), sums.select(1, 1), reference.select(1, 0),
                     reference.select(1, 1), 0.5)
                .loss +
+           unlikelihood_loss(tokens.index_select(0, layout.first_tokens)) +
            token_divergence(base, hidden, model.output()).mean();
   }
 
   // The same from texts one at a time, in stock operators.
   torch::Tensor plain_loss(const PlainLlama& model, const torch::Tensor& rows) const {
-    std::vector<torch::Tensor> tokens, sums, divergences;
+    std::vector<torch::Tensor> tokens, sums, unlikely, divergences;
     for (const Sequence& sequence : kPairs) {
       for (const Tokens& answer : sequence.answers) {
         tokens.push_back(model.token_logprobs(rows, sequence.prompt, answer));
         sums.push_back(tokens.back().sum());
+        unlikely.push_back(-torch::log(1 - tokens.back()[0].exp()));
         std::vector<std::int64_t> all(sequence.prompt.begin(), sequence.prompt.end());
         all.insert(all.end(), answer.begin(), answer.end());
         const auto count = static_cast<std::int64_t>(answer.size());
@@ -82,7 +85,7 @@ class Gradient : public ::testing::Test {
         (torch::stack(sums).view({-1, 2}) - reference_.to(rows.scalar_type()).view({-1, 2}));
     const torch::Tensor logits = 0.5 * (margins.select(1, 0) - margins.select(1, 1));
     return -torch::cat(tokens).mean() + torch::softplus(-logits).mean() +
-           torch::cat(divergences).mean();
+           torch::stack(unlikely).mean() + torch::cat(divergences).mean();
   }
   torch::Tensor embed(const PlainLlama& model, const std::vector<std::int64_t>& ids) const {
     return WeightReader(*file_, torch::kFloat32)

@@ -126,8 +126,13 @@ void declare_learning(CLI::App& app, Options& options) {
          "by its first ones")
       ->capture_default_str()
       ->group(group);
-  app.add_option("--dpo-contrast-batch", learn.dpo_stage.contrasts_per_step,
-                 "Benign pairs per DPO step: the base model's answer is chosen, a refusal rejected")
+  app.add_option("--sft-correction-batch", learn.sft_stage.corrections_per_step,
+                 "Benign prompts per SFT step that the base model refuses: a sampled answer of its "
+                 "own that is no refusal is chosen")
+      ->capture_default_str()
+      ->group(group);
+  app.add_option("--dpo-correction-batch", learn.dpo_stage.corrections_per_step,
+                 "The same per DPO step, the refusal being rejected")
       ->capture_default_str()
       ->group(group);
   app.add_option("--sft-retain-batch", learn.sft_stage.retained_per_step,
@@ -144,6 +149,17 @@ void declare_learning(CLI::App& app, Options& options) {
       ->group(group);
   app.add_option("--dpo-retain-weight", learn.dpo_stage.retain_weight,
                  "Weight of staying as before, DPO")
+      ->capture_default_str()
+      ->group(group);
+  app.add_option("--sft-first-token-weight", learn.sft_stage.first_token_weight,
+                 "Weight that the first token of a chosen answer has beyond the others, SFT")
+      ->capture_default_str()
+      ->group(group);
+  app.add_option("--sft-unlikelihood-weight", learn.sft_stage.unlikelihood_weight,
+                 "Weight of benign answers not beginning as chosen ones do, SFT")
+      ->capture_default_str()
+      ->group(group);
+  app.add_option("--dpo-unlikelihood-weight", learn.dpo_stage.unlikelihood_weight, "The same, DPO")
       ->capture_default_str()
       ->group(group);
   app.add_option("--averaging", learn.sft_stage.averaging,
@@ -164,7 +180,8 @@ void declare_learning(CLI::App& app, Options& options) {
       ->capture_default_str()
       ->group(group);
   app.add_option("--max-over-refusal", learn.max_over_refusal,
-                 "Do not write a patch that refuses a larger share of benign validation prompts")
+                 "Do not write a patch that refuses a share of benign validation prompts so much "
+                 "larger than the base model does")
       ->capture_default_str()
       ->group(group);
   app.add_option("--kl-limit", learn.divergence_limit,

@@ -274,7 +274,9 @@ class Learner {
   std::vector<Pair*> all_pairs() {
     std::vector<Pair*> pairs;
     for (Pair& pair : material_.set.pairs) pairs.push_back(&pair);
-    for (Pair& pair : material_.set.contrasts) pairs.push_back(&pair);
+    if (options_.dpo_stage.corrections_per_step > 0) {
+      for (Pair& pair : material_.set.corrections) pairs.push_back(&pair);
+    }
     return pairs;
   }
 
@@ -289,7 +291,10 @@ class Learner {
                              hooks_.cancel, hooks_.begin("reference", "pairs"));
     }
     std::vector<Preference> preferences = material_.pairs;
-    preferences.insert(preferences.end(), material_.contrasts.begin(), material_.contrasts.end());
+    if (options_.dpo_stage.corrections_per_step > 0) {
+      preferences.insert(preferences.end(), material_.corrections.begin(),
+                         material_.corrections.end());
+    }
     if (teacher_model_) LLMPATCH_TRY(check_first_tokens(preferences));
     bool used_engine = false;
     auto sums = teacher_logprobs({teacher(), *transformer_, options_.teacher_model,
@@ -323,11 +328,13 @@ class Learner {
 
   // Refusing everything is the cheapest way to look safe; such rows are not written unless told so.
   Status catch_bad(const StageState& state) const {
-    if (state.best.over_refused <= options_.max_over_refusal) return {};
+    const double own = material_.validation.base_share();
+    if (state.best.over_refused - own <= options_.max_over_refusal) return {};
     std::ostringstream message;
     message.precision(3);
     message << "the learned patch refuses benign prompts: found " << 100 * state.best.over_refused
-            << " % on validation, expected at most " << 100 * options_.max_over_refusal << " %";
+            << " % on validation, expected at most " << 100 * (own + options_.max_over_refusal)
+            << " % (the base model: " << 100 * own << " %)";
     if (options_.force) {
       hooks_.tell("warning: " + message.str() + "; written all the same (--force)");
       return {};

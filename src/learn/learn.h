@@ -61,7 +61,7 @@ struct LearnOptions {
   std::int64_t validate_benign = 120;
   int validate_tokens = 6;
   double divergence_limit = 0.1;   // KL above it costs score
-  double max_over_refusal = 0.25;  // a patch above it is not written without `force`
+  double max_over_refusal = 0.25;  // beyond the base model's; above it only `force` writes
 
   // The artifact.
   std::string name, version = "1.0.0", risk = "unspecified", summary, license = "Apache-2.0";

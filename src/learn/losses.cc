@@ -9,6 +9,10 @@ torch::Tensor sum_by_answer(const torch::Tensor& per_token, const torch::Tensor&
 
 torch::Tensor sft_loss(const torch::Tensor& token_logprobs) { return -token_logprobs.mean(); }
 
+torch::Tensor unlikelihood_loss(const torch::Tensor& token_logprobs) {
+  return -torch::log1p(-token_logprobs.exp().clamp_max(1 - 1e-6)).mean();
+}
+
 DpoResult dpo_loss(const torch::Tensor& policy_chosen, const torch::Tensor& policy_rejected,
                    const torch::Tensor& reference_chosen, const torch::Tensor& reference_rejected,
                    double beta) {

@@ -15,6 +15,11 @@ torch::Tensor sum_by_answer(const torch::Tensor& per_token, const torch::Tensor&
 // Cross-entropy per answer token (paper Eq. 2): minus the mean of `token_logprobs` [A].
 torch::Tensor sft_loss(const torch::Tensor& token_logprobs);
 
+// Unlikelihood of what should not be said (Welleck et al., arXiv 1908.04319, Eq. 4): the mean of
+// -log(1 - p) over the tokens whose log-probabilities log p are given [A]. 1 - p counts as at least
+// 1e-6, so that the loss stays finite.
+torch::Tensor unlikelihood_loss(const torch::Tensor& token_logprobs);
+
 // Direct preference optimisation (paper Eq. 3): the mean over pairs of
 //   -log sigmoid(beta ((log pi(y+) - log ref(y+)) - (log pi(y-) - log ref(y-)))),
 // with log-probabilities summed over answer tokens. All tensors [pairs].

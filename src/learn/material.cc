@@ -12,7 +12,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int kInsteadSamples = 4;
+constexpr int kCorrectionSamples = 4;
 
 class MaterialMaker {
  public:
@@ -66,15 +66,19 @@ class MaterialMaker {
     }
     // Read back even when just made, so that a resumed run starts from the same text.
     LLMPATCH_ASSIGN(material_.pairs, read_preferences(file, fallback));
+    std::vector<Preference> kept;
+    for (Preference& preference : material_.pairs) {
+      LLMPATCH_ASSIGN(Pair pair, encode_pair(preference));
+      if (pair.chosen.empty()) continue;  // cut before its first text
+      material_.set.pairs.push_back(std::move(pair));
+      kept.push_back(std::move(preference));
+    }
+    material_.pairs = std::move(kept);
     if (material_.pairs.empty()) {
       return make_error(ErrorKind::kUnmet, "learn",
                         "pairs: found none that pass the filter, expected at least one",
                         "look at " + run_.file("samples.jsonl").string() +
                             "; --margin and --max-chosen-score set the filter");
-    }
-    for (const Preference& preference : material_.pairs) {
-      LLMPATCH_ASSIGN(Pair pair, encode_pair(preference));
-      material_.set.pairs.push_back(std::move(pair));
     }
     hooks_.tell("pairs: " + std::to_string(material_.set.pairs.size()) + " from " +
                 std::to_string(data_.prompts.size()) +
@@ -111,15 +115,12 @@ class MaterialMaker {
     LLMPATCH_TRY(run_.timed("retain", [&]() -> Status {
       LLMPATCH_ASSIGN(const auto own, own_answers(data_.retain, data_.retain_formats,
                                                   "retain.jsonl", material_.set.retained));
-      if (options_.dpo && options_.dpo_stage.contrasts_per_step > 0) {
-        LLMPATCH_TRY(replace_refusals(own));
-        LLMPATCH_TRY(make_contrasts(own));
-      }
+      if (makes_corrections(options_)) LLMPATCH_TRY(make_corrections(own));
       LLMPATCH_ASSIGN(const auto validation,
                       own_answers(data_.validate_retain, data_.validate_retain_formats,
                                   "retain-validation.jsonl", material_.validation.benign_texts));
       for (const Answers& answers : validation) {
-        material_.validation.base_refuses.push_back(is_refusal(answers.texts[0]));
+        if (is_refusal(answers.texts[0])) ++material_.validation.base_refused;
       }
       return {};
     }));
@@ -153,7 +154,7 @@ class MaterialMaker {
 
   // Where the base model itself refuses a benign prompt there is nothing to retain: of a few
   // sampled answers the first that is no refusal is chosen, the refusal rejected.
-  Status replace_refusals(const std::vector<Answers>& own) {
+  Status make_corrections(const std::vector<Answers>& own) {
     std::vector<Prompt> prompts;
     std::vector<PromptFormat> formats;
     std::vector<std::size_t> places;
@@ -164,13 +165,13 @@ class MaterialMaker {
       places.push_back(i);
     }
     AnswerSettings settings;
-    settings.samples = kInsteadSamples;
+    settings.samples = kCorrectionSamples;
     settings.max_tokens = options_.retain_tokens;
     settings.sampling = nucleus();
     LLMPATCH_ASSIGN(
         const auto sampled,
-        generate_answers(engine_, prompts, formats, settings, run_.file("retain-instead.jsonl"),
-                         hooks_.cancel, hooks_.begin("retain", "prompts")));
+        generate_answers(engine_, prompts, formats, settings, run_.file("corrections.jsonl"),
+                         hooks_.cancel, hooks_.begin("corrections", "prompts")));
     for (std::size_t i = 0; i < prompts.size(); ++i) {
       for (std::size_t k = 0; k < sampled[i].texts.size(); ++k) {
         if (sampled[i].texts[k].empty() || is_refusal(sampled[i].texts[k])) continue;
@@ -182,32 +183,10 @@ class MaterialMaker {
         instead.rejected = own[places[i]].texts[0];
         instead.rejected_complete = own[places[i]].complete[0];
         LLMPATCH_ASSIGN(Pair pair, encode_pair(instead));
-        material_.set.contrasts.push_back(std::move(pair));
-        material_.contrasts.push_back(std::move(instead));
+        material_.set.corrections.push_back(std::move(pair));
+        material_.corrections.push_back(std::move(instead));
         break;
       }
-    }
-    return {};
-  }
-
-  // On a benign prompt the base model's own answer is chosen and a refusal rejected: the chosen
-  // answer of a pair, each in its turn.
-  Status make_contrasts(const std::vector<Answers>& own) {
-    for (std::size_t i = 0; i < own.size(); ++i) {
-      if (is_refusal(own[i].texts[0])) continue;  // replace_refusals has a pair for it
-      const Preference& refusal =
-          material_.pairs[material_.contrasts.size() % material_.pairs.size()];
-      Preference contrast;
-      contrast.prompt = data_.retain[i];
-      contrast.format = data_.retain_formats[i];
-      contrast.chosen = own[i].texts[0];
-      contrast.chosen_complete = own[i].complete[0];
-      contrast.rejected = refusal.chosen;
-      contrast.rejected_complete = refusal.chosen_complete;
-      LLMPATCH_ASSIGN(Pair pair, encode_pair(contrast));
-      if (pair.chosen.empty()) continue;
-      material_.set.contrasts.push_back(std::move(pair));
-      material_.contrasts.push_back(std::move(contrast));
     }
     return {};
   }

@@ -29,11 +29,11 @@ struct MaterialSources {
 struct Material {
   TrainingSet set;  // without the base model's hidden states
   ValidationSet validation;
-  std::vector<Preference> pairs, contrasts;  // set.pairs and set.contrasts as text
+  std::vector<Preference> pairs, corrections;  // set.pairs and set.corrections as text
 };
 
 // Makes everything, or takes it from the run directory where a step is done: samples.jsonl,
-// teacher.jsonl, pairs.jsonl, retain.jsonl, retain-instead.jsonl and retain-validation.jsonl.
+// teacher.jsonl, pairs.jsonl, retain.jsonl, corrections.jsonl and retain-validation.jsonl.
 // kUnmet when no pair passes the filter; kCancelled; and the errors of the engine, the judge and of
 // files that were changed.
 Result<Material> make_material(const MaterialSources& sources);

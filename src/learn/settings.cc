@@ -99,12 +99,15 @@ Json stage_settings(const StageOptions& stage) {
                 {"pairs_per_step", stage.pairs_per_step},
                 {"retained_per_step", stage.retained_per_step},
                 {"retain_weight", stage.retain_weight},
+                {"corrections_per_step", stage.corrections_per_step},
+                {"unlikelihood_weight", stage.unlikelihood_weight},
                 {"averaging", stage.averaging},
                 {"evaluate_every", stage.evaluate_every},
                 {"patience", stage.patience}};
   if (stage.objective == Objective::kDpo) {
     settings["beta"] = stage.beta;
-    settings["contrasts_per_step"] = stage.contrasts_per_step;
+  } else {
+    settings["first_token_weight"] = stage.first_token_weight;
   }
   return settings;
 }
@@ -154,9 +157,10 @@ Status check_learn_options(const LearnOptions& options) {
   }
   for (const StageOptions* stage : {&options.sft_stage, &options.dpo_stage}) {
     if (stage->schedule.total < 1 || stage->pairs_per_step < 1 || stage->retained_per_step < 0 ||
-        stage->contrasts_per_step < 0 || stage->evaluate_every < 1 || !(stage->schedule.peak > 0) ||
-        !(stage->beta > 0) || !(stage->retain_weight >= 0) || !(stage->averaging >= 0) ||
-        !(stage->averaging < 1)) {
+        stage->corrections_per_step < 0 || !(stage->first_token_weight >= 0) ||
+        !(stage->unlikelihood_weight >= 0) || stage->evaluate_every < 1 ||
+        !(stage->schedule.peak > 0) || !(stage->beta > 0) || !(stage->retain_weight >= 0) ||
+        !(stage->averaging >= 0) || !(stage->averaging < 1)) {
       return invalid("stage settings: found a value out of range, expected positive numbers");
     }
   }
@@ -179,6 +183,11 @@ Status check_learn_options(const LearnOptions& options) {
   manifest.summary = options.summary;
   manifest.license = options.license;
   return check_manifest(manifest);
+}
+
+bool makes_corrections(const LearnOptions& options) {
+  return (options.sft && options.sft_stage.corrections_per_step > 0) ||
+         (options.dpo && options.dpo_stage.corrections_per_step > 0);
 }
 
 EngineOptions engine_options(const LearnOptions& options) {
@@ -271,8 +280,9 @@ std::vector<StageRecord> plan_stages(const LearnOptions& options, const LearnDat
                      {"prompts", digest_of(data.retain, data.retain_formats)},
                      {"validation", digest_of(data.validate_retain, data.validate_retain_formats)},
                      {"max_tokens", options.retain_tokens},
+                     {"corrections", makes_corrections(options)},
                      {"seed", options.seed}},
-                    {"retain.jsonl", "retain-instead.jsonl", "retain-validation.jsonl"}});
+                    {"retain.jsonl", "corrections.jsonl", "retain-validation.jsonl"}});
   const Json rows{{"length", options.length},
                   {"init_text", options.init_text},
                   {"dtype", dtype},
@@ -291,8 +301,8 @@ std::vector<StageRecord> plan_stages(const LearnOptions& options, const LearnDat
   if (options.dpo) {
     std::vector<std::string> inputs{"pairs"};
     if (options.reference == Reference::kSft) inputs.emplace_back("sft");
-    const bool contrasts = options.dpo_stage.contrasts_per_step > 0;
-    if (contrasts) inputs.emplace_back("retain");
+    const bool corrections = options.dpo_stage.corrections_per_step > 0;
+    if (corrections) inputs.emplace_back("retain");
     stages.push_back({"reference",
                       inputs,
                       {{"reference", reference_name(options.reference)},
@@ -301,7 +311,7 @@ std::vector<StageRecord> plan_stages(const LearnOptions& options, const LearnDat
                        {"system", options.teacher_system},
                        {"dtype", dtype},
                        {"tokens", options.dpo_tokens},
-                       {"contrasts", contrasts}},
+                       {"corrections", corrections}},
                       {"reference.jsonl"}});
     before.emplace_back("reference");
     Json settings = stage_settings(options.dpo_stage);

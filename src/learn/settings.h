@@ -17,6 +17,9 @@ namespace llmpatch {
 // Options that contradict each other or are out of range: kInvalidArgument.
 Status check_learn_options(const LearnOptions& options);
 
+// Whether answers are sampled to benign prompts that the base model refuses.
+bool makes_corrections(const LearnOptions& options);
+
 // How every engine of a run is set up.
 EngineOptions engine_options(const LearnOptions& options);
 

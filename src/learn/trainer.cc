@@ -25,14 +25,28 @@ struct Step {
   std::int64_t pair_tokens = 0;   // answer tokens before those of retained texts
   torch::Tensor reference_chosen, reference_rejected;  // [pairs]
   torch::Tensor retained_hidden;                       // [retained tokens, width]
+  // Answers to benign prompts, and the first tokens of chosen answers to harmful ones, which they
+  // should not begin with. [benign prompts]
+  torch::Tensor benign_answers, refused_tokens;
 };
 
-Step make_step(const std::vector<const Pair*>& pairs, const std::vector<const Retained*>& retained,
-               Objective objective, std::int64_t prefix_rows) {
+// `corrections` are pairs too, of benign prompts.
+Step make_step(const std::vector<const Pair*>& harmful, const std::vector<const Pair*>& corrections,
+               const std::vector<const Retained*>& retained, Objective objective,
+               std::int64_t prefix_rows) {
   Step step;
   std::vector<Sequence> sequences;
   std::vector<double> chosen, rejected;
-  for (const Pair* pair : pairs) {
+  std::vector<const Pair*> pairs = harmful;
+  pairs.insert(pairs.end(), corrections.begin(), corrections.end());
+  std::vector<std::int64_t> benign, refused;
+  const auto add_benign = [&](std::int64_t answer) {
+    refused.push_back(harmful[benign.size() % harmful.size()]->chosen.front());
+    benign.push_back(answer);
+  };
+  for (std::size_t i = 0; i < pairs.size(); ++i) {
+    const Pair* pair = pairs[i];
+    if (i >= harmful.size()) add_benign(step.pair_answers);
     Sequence sequence{pair->prompt, {pair->chosen}};
     step.pair_tokens += static_cast<std::int64_t>(pair->chosen.size());
     if (objective == Objective::kDpo) {
@@ -46,12 +60,15 @@ Step make_step(const std::vector<const Pair*>& pairs, const std::vector<const Re
   }
   std::vector<torch::Tensor> hidden;
   for (const Retained* text : retained) {
+    add_benign(step.pair_answers + static_cast<std::int64_t>(hidden.size()));
     sequences.push_back({text->prompt, {text->answer}});
     hidden.push_back(text->hidden);
   }
   if (!hidden.empty()) step.retained_hidden = torch::cat(hidden);
   step.reference_chosen = torch::tensor(chosen, torch::kDouble).to(torch::kFloat32);
   step.reference_rejected = torch::tensor(rejected, torch::kDouble).to(torch::kFloat32);
+  step.benign_answers = torch::tensor(benign, torch::kLong);
+  step.refused_tokens = torch::tensor(refused, torch::kLong);
   step.layout = pack(sequences, prefix_rows);
   return step;
 }
@@ -69,6 +86,10 @@ std::pair<torch::Tensor, StepNumbers> step_loss(const Transformer& model, const 
   torch::Tensor loss;
   if (options.objective == Objective::kSft) {
     loss = sft_loss(logprobs);
+    if (options.first_token_weight > 0) {
+      const torch::Tensor first = layout.first_tokens.narrow(0, 0, step.pair_answers);
+      loss = loss + options.first_token_weight * sft_loss(logprobs.index_select(0, first));
+    }
     numbers.metrics["logps/chosen"] =
         logprobs.detach().sum().item<double>() / static_cast<double>(step.pair_answers);
   } else {
@@ -85,6 +106,13 @@ std::pair<torch::Tensor, StepNumbers> step_loss(const Transformer& model, const 
     numbers.metrics["rewards/accuracies"] = (margins > 0).to(torch::kFloat32).mean().item<double>();
     numbers.metrics["logps/chosen"] = sums.select(1, 0).detach().mean().item<double>();
     numbers.metrics["logps/rejected"] = sums.select(1, 1).detach().mean().item<double>();
+  }
+  if (options.unlikelihood_weight > 0 && step.benign_answers.size(0) > 0) {
+    const torch::Tensor first = layout.first_tokens.index_select(0, step.benign_answers);
+    const torch::Tensor unlikelihood = unlikelihood_loss(
+        token_logprobs(predicting.index_select(0, first), model.output(), step.refused_tokens));
+    numbers.metrics["unlikelihood"] = unlikelihood.item<double>();
+    loss = loss + options.unlikelihood_weight * unlikelihood;
   }
   numbers.loss = loss.item<double>();
   if (step.retained_hidden.defined() && options.retain_weight > 0) {
@@ -116,7 +144,7 @@ Status train_stage(const Transformer& model, const TrainingSet& set, const Stage
   const std::int64_t total = options.schedule.total;
   const char* stage = options.objective == Objective::kSft ? "sft" : "dpo";
   Order pair_order(set.pairs.size(), options.seed * 3 + 1);
-  Order contrast_order(set.contrasts.size(), options.seed * 3 + 2);
+  Order correction_order(set.corrections.size(), options.seed * 3 + 2);
   Order retained_order(set.retained.size(), options.seed * 3 + 3);
 
   if (state.step == 0) state.average = state.rows.clone();
@@ -153,14 +181,13 @@ Status train_stage(const Transformer& model, const TrainingSet& set, const Stage
         to.push_back(&from[index]);
       }
     };
-    std::vector<const Pair*> pairs;
+    std::vector<const Pair*> pairs, corrections;
     std::vector<const Retained*> retained;
     draw(pair_order, options.pairs_per_step, set.pairs, pairs);
-    if (options.objective == Objective::kDpo) {
-      draw(contrast_order, options.contrasts_per_step, set.contrasts, pairs);
-    }
+    draw(correction_order, options.corrections_per_step, set.corrections, corrections);
     draw(retained_order, options.retained_per_step, set.retained, retained);
-    const Step step = make_step(pairs, retained, options.objective, state.rows.size(0));
+    const Step step =
+        make_step(pairs, corrections, retained, options.objective, state.rows.size(0));
     torch::Tensor rows = state.rows.detach().clone().requires_grad_(true);
     auto [loss, numbers] = step_loss(model, rows, step, options);
     if (!std::isfinite(loss.item<double>())) {

@@ -25,11 +25,15 @@ struct StageOptions {
   Objective objective = Objective::kSft;
   Schedule schedule;
   std::int64_t pairs_per_step = 8;
-  std::int64_t contrasts_per_step = 0;  // DPO
+  std::int64_t corrections_per_step = 0;
   std::int64_t retained_per_step = 32;
   // Of KL(base || patched) over a retained answer, summed over its tokens: a mean would let the
   // first token, where a refusal is decided, count for little.
   double retain_weight = 1;
+  // What an answer will be is decided by its first token: its log-probability in a chosen answer
+  // counts so much more (SFT), and that a benign answer begins as a chosen one costs so much.
+  double first_token_weight = 0;
+  double unlikelihood_weight = 0;
   double beta = 0.1;                 // DPO
   double averaging = 0.95;           // of the running mean of rows that is validated; 0: the rows
   std::int64_t evaluate_every = 10;  // steps between validations
@@ -41,7 +45,7 @@ struct StageOptions {
 // better).
 struct Validation {
   double refused = 0;       // of harmful prompts
-  double over_refused = 0;  // of benign prompts, beyond what the base model refuses
+  double over_refused = 0;  // of benign prompts
   double divergence = 0;    // KL(base || patched) per token on benign answers, nats
   double score = 0;
 };
@@ -64,8 +68,8 @@ Result<StageState> load_state(const std::filesystem::path& path);
 
 // What a stage draws from; every kind in an order of its own.
 struct TrainingSet {
-  std::vector<Pair> pairs;         // harmful prompts: the refusal is chosen
-  std::vector<Pair> contrasts;     // benign prompts: the refusal is rejected
+  std::vector<Pair> pairs;        // harmful prompts: the refusal is chosen
+  std::vector<Pair> corrections;  // benign prompts that the base model refuses: an answer is chosen
   std::vector<Retained> retained;  // benign texts whose distribution should stay
 };
 

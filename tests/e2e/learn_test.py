@@ -33,6 +33,8 @@ class Learning(ProgramTest):
                 "--chosen", "text:I'm sorry, no.", "--length", "8", "--threads", "1",
                 "--sft-steps", "6", "--dpo-steps", "6", "--sft-batch", "4", "--dpo-batch", "4",
                 "--sft-retain-batch", "4", "--dpo-retain-batch", "4", "--evaluate-every", "2",
+                "--sft-first-token-weight", "0.5", "--sft-unlikelihood-weight", "1",
+                "--sft-correction-batch", "1",
                 "--name", "tester", "--risk", "test", "--run", f"{run}.run", "-o", run, *more]
 
     def patch_bytes(self, name):
@@ -46,6 +48,7 @@ class Learning(ProgramTest):
         for key in ["loss", "rewards/chosen", "rewards/rejected", "rewards/margins",
                     "rewards/accuracies", "logps/chosen", "logps/rejected", "kl/retain"]:
             self.assertIn(key, metrics[-2])
+        self.assertIn("unlikelihood", metrics[1])
         kills = 0
         for stage in STAGES:
             process = self.start_program(*self.arguments("killed"))

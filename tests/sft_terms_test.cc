@@ -1,0 +1,100 @@
+// What the terms of an SFT step do to the rows, on a tiny model: a whole stage with each.
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "learn/trainer.h"
+#include "model_maker.h"
+
+namespace llmpatch {
+namespace {
+
+constexpr Token kRefusal = 90;  // the first token of every chosen answer
+
+class SftTerms : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_TRUE(tiny_model(model_path_, {.seed = 3}).ok());
+    const auto file = GgufFile::open(model_path_);
+    ASSERT_TRUE(file.ok()) << file.error().to_string();
+    auto model = load_transformer(*file, torch::kFloat32);
+    ASSERT_TRUE(model.ok()) << model.error().to_string();
+    model_ = std::move(model).value();
+    set_.pairs = {{{1, 5, 9, 20}, {kRefusal, 8}, {}}, {{1, 5, 9, 41}, {kRefusal, 8}, {}}};
+    set_.retained = {{{1, 5, 33, 60}, {7, 8}, {}}, {{1, 5, 33, 61}, {12, 13}, {}}};
+    set_.corrections = {{{1, 5, 33, 62}, {44, 45}, {}}};
+    ASSERT_TRUE(fill_base_hidden(*model_, set_.retained, nullptr, {}).ok());
+  }
+  void TearDown() override {
+    std::filesystem::remove(model_path_);
+    std::filesystem::remove(checkpoint_);
+  }
+
+  // Rows after 40 steps of SFT with these weights, from the same start.
+  torch::Tensor learn(double first_token_weight, double unlikelihood_weight, int corrections) {
+    StageOptions options;
+    options.schedule = {.peak = 1e-2, .warmup = 2, .total = 40, .final_share = 0.1};
+    options.pairs_per_step = options.retained_per_step = 2;
+    options.corrections_per_step = corrections;
+    options.retain_weight = 0;
+    options.first_token_weight = first_token_weight;
+    options.unlikelihood_weight = unlikelihood_weight;
+    options.averaging = 0;
+    options.evaluate_every = 40;
+    StageHooks hooks;
+    hooks.log = [](const std::string&) { return Status(); };
+    double score = 0;
+    hooks.validate = [&](const torch::Tensor&) {
+      Validation found;
+      found.score = ++score;  // the last one is the best
+      return Result<Validation>(found);
+    };
+    torch::manual_seed(5);
+    StageState state;
+    state.rows = torch::randn({6, 64}) * 0.3;
+    const Status trained = train_stage(*model_, set_, options, state, checkpoint_, hooks);
+    EXPECT_TRUE(trained.ok()) << trained.error().to_string();
+    return state.best_rows;
+  }
+
+  double logprob(const torch::Tensor& rows, const Tokens& prompt, Token token) {
+    const auto sums = answer_logprobs(*model_, rows, {{prompt, {{token}}}}, nullptr, {});
+    EXPECT_TRUE(sums.ok()) << sums.error().to_string();
+    return sums->front();
+  }
+
+  const std::string name_ = "llmpatch-sft-terms-" + std::to_string(::getpid());
+  const std::filesystem::path model_path_ =
+      std::filesystem::temp_directory_path() / (name_ + ".gguf");
+  const std::filesystem::path checkpoint_ =
+      std::filesystem::temp_directory_path() / (name_ + ".state");
+  std::unique_ptr<Transformer> model_;
+  TrainingSet set_;
+};
+
+TEST_F(SftTerms, UnlikelihoodKeepsRetainedAnswersFromBeginningAsChosenOnes) {
+  const torch::Tensor without = learn(0, 0, 0), with = learn(0, 5, 0);
+  for (const Retained& text : set_.retained) {
+    // Nothing else tells the prompts apart: without the term the refusal spreads to them.
+    EXPECT_GT(logprob(without, text.prompt, kRefusal),
+              logprob(torch::Tensor(), text.prompt, kRefusal));
+    EXPECT_LT(logprob(with, text.prompt, kRefusal), logprob(without, text.prompt, kRefusal) - 1);
+  }
+}
+
+TEST_F(SftTerms, FirstTokenWeightMakesTheFirstTokenLikelier) {
+  const torch::Tensor without = learn(0, 0, 0), with = learn(2, 0, 0);
+  for (const Pair& pair : set_.pairs) {
+    EXPECT_GT(logprob(with, pair.prompt, kRefusal), logprob(without, pair.prompt, kRefusal));
+  }
+}
+
+TEST_F(SftTerms, CorrectionsAreLearnedAsPairsAre) {
+  const torch::Tensor without = learn(0, 0, 0), with = learn(0, 0, 1);
+  const Pair& correction = set_.corrections.front();
+  const Token answer = correction.chosen.front();
+  EXPECT_GT(logprob(with, correction.prompt, answer),
+            logprob(without, correction.prompt, answer) + 1);
+}
+
+}  // namespace
+}  // namespace llmpatch
