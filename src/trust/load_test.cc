@@ -74,6 +74,14 @@ TEST_F(Load, NoPermissionLoadsASignatureThatDoesNotHold) {
   }
 }
 
+TEST_F(Load, APolicyWithoutItsKeyChecksNothingAndLoadsNothing) {
+  Trust policy;
+  policy.rules = {{{"*"}, {key_.key.public_key().hint()}}};
+  for (const AllowUnsigned allow : {AllowUnsigned::kNo, AllowUnsigned::kYes}) {
+    expect_error(load_trusted_patch(signed_, policy, allow), ErrorKind::kUnverifiable, "no key");
+  }
+}
+
 TEST_F(Load, TheVerifiedBytesMustBeAPatchAsWell) {
   // Well signed by a tool that looks into no manifest.
   PatchFiles files = small_files();

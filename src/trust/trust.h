@@ -37,7 +37,8 @@ struct Trust {
   // lets it sign, and a key that no rule names nothing.
   std::optional<std::vector<TrustRule>> rules;
 
-  bool empty() const { return keys.empty() && roots.empty(); }
+  // Nothing was asked for. A policy asks for something even when it brings no key along.
+  bool empty() const { return keys.empty() && roots.empty() && !rules; }
 };
 
 // Whether `name` matches `pattern`, in which * stands for any run of characters, none included.
