@@ -28,11 +28,11 @@ struct Patch {
 // read_patch_directory and read_patch_archive.
 Result<PatchFiles> read_patch_files(const std::filesystem::path& path);
 
-// Loads a patch directory or a .llmpatch file without looking at its signature. Only what the manifest lists is loaded, and from the
-// very bytes whose sha256 was compared: each file is read once. Nothing is written to disk.
-// kNotFound; kCorrupt (a file missing, unlisted, of another digest, a link, folder or device, or
-// not what its format says); kLimit (a file too large); kUnsupported; kMismatch (rows against
-// adapter_config.json).
+// Loads a patch directory or a .llmpatch file without looking at its signature (trust/load.h does).
+// Only what the manifest lists is loaded, and from the very bytes whose sha256 was compared: each
+// file is read once. Nothing is written to disk. kNotFound; kCorrupt (a file missing, unlisted, of
+// another digest, a link, folder or device, or not what its format says); kLimit (a file too
+// large); kUnsupported; kMismatch (rows against adapter_config.json).
 Result<Patch> load_patch(const std::filesystem::path& path);
 
 // The same from bytes already in memory. `source` is for messages and Patch::source.
