@@ -4,9 +4,9 @@ find_package(Threads REQUIRED)
 find_package(OpenSSL 3 REQUIRED)
 find_package(nlohmann_json 3.11 REQUIRED)
 find_package(LibArchive REQUIRED)
+find_package(CLI11 REQUIRED)
 
 if(NOT LLMPATCH_VERIFY_ONLY)
-  find_package(CLI11 REQUIRED)
   # llama.cpp as scripts/setup built it (cmake/llama); CMAKE_PREFIX_PATH names the place.
   find_package(llama CONFIG REQUIRED)
   get_filename_component(llama_prefix "${llama_DIR}/../../.." ABSOLUTE)

@@ -92,7 +92,7 @@ Status Chat::answer(const std::string& line, const CancelFlag& cancel) {
   for (const SwitchedPatch& patch : patches_) {
     if (!patch.on) continue;
     request.stack.prefixes.push_back(patch.prefix);
-    if (!patch.admitted.forced.empty()) warn(patch.admitted.forced);
+    for (const std::string& warning : patch.admitted.warnings()) warn(warning);
   }
   request.sampling = sampling_;
   request.max_tokens = max_tokens_;

@@ -49,6 +49,15 @@ Result<std::string> file_digest(const fs::path& path, const char* what) {
   return sha256_hex(file.bytes());
 }
 
+// What every line and the summary repeat; empty when there is nothing to warn of.
+std::string joined_warnings(const Job& job) {
+  std::string text;
+  for (const std::string& line : warnings_of(job.patches)) {
+    text += (text.empty() ? "" : "; ") + line;
+  }
+  return text;
+}
+
 // What the output's bytes depend on: the same settings go on with a partial output.
 Result<Json> job_settings(const Options& options, const Job& job) {
   LLMPATCH_ASSIGN(const std::string model, file_digest(options.run.model, "base model"));
@@ -61,6 +70,7 @@ Result<Json> job_settings(const Options& options, const Job& job) {
               {"model", model},
               {"prompts", prompts},
               {"patches", patches},
+              {"warning", joined_warnings(job)},
               {"compose", options.patches.compose},
               {"system", options.system},
               {"format", options.format.empty() ? "default" : options.format},
@@ -157,6 +167,7 @@ Result<std::string> run_chunk(const Options& options, Job& job, std::size_t firs
   LLMPATCH_ASSIGN(const std::vector<Completion> answers,
                   job.engine->generate(requests, &cancel, progress));
 
+  const std::string warning = joined_warnings(job);
   std::string lines;
   auto answer = answers.begin();
   for (std::size_t i = first; i < last; ++i) {
@@ -169,9 +180,7 @@ Result<std::string> run_chunk(const Options& options, Job& job, std::size_t firs
         responses.push_back((answer++)->text);
       }
     }
-    for (const AdmittedPatch& patch : job.patches) {
-      if (!patch.forced.empty()) line["warning"] = patch.forced;
-    }
+    if (!warning.empty()) line["warning"] = warning;
     lines += json_line(line) + "\n";
   }
   return lines;
@@ -239,13 +248,16 @@ Status run(const Options& options, const CancelFlag& cancel) {
   const EngineStats& stats = job.engine->stats();
   say("wrote " + options.output.string());
   if (!options.json) return {};
-  return print(json_line(Json{{"output", options.output.string()},
-                              {"prompts", total},
-                              {"resumed", resumed},
-                              {"prompt_tokens", stats.prompt_tokens},
-                              {"generated_tokens", stats.generated_tokens},
-                              {"seconds", stats.seconds}}) +
-               "\n");
+  Json summary = {{"output", options.output.string()},
+                  {"prompts", total},
+                  {"resumed", resumed},
+                  {"prompt_tokens", stats.prompt_tokens},
+                  {"generated_tokens", stats.generated_tokens},
+                  {"seconds", stats.seconds}};
+  if (const std::string warning = joined_warnings(job); !warning.empty()) {
+    summary["warning"] = warning;
+  }
+  return print(json_line(summary) + "\n");
 }
 
 }  // namespace

@@ -3,31 +3,79 @@
 
 #include <memory>
 
+#include "base_match.h"
 #include "command.h"
-#include "gguf/gguf_file.h"
-#include "gguf/identity.h"
 #include "terminal.h"
+#include "trust/load.h"
+#include "trust/verify.h"
+#include "trust_options.h"
 
 namespace llmpatch {
 namespace {
 
 struct Options {
   std::filesystem::path patch, model;
+  TrustOptions trust;
   bool json = false;
 };
 
-Result<IdentityMatch> match_base(const Patch& patch, const std::filesystem::path& model) {
-  LLMPATCH_ASSIGN(const GgufFile file, GgufFile::open(model));
-  return match_identity(patch.manifest.base, file);
+// A patch to look at, and what is known of its signature.
+struct Shown {
+  Patch patch;
+  Json signature;  // {"state": "none" | "unchecked" | "verified", ...}
+  std::string signature_text;
+  std::string warning;
+};
+
+// Looking at a patch does not run it: without a key its signature is reported, not demanded.
+Result<Shown> load_unchecked(const std::filesystem::path& path) {
+  LLMPATCH_ASSIGN(const PatchFiles files, read_patch_files(path));
+  Shown shown;
+  LLMPATCH_ASSIGN(shown.patch, patch_from_files(files, path));
+  if (!shown.patch.is_signed) {
+    shown.signature = {{"state", "none"}};
+    shown.signature_text = "none";
+    return shown;
+  }
+  const auto signer = claimed_signer(files, path.string());
+  shown.signature = {{"state", "unchecked"}, {"claims", signer.ok() ? Json(*signer) : Json()}};
+  shown.signature_text =
+      (signer.ok() ? "claims to be by " + *signer : "unreadable: " + signer.error().message) +
+      "; not checked (--key)";
+  return shown;
+}
+
+Result<Shown> load(const Options& options) {
+  LLMPATCH_ASSIGN(const Trust trust, options.trust.trust());
+  if (trust.empty()) return load_unchecked(options.patch);
+  LLMPATCH_ASSIGN(TrustedPatch loaded,
+                  load_trusted_patch(options.patch, trust, options.trust.allow()));
+  Shown shown;
+  shown.patch = std::move(loaded.patch);
+  shown.warning = std::move(loaded.warning);
+  if (loaded.signer) {
+    shown.signature = {{"state", "verified"},
+                       {"signer", loaded.signer->to_string()},
+                       {"root_digest", loaded.root_digest}};
+    shown.signature_text = "verified, by " + loaded.signer->to_string();
+  } else {
+    shown.signature = {{"state", "none"}};
+    shown.signature_text = "none";
+  }
+  return shown;
 }
 
 Status run(const Options& options) {
-  LLMPATCH_ASSIGN(const Patch patch, load_patch(options.patch));
-  const PatchReport report = inspect_patch(patch);
+  LLMPATCH_ASSIGN(const Shown shown, load(options));
+  if (!shown.warning.empty()) warn(shown.warning);
+  PatchReport report = inspect_patch(shown.patch);
+  report.signature = shown.signature_text;
   Json json = report.to_json();
+  json["signature"] = shown.signature;
+  if (!shown.warning.empty()) json["warning"] = shown.warning;
   std::string text = report.to_text();
   if (!options.model.empty()) {
-    LLMPATCH_ASSIGN(const IdentityMatch match, match_base(patch, options.model));
+    LLMPATCH_ASSIGN(const IdentityMatch match, match_base(shown.patch, options.model));
     const std::string verdict(verdict_name(match.verdict));
     json["match"] = {
         {"model", options.model.string()}, {"verdict", verdict}, {"reason", match.reason}};
@@ -42,6 +90,8 @@ RunFn declare_inspect(CLI::App& app) {
   auto options = std::make_shared<Options>();
   app.add_option("PATCH", options->patch, "Patch directory or .llmpatch file")->required();
   app.add_option("--model", options->model, "Tell also whether the patch belongs to this model");
+  options->trust.declare(app);
+  options->trust.declare_allow_unsigned(app);
   app.add_flag("--json", options->json, "Print JSON");
   return [options](const CancelFlag&) { return run(*options); };
 }

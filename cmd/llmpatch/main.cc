@@ -11,23 +11,6 @@
 namespace llmpatch {
 namespace {
 
-struct Subcommand {
-  const char* name;
-  const char* summary;
-  RunFn (*declare)(CLI::App& app);
-};
-
-constexpr Subcommand kSubcommands[] = {
-    {"learn", "Learn a patch from a model, a safer teacher and prompts", declare_learn},
-    {"eval", "Measure what a patch does and write a report", declare_eval},
-    {"generate", "Answer the prompts of a JSON-lines file", declare_generate},
-    {"chat", "Talk with a model, patches on or off", declare_chat},
-    {"inspect", "Show what a patch says about itself", declare_inspect},
-    {"pack", "Make one .llmpatch file of a patch directory", declare_pack},
-    {"unpack", "Make a patch directory of a .llmpatch file", declare_unpack},
-    {"doctor", "Check this machine: BLAS, processor, memory, models", declare_doctor},
-};
-
 Error usage_error(const std::string& message, const std::string& subcommand) {
   const std::string command = subcommand.empty() ? "llmpatch" : "llmpatch " + subcommand;
   return make_error(ErrorKind::kInvalidArgument, "command line", message,
@@ -35,13 +18,13 @@ Error usage_error(const std::string& message, const std::string& subcommand) {
 }
 
 bool is_subcommand(const std::string& name) {
-  return std::any_of(std::begin(kSubcommands), std::end(kSubcommands),
+  return std::any_of(subcommands().begin(), subcommands().end(),
                      [&](const Subcommand& command) { return name == command.name; });
 }
 
 std::string subcommand_names() {
   std::string names;
-  for (const Subcommand& command : kSubcommands) {
+  for (const Subcommand& command : subcommands()) {
     names += (names.empty() ? "" : ", ") + std::string(command.name);
   }
   return names;
@@ -53,7 +36,7 @@ int run(int argc, char** argv) {
   app.require_subcommand(0, 1);  // that there is one is checked below, after unknown options
   app.set_version_flag("--version", version_text, "Print the versions of what is built in");
   std::vector<RunFn> runs;
-  for (const Subcommand& command : kSubcommands) {
+  for (const Subcommand& command : subcommands()) {
     runs.push_back(command.declare(*app.add_subcommand(command.name, command.summary)));
   }
 
@@ -75,7 +58,7 @@ int run(int argc, char** argv) {
   }
 
   for (std::size_t i = 0; i < runs.size(); ++i) {
-    if (!app.got_subcommand(kSubcommands[i].name)) continue;
+    if (!app.got_subcommand(subcommands()[i].name)) continue;
     const Status status = runs[i](watch_interrupts());
     return status.ok() ? 0 : report(status.error());
   }

@@ -6,6 +6,7 @@
 #include "gguf/identity.h"
 #include "patch/base_identity.h"
 #include "terminal.h"
+#include "trust/load.h"
 
 namespace llmpatch {
 namespace {
@@ -18,18 +19,6 @@ std::string patch_title(const Patch& patch) {
 
 Error mismatch(const std::string& message, const char* hint) {
   return make_error(ErrorKind::kMismatch, "patch", message, hint);
-}
-
-// Signatures cannot be checked yet: who gives a key wants that done, and is not to be deceived.
-Status admit_signature(const PatchOptions& options, const Patch& patch) {
-  if (!options.keys.empty() && !options.allow_unsigned) {
-    return make_error(
-        ErrorKind::kUnverifiable, "patch",
-        "--key " + options.keys.front().string() + ": this version cannot check signatures",
-        "leave --key out, or say --allow-unsigned");
-  }
-  if (!options.allow_unsigned) warn(unverified_warning(patch));
-  return {};
 }
 
 // Decides whether `patch` may run on `model`; the text is AdmittedPatch::forced.
@@ -91,25 +80,41 @@ Status admit_together(const std::vector<AdmittedPatch>& patches) {
 
 }  // namespace
 
+std::vector<std::string> AdmittedPatch::warnings() const {
+  std::vector<std::string> lines;
+  for (const std::string& line : {unverified, forced}) {
+    if (!line.empty()) lines.push_back(line);
+  }
+  return lines;
+}
+
+std::vector<std::string> warnings_of(const std::vector<AdmittedPatch>& patches) {
+  std::vector<std::string> lines;
+  for (const AdmittedPatch& patch : patches) {
+    for (std::string& line : patch.warnings()) lines.push_back(std::move(line));
+  }
+  return lines;
+}
+
 void PatchOptions::declare(CLI::App& app) {
   app.add_option("--patch", patches, "Patch directory or .llmpatch file; repeatable, in order")
       ->allow_extra_args(false);
   app.add_option("--compose", compose, "How patches are stacked: sequential or parallel")
       ->capture_default_str();
-  app.add_option("--key", keys, "Public key that the patches must be signed with; repeatable")
-      ->allow_extra_args(false);
-  app.add_flag("--allow-unsigned", allow_unsigned, "Load patches without a verified signature");
+  trust.declare(app);
+  trust.declare_allow_unsigned(app);
   app.add_flag("--accept-base", accept_base,
                "Trust that the model is the patch's base where that cannot be told");
 }
 
 Result<std::vector<AdmittedPatch>> PatchOptions::admit(const fs::path& model, bool force) const {
   LLMPATCH_ASSIGN(const Compose composed, composition());
+  LLMPATCH_ASSIGN(const Trust trusted, trust.trust());
   std::vector<AdmittedPatch> admitted;
   for (const fs::path& path : patches) {
-    LLMPATCH_ASSIGN(Patch patch, load_patch(path));
-    LLMPATCH_TRY(admit_signature(*this, patch));
-    admitted.push_back({std::move(patch), ""});
+    LLMPATCH_ASSIGN(TrustedPatch loaded, load_trusted_patch(path, trusted, trust.allow()));
+    if (!loaded.warning.empty()) warn(loaded.warning);
+    admitted.push_back({std::move(loaded.patch), "", std::move(loaded.warning)});
   }
   LLMPATCH_TRY(admit_together(admitted));
   if (composed == Compose::kParallel) {

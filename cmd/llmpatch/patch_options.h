@@ -9,24 +9,30 @@
 #include "base/result.h"
 #include "patch/patch.h"
 #include "runtime/engine.h"
+#include "trust_options.h"
 
 namespace llmpatch {
 
 // A patch that passed the checks below.
 struct AdmittedPatch {
   Patch patch;
-  // Not empty when the patch runs on a model it was not made for, by --force: the line that every
-  // output repeats.
-  std::string forced;
+  // Lines that every output repeats, each empty unless: the patch runs on a model it was not made
+  // for, by --force; its signature was not verified, by --allow-unsigned.
+  std::string forced, unverified;
+
+  // Those that are not empty.
+  std::vector<std::string> warnings() const;
 };
+
+// The warnings of all, in order.
+std::vector<std::string> warnings_of(const std::vector<AdmittedPatch>& patches);
 
 // The options every command that runs patches has. `--force` is the command's own option, since it
 // also means other things.
 struct PatchOptions {
   std::vector<std::filesystem::path> patches;
   std::string compose = "sequential";
-  std::vector<std::filesystem::path> keys;
-  bool allow_unsigned = false;
+  TrustOptions trust;
   bool accept_base = false;
 
   void declare(CLI::App& app);
@@ -37,9 +43,9 @@ struct PatchOptions {
   // they are composed in parallel, so that the same set gives the same bytes in any order. Warnings
   // go to stderr. The base identity decides: the exact file passes; another quantisation of the
   // same weights passes with a warning; one too coarse to tell is kMismatch without --accept-base;
-  // another model is kMismatch without `force`. Also kUnverifiable (--key is given and nothing can
-  // check it yet), kInvalidArgument (the same name twice), kMismatch (two patches that exclude each
-  // other), and the errors of load_patch.
+  // another model is kMismatch without `force`. Also kInvalidArgument (the same name twice),
+  // kMismatch (two patches that exclude each other), and the errors of TrustOptions::trust and
+  // load_trusted_patch.
   Result<std::vector<AdmittedPatch>> admit(const std::filesystem::path& model, bool force) const;
 };
 

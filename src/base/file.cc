@@ -67,6 +67,16 @@ Status sync_directory_of(const fs::path& path) {
   return {};
 }
 
+Error exists_already(const fs::path& path,
+                     const char* hint = "choose another name or say --force") {
+  return make_error(ErrorKind::kExists, "file", "write " + path.string() + ": it exists already",
+                    hint);
+}
+
+fs::path temporary_beside(const fs::path& path) {
+  return path.string() + ".partial-" + std::to_string(::getpid());
+}
+
 Status write_all(int fd, std::string_view bytes, const fs::path& path) {
   while (!bytes.empty()) {
     const ssize_t written = ::write(fd, bytes.data(), bytes.size());
@@ -76,6 +86,14 @@ Status write_all(int fd, std::string_view bytes, const fs::path& path) {
     }
     bytes.remove_prefix(static_cast<std::size_t>(written));
   }
+  return {};
+}
+
+// Writes, syncs and closes; `path` is for messages.
+Status write_synced(Descriptor& fd, std::string_view bytes, const fs::path& path) {
+  LLMPATCH_TRY(write_all(fd.get(), bytes, path));
+  if (::fsync(fd.get()) != 0) return io_error("sync", path, errno);
+  if (::close(fd.release()) != 0) return io_error("close", path, errno);
   return {};
 }
 
@@ -107,17 +125,13 @@ Result<std::string> read_file(const fs::path& path, std::uint64_t max_bytes,
 }
 
 Status write_file_atomic(const fs::path& path, std::string_view bytes, Overwrite overwrite) {
-  if (overwrite == Overwrite::kNo && fs::exists(fs::symlink_status(path))) {
-    return make_error(ErrorKind::kExists, "file", "write " + path.string() + ": it exists already",
-                      "choose another name or say --force");
-  }
-  const fs::path temporary = path.string() + ".partial-" + std::to_string(::getpid());
+  if (overwrite == Overwrite::kNo && fs::exists(fs::symlink_status(path)))
+    return exists_already(path);
+  const fs::path temporary = temporary_beside(path);
   Descriptor fd(
       ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644));
   if (fd.get() < 0) return io_error("create", temporary, errno);
-  Status status = write_all(fd.get(), bytes, path);
-  if (status.ok() && ::fsync(fd.get()) != 0) status = io_error("sync", path, errno);
-  if (status.ok() && ::close(fd.release()) != 0) status = io_error("close", path, errno);
+  Status status = write_synced(fd, bytes, path);
   if (status.ok() && ::rename(temporary.c_str(), path.c_str()) != 0) {
     status = io_error("rename to", path, errno);
   }
@@ -128,13 +142,29 @@ Status write_file_atomic(const fs::path& path, std::string_view bytes, Overwrite
   return sync_directory_of(path);
 }
 
+Status write_new_file(const fs::path& path, std::string_view bytes, unsigned mode) {
+  const fs::path temporary = temporary_beside(path);
+  ::unlink(temporary.c_str());  // of a process that died; its permissions may be others
+  Descriptor fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
+                       static_cast<mode_t>(mode)));
+  if (fd.get() < 0) return io_error("create", temporary, errno);
+  Status status = write_synced(fd, bytes, path);
+  // A link, unlike a rename, fails where there is something already.
+  if (status.ok() && ::link(temporary.c_str(), path.c_str()) != 0) {
+    status = errno == EEXIST ? Status(exists_already(path, "choose another name"))
+                             : Status(io_error("link to", path, errno));
+  }
+  ::unlink(temporary.c_str());
+  if (!status.ok()) return status;
+  return sync_directory_of(path);
+}
+
 Result<StagedDirectory> StagedDirectory::create(const fs::path& target, Overwrite overwrite) {
   fs::path clean = target.lexically_normal();
   if (!clean.has_filename()) clean = clean.parent_path();  // "dir/" names "dir"
   std::error_code code;
   if (overwrite == Overwrite::kNo && fs::exists(fs::symlink_status(clean, code))) {
-    return make_error(ErrorKind::kExists, "file", "write " + clean.string() + ": it exists already",
-                      "choose another name or say --force");
+    return exists_already(clean);
   }
   fs::path staging = clean.string() + ".partial-" + std::to_string(::getpid());
   fs::remove_all(staging, code);

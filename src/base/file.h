@@ -26,6 +26,11 @@ enum class Overwrite { kNo, kYes };
 Status write_file_atomic(const std::filesystem::path& path, std::string_view bytes,
                          Overwrite overwrite = Overwrite::kYes);
 
+// Writes a file that did not exist, whole or not at all, and never replaces one: not even one that
+// appears meanwhile. `mode` is its permissions from its first byte on (0600 for a secret). kExists,
+// kIo.
+Status write_new_file(const std::filesystem::path& path, std::string_view bytes, unsigned mode);
+
 // A directory that appears whole: fill path(), then commit() renames it to its target. Destroyed
 // without commit, the temporary directory is removed. Move-only.
 class StagedDirectory {

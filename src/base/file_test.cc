@@ -142,6 +142,26 @@ TEST_F(FileTest, AWriteThatFailsHalfwayLeavesTheOldFileAndNothingElse) {
   EXPECT_EQ(entries(), 1u);
 }
 
+TEST_F(FileTest, ANewFileHasItsPermissionsAndReplacesNothing) {
+  const fs::path path = folder_ / "secret";
+  ASSERT_TRUE(write_new_file(path, "first", 0600).ok());
+  struct stat info {};
+  ASSERT_EQ(::stat(path.c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777U, 0600U);
+  EXPECT_EQ(write_new_file(path, "second", 0600).error().kind, ErrorKind::kExists);
+  EXPECT_EQ(get(path), "first");
+  fs::create_symlink("nowhere", folder_ / "dangling");
+  EXPECT_EQ(write_new_file(folder_ / "dangling", "x", 0600).error().kind, ErrorKind::kExists);
+  EXPECT_EQ(entries(), 2u);
+}
+
+TEST_F(FileTest, ANewFileOnAFullDiskLeavesNothing) {
+  const FileSizeLimit limit(4);
+  EXPECT_EQ(write_new_file(folder_ / "secret", "longer than that", 0600).error().kind,
+            ErrorKind::kIo);
+  EXPECT_EQ(entries(), 0u);
+}
+
 TEST_F(FileTest, AWriteToNoFolderOrOverAFolderFails) {
   EXPECT_EQ(kind_of(write_file_atomic(folder_ / "none" / "a", "x")), ErrorKind::kIo);
   fs::create_directories(folder_ / "dir" / "full");

@@ -47,7 +47,9 @@ Result<Json> parse_json(std::string_view text, std::string_view where) {
     if (event == Event::object_end && !keys.empty()) keys.pop_back();
     if (event == Event::key && !keys.empty() && problem.empty() &&
         !keys.back().insert(parsed.get_ref<const std::string&>()).second) {
-      problem = "duplicate key '" + parsed.get<std::string>() + "'";
+      // Escaped: a message is shown on a terminal.
+      const std::string key = parsed.dump(-1, ' ', true, Json::error_handler_t::replace);
+      problem = "duplicate key '" + key.substr(1, key.size() - 2) + "'";
     }
     return problem.empty();
   };

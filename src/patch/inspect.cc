@@ -129,7 +129,7 @@ std::string PatchReport::to_text() const {
   text += line("risk", manifest.risk) + line("license", manifest.license);
   text += line("sequence", std::to_string(manifest.sequence));
   if (manifest.expires) text += line("expires", *manifest.expires);
-  text += line("signature", is_signed ? "model.sig is there; not checked" : "none");
+  text += line("signature", signature);
   text += line("rows", std::to_string(rows) + " x " + std::to_string(width) + ", norm " +
                            number(statistics.norm_min) + " / " + number(statistics.norm_median) +
                            " / " + number(statistics.norm_max) + " (min / median / max), rms " +
@@ -158,6 +158,7 @@ PatchReport inspect_patch(const Patch& patch) {
   report.statistics = row_statistics(patch.rows);
   if (patch.card) report.effects = card_effects(*patch.card);
   report.is_signed = patch.is_signed;
+  report.signature = patch.is_signed ? "model.sig is there; not checked" : "none";
   return report;
 }
 

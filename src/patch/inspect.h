@@ -19,6 +19,7 @@ struct PatchReport {
   RowStatistics statistics;
   std::vector<EffectRow> effects;  // the card's headline; empty without a card
   bool is_signed = false;
+  std::string signature;  // its state, for the console; whoever checked it may say more
 
   Json to_json() const;         // the object of `inspect --json`
   std::string to_text() const;  // several lines for a console

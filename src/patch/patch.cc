@@ -17,11 +17,6 @@ Error corrupt(const std::string& where, const std::string& message) {
   return make_error(ErrorKind::kCorrupt, "patch", where + ": " + message);
 }
 
-Result<PatchFiles> read_patch_files(const fs::path& path) {
-  std::error_code code;
-  return fs::is_regular_file(path, code) ? read_patch_archive(path) : read_patch_directory(path);
-}
-
 // One file that every patch has.
 Result<std::string_view> needed_file(const PatchFiles& files, const char* name,
                                      const std::string& where) {
@@ -69,6 +64,11 @@ Status check_rows(const Rows& rows) {
 }
 
 }  // namespace
+
+Result<PatchFiles> read_patch_files(const fs::path& path) {
+  std::error_code code;
+  return fs::is_regular_file(path, code) ? read_patch_archive(path) : read_patch_directory(path);
+}
 
 Result<Patch> load_patch(const fs::path& path) {
   LLMPATCH_ASSIGN(const PatchFiles files, read_patch_files(path));
@@ -147,12 +147,6 @@ Status put_card(const fs::path& directory, Json card) {
   // Through a link, so that the link stays and the directory behind it is renewed.
   const fs::path target = fs::canonical(directory, code);
   return write_patch(patch, code ? directory : target, Overwrite::kYes);
-}
-
-std::string unverified_warning(const Patch& patch) {
-  const std::string name = "patch " + patch.manifest.name + " " + patch.manifest.version;
-  if (patch.is_signed) return name + " is signed, but its signature was not checked";
-  return name + " is not signed: nothing tells who made it";
 }
 
 }  // namespace llmpatch

@@ -24,11 +24,15 @@ struct Patch {
   std::filesystem::path source;  // where it was loaded from; empty for one made in memory
 };
 
-// Loads a patch directory or a .llmpatch file. Only what the manifest lists is loaded, and from the
-// very bytes whose sha256 was compared: each file is read once. Nothing is written to disk.
-// kNotFound; kCorrupt (a file missing, unlisted, of another digest, a link, folder or device, or
-// not what its format says); kLimit (a file too large); kUnsupported; kMismatch (rows against
-// adapter_config.json).
+// Reads the files of a patch directory or a .llmpatch file into memory, each once. Errors of
+// read_patch_directory and read_patch_archive.
+Result<PatchFiles> read_patch_files(const std::filesystem::path& path);
+
+// Loads a patch directory or a .llmpatch file without looking at its signature (trust/load.h does).
+// Only what the manifest lists is loaded, and from the very bytes whose sha256 was compared: each
+// file is read once. Nothing is written to disk. kNotFound; kCorrupt (a file missing, unlisted, of
+// another digest, a link, folder or device, or not what its format says); kLimit (a file too
+// large); kUnsupported; kMismatch (rows against adapter_config.json).
 Result<Patch> load_patch(const std::filesystem::path& path);
 
 // The same from bytes already in memory. `source` is for messages and Patch::source.
@@ -47,8 +51,5 @@ Status write_patch(const Patch& patch, const std::filesystem::path& directory, O
 // `files`. kDenied when the patch is signed (the signature would no longer hold), kInvalidArgument
 // for a .llmpatch file or a card that is not an object.
 Status put_card(const std::filesystem::path& directory, Json card);
-
-// The one line to print when this patch is loaded without a verified signature.
-std::string unverified_warning(const Patch& patch);
 
 }  // namespace llmpatch

@@ -254,15 +254,6 @@ class BadPatch(ProgramTest):
         edit_manifest(compose={"conflicts": ["two"], "tested": []})(one)
         self.fails(7, r"one 1\.0\.0: excludes patch two", *self.generate_arguments(one, two))
 
-    def test_signatures(self):
-        patch = self.make_patch()
-        arguments = self.generate_arguments(patch)[:-1]  # without --allow-unsigned
-        self.fails(6, r"cannot check signatures", *arguments, "--key", "someone.pub")
-        outcome = self.run_ok(*arguments)
-        warnings = [line for line in outcome.stderr.splitlines() if "warning" in line]
-        self.assertEqual(len(warnings), 1, str(outcome))
-        self.assertRegex(warnings[0], r"tester.*sign")
-
 
 if __name__ == "__main__":
     main()

@@ -22,7 +22,7 @@ class Eval(ProgramTest):
     def arguments(self, *more):
         return ["eval", "--model", MODEL, "--patch", self.patch, "--suite", "bad.json", "--suite",
                 "good.json", "--system", "Refuse.", "--compliance", "1", "--timing", "1",
-                "--examples", "1", "--cache", "cache", "-o", "out", *more]
+                "--examples", "1", "--cache", "cache", "-o", "out", "--allow-unsigned", *more]
 
     def test_writes_table_card_and_report(self):
         outcome = self.run_ok(*self.arguments("--card", self.patch))

@@ -60,9 +60,10 @@ class Generate(ProgramTest):
         patch = self.make_patch()
         self.run_ok(*self.arguments(output="plain.jsonl"))
         self.run_ok(*self.arguments("--system", "Answer in French.", output="system.jsonl"))
-        self.run_ok(*self.arguments("--patch", patch, output="patched.jsonl"))
+        self.run_ok(*self.arguments("--patch", patch, "--allow-unsigned", output="patched.jsonl"))
         self.run_ok("pack", patch, "-o", "tester.llmpatch")
-        self.run_ok(*self.arguments("--patch", "tester.llmpatch", output="packed.jsonl"))
+        self.run_ok(*self.arguments("--patch", "tester.llmpatch", "--allow-unsigned",
+                                    output="packed.jsonl"))
         plain = self.read_lines("plain.jsonl")
         self.assertNotEqual(plain, self.read_lines("system.jsonl"))
         self.assertNotEqual(plain, self.read_lines("patched.jsonl"))
@@ -73,7 +74,7 @@ class Generate(ProgramTest):
         two = self.make_patch("two", "You are a pirate and say arr.")
         for output, patches in [("ab.jsonl", (one, two)), ("ba.jsonl", (two, one))]:
             self.run_ok(*self.arguments("--patch", patches[0], "--patch", patches[1], "--compose",
-                                        "parallel", output=output))
+                                        "parallel", "--allow-unsigned", output=output))
         self.assertEqual(self.read_lines("ab.jsonl"), self.read_lines("ba.jsonl"))
 
     def test_raw_text_on_a_model_without_a_template(self):

@@ -19,7 +19,7 @@ class Operator(ProgramTest):
         patch = self.make_patch()
         self.write_lines("p.jsonl", [{"prompt": "Hello"}])
         self.run_ok("generate", "--model", MODEL, "--patch", patch, "--prompts", "p.jsonl", "-o",
-                    "out.jsonl", "--max-tokens", "3")
+                    "out.jsonl", "--max-tokens", "3", "--allow-unsigned")
         self.assertTrue(self.read_lines("out.jsonl")[0]["response"])
 
     def test_says_that_it_cannot_learn(self):

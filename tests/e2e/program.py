@@ -16,6 +16,8 @@ from pathlib import Path
 PROGRAM = os.environ["LLMPATCH_PROGRAM"]
 # The same objects without LibTorch, whose loading takes most of the time of a short run.
 OPERATOR = os.environ["LLMPATCH_OPERATOR"]
+# The same again without llama.cpp: what checks and signs patches.
+VERIFY_ONLY = os.environ["LLMPATCH_VERIFY"]
 MAKE_PATCH = os.environ["LLMPATCH_MAKE_PATCH"]
 SOURCE = Path(os.environ["LLMPATCH_SOURCE"])
 MODEL = SOURCE / "models/smollm2-135m-instruct-q4_1.gguf"

@@ -4,7 +4,8 @@ import json
 
 from program import MODEL, ProgramTest, main
 
-SUBCOMMANDS = ["learn", "eval", "generate", "chat", "inspect", "pack", "unpack", "doctor"]
+SUBCOMMANDS = ["learn", "eval", "generate", "chat", "inspect", "keygen", "sign", "verify", "pack",
+               "unpack", "doctor"]
 
 
 class Usage(ProgramTest):

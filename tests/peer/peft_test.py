@@ -11,7 +11,6 @@ import sys
 import tempfile
 from pathlib import Path
 
-SKIPPED = 77  # CTest's SKIP_RETURN_CODE
 SOURCE = Path(os.environ["LLMPATCH_SOURCE"])
 TOOLS = Path(os.environ["LLMPATCH_TOOLS"])
 MODEL = SOURCE / "models/smollm2-135m-instruct-q4_1.gguf"
@@ -26,17 +25,10 @@ TEXTS = [
 ]
 
 
-def peer_python():
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return os.environ.get("LLMPATCH_PEER_PYTHON") or str(cache / "llmpatch/venv-peft/bin/python")
-
-
 def run_as_peer():
     """Starts this file again under PEFT's Python; skips when there is none."""
-    python = peer_python()
-    if not os.access(python, os.X_OK):
-        print(f"skipped: no PEFT at {python} (scripts/peer-venv makes it)")
-        sys.exit(SKIPPED)
+    from peers import peer_python  # not there under PEFT's Python
+    python = peer_python("peft")
     # Our helper modules stay behind: one is called gguf, like a package that Transformers uses.
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     environment["HF_HUB_OFFLINE"] = "1"

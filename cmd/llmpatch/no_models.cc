@@ -1,0 +1,31 @@
+// What stands in for base_match.cc, subcommands.cc and tool_version.cc in a program that only
+// checks and signs patches: no llama.cpp, no LibTorch.
+#include <openssl/crypto.h>
+
+#include "base_match.h"
+#include "command.h"
+#include "tool_version.h"
+
+namespace llmpatch {
+
+Result<IdentityMatch> match_base(const Patch&, const std::filesystem::path&) {
+  return make_error(ErrorKind::kUnsupported, "inspect",
+                    "--model: this program was built without what reads models",
+                    "build it without -DLLMPATCH_VERIFY_ONLY=ON");
+}
+
+std::string version_text() {
+  return std::string("llmpatch " LLMPATCH_VERSION "\nverify-only\n") +
+         OpenSSL_version(OPENSSL_VERSION);
+}
+
+std::span<const Subcommand> subcommands() {
+  static constexpr Subcommand kSubcommands[] = {
+      {"inspect", kInspectSummary, declare_inspect}, {"keygen", kKeygenSummary, declare_keygen},
+      {"sign", kSignSummary, declare_sign},          {"verify", kVerifySummary, declare_verify},
+      {"pack", kPackSummary, declare_pack},          {"unpack", kUnpackSummary, declare_unpack},
+  };
+  return kSubcommands;
+}
+
+}  // namespace llmpatch

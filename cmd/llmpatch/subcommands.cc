@@ -1,0 +1,23 @@
+// The subcommands of the whole program, in the order of its help.
+#include "command.h"
+
+namespace llmpatch {
+
+std::span<const Subcommand> subcommands() {
+  static constexpr Subcommand kSubcommands[] = {
+      {"learn", "Learn a patch from a model, a safer teacher and prompts", declare_learn},
+      {"eval", "Measure what a patch does and write a report", declare_eval},
+      {"generate", "Answer the prompts of a JSON-lines file", declare_generate},
+      {"chat", "Talk with a model, patches on or off", declare_chat},
+      {"inspect", kInspectSummary, declare_inspect},
+      {"keygen", kKeygenSummary, declare_keygen},
+      {"sign", kSignSummary, declare_sign},
+      {"verify", kVerifySummary, declare_verify},
+      {"pack", kPackSummary, declare_pack},
+      {"unpack", kUnpackSummary, declare_unpack},
+      {"doctor", "Check this machine: BLAS, processor, memory, models", declare_doctor},
+  };
+  return kSubcommands;
+}
+
+}  // namespace llmpatch

@@ -1,0 +1,41 @@
+#include "trust_options.h"
+
+namespace llmpatch {
+
+void TrustOptions::declare(CLI::App& app) {
+  app.add_option("--key", keys, "Public key that may have signed the patch; repeatable")
+      ->allow_extra_args(false);
+  app.add_option("--certificate-chain", certificates,
+                 "Root certificates (PEM) under which it may be signed; repeatable")
+      ->allow_extra_args(false);
+  app.add_option("--trust", policy, "Policy (JSON): which keys may sign which patches");
+}
+
+void TrustOptions::declare_allow_unsigned(CLI::App& app) {
+  app.add_flag("--allow-unsigned", allow_unsigned, "Load patches without a verified signature");
+}
+
+Result<Trust> TrustOptions::trust() const {
+  Trust trust;
+  if (!policy.empty()) {
+    if (!certificates.empty()) {
+      return make_error(ErrorKind::kInvalidArgument, "command line",
+                        "--certificate-chain: found beside --trust, whose rules would not let it "
+                        "sign anything",
+                        "name the file in a rule of " + policy.string());
+    }
+    LLMPATCH_ASSIGN(trust, read_trust_policy(policy));
+  }
+  for (const auto& path : keys) {
+    LLMPATCH_ASSIGN(PublicKey key, PublicKey::read(path));
+    trust.keys.push_back(std::move(key));
+  }
+  for (const auto& path : certificates) {
+    LLMPATCH_ASSIGN(const std::vector<Certificate> roots,
+                    read_certificates(path, ErrorKind::kUnverifiable));
+    trust.roots.insert(trust.roots.end(), roots.begin(), roots.end());
+  }
+  return trust;
+}
+
+}  // namespace llmpatch

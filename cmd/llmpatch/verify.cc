@@ -1,0 +1,65 @@
+// llmpatch verify: whether a patch is signed by somebody trusted, and is what was signed.
+#include "trust/verify.h"
+
+#include <memory>
+
+#include "command.h"
+#include "patch/patch.h"
+#include "terminal.h"
+#include "trust/statement.h"
+#include "trust_options.h"
+
+namespace llmpatch {
+namespace {
+
+struct Options {
+  std::filesystem::path patch;
+  TrustOptions trust;
+  bool json = false;
+};
+
+Json to_json(const Patch& patch, const VerifiedFiles& verified) {
+  return {{"patch", patch.source.string()},
+          {"name", patch.manifest.name},
+          {"version", patch.manifest.version},
+          {"sequence", patch.manifest.sequence},
+          {"signer",
+           {{"key", verified.signer.key},
+            {"subject", verified.signer.subject.empty() ? Json() : Json(verified.signer.subject)},
+            {"root", verified.signer.root.empty() ? Json() : Json(verified.signer.root)}}},
+          {"root_digest", verified.root_digest},
+          {"files", file_digests(verified.files)}};
+}
+
+std::string to_text(const Patch& patch, const VerifiedFiles& verified) {
+  const auto digests = file_digests(verified.files);
+  std::string text = "valid: " + patch.manifest.name + " " + patch.manifest.version + "\n";
+  text += "signer   " + verified.signer.to_string() + "\n";
+  text += "digest   sha256:" + verified.root_digest + "\n";
+  text += "files    " + std::to_string(digests.size()) + " checked\n";
+  for (const auto& [name, digest] : digests) text += "         " + digest + "  " + name + "\n";
+  return text;
+}
+
+Status run(const Options& options) {
+  LLMPATCH_ASSIGN(const Trust trust, options.trust.trust());
+  if (trust.empty()) {
+    return make_error(ErrorKind::kUnverifiable, "verify",
+                      "keys: found none, expected --key, --certificate-chain or --trust");
+  }
+  LLMPATCH_ASSIGN(const VerifiedFiles verified, verify_patch(options.patch, trust));
+  LLMPATCH_ASSIGN(const Patch patch, patch_from_files(verified.files, options.patch));
+  return print(options.json ? json_pretty(to_json(patch, verified)) : to_text(patch, verified));
+}
+
+}  // namespace
+
+RunFn declare_verify(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  app.add_option("PATCH", options->patch, "Patch directory or .llmpatch file")->required();
+  options->trust.declare(app);
+  app.add_flag("--json", options->json, "Print JSON");
+  return [options](const CancelFlag&) { return run(*options); };
+}
+
+}  // namespace llmpatch
