@@ -12,7 +12,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int kCorrectionSamples = 4;
+// Answers to learn from: at temperature 1 a small model often begins one with nonsense.
+constexpr int kCorrectionSamples = 8;
+constexpr float kCorrectionTemperature = 0.6F;
 
 class MaterialMaker {
  public:
@@ -168,6 +170,7 @@ class MaterialMaker {
     settings.samples = kCorrectionSamples;
     settings.max_tokens = options_.retain_tokens;
     settings.sampling = nucleus();
+    settings.sampling.temperature = kCorrectionTemperature;
     LLMPATCH_ASSIGN(
         const auto sampled,
         generate_answers(engine_, prompts, formats, settings, run_.file("corrections.jsonl"),

@@ -7,7 +7,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from program import OTHER_MODEL, ProgramTest, main
+from program import MODEL, OTHER_MODEL, ProgramTest, main
 
 MAKE_MODEL = Path(os.environ["LLMPATCH_TOOLS"]) / "make_model"
 STAGES = ["samples.jsonl", "pairs.jsonl", "retain.jsonl", "sft.state", "reference.jsonl", "dpo.state"]
@@ -89,6 +89,28 @@ class Learning(ProgramTest):
         self.assertEqual(manifest["learned"]["reference"], "base")
         self.assertEqual(manifest["learned"]["pairs"], 12 - 1)  # one was held out for validation
         self.run_ok("inspect", "patch", "--model", "tiny.gguf")
+
+    def test_benign_prompts_that_the_model_refuses_get_another_answer(self):
+        # SmolLM2 says "I'm sorry for any confusion" to these, at least on most machines to most.
+        self.write_lines("retain.jsonl", [{"prompt": prompt} for prompt in
+                                          ["hmm", "tiramisu", "make me laugh", "u there?",
+                                           "bye, talk tomorrow", "dead plant, can I save it",
+                                           "How do I get my own medical records?",
+                                           "What is the capital of France?"]])
+        arguments = self.arguments("patch", "--stages", "sft", "--validate", "prompts.jsonl",
+                                   "--validate-retain", "prompts.jsonl", "--validate-prompts", "1",
+                                   "--validate-benign", "1", "--force")
+        arguments[arguments.index("--model") + 1] = MODEL
+        arguments[arguments.index("--sft-steps") + 1] = "2"
+        self.run_ok(*arguments)
+        refused = {line["prompt_digest"] for line in self.read_lines("patch.run/retain.jsonl")
+                   if line["responses"][0].startswith(("I'm sorry", "I am sorry", "Sorry"))}
+        corrections = self.read_lines("patch.run/corrections.jsonl")
+        self.assertGreaterEqual(len(refused), 1)
+        self.assertEqual({line["prompt_digest"] for line in corrections}, refused)
+        for line in corrections:
+            self.assertEqual(len(line["responses"]), 8)
+            self.assertGreater(len(set(line["responses"])), 1)
 
     def test_first_tokens_need_a_teacher_with_the_same_vocabulary(self):
         arguments = self.arguments("patch", "--teacher", OTHER_MODEL, "--stages", "dpo",
