@@ -5,6 +5,7 @@
 #include "gguf/gguf_file.h"
 #include "gguf/identity.h"
 #include "patch/base_identity.h"
+#include "patch/stack.h"
 #include "terminal.h"
 #include "trust/load.h"
 
@@ -12,10 +13,6 @@ namespace llmpatch {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string patch_title(const Patch& patch) {
-  return "patch " + patch.manifest.name + " " + patch.manifest.version;
-}
 
 Error mismatch(const std::string& message, const char* hint) {
   return make_error(ErrorKind::kMismatch, "patch", message, hint);
@@ -26,7 +23,7 @@ Result<std::string> admit_base(const PatchOptions& options, bool force, const Pa
                                const GgufFile& model) {
   const BaseIdentity& recorded = patch.manifest.base;
   LLMPATCH_ASSIGN(const IdentityMatch match, match_identity(recorded, model));
-  const std::string title = patch_title(patch);
+  const std::string title = patch_title(patch.manifest);
   const std::string file = model.path().string();
   switch (match.verdict) {
     case IdentityVerdict::kExact:
@@ -58,24 +55,10 @@ Result<std::string> admit_base(const PatchOptions& options, bool force, const Pa
   return forced;
 }
 
-// Names must be distinct and no patch may exclude another.
 Status admit_together(const std::vector<AdmittedPatch>& patches) {
-  for (const AdmittedPatch& a : patches) {
-    const Manifest& manifest = a.patch.manifest;
-    for (const AdmittedPatch& b : patches) {
-      if (&a == &b) continue;
-      const std::string& other = b.patch.manifest.name;
-      if (manifest.name == other) {
-        return make_error(ErrorKind::kInvalidArgument, "patch",
-                          "patch " + other + ": found twice, expected once");
-      }
-      const auto& conflicts = manifest.compose.conflicts;
-      if (std::find(conflicts.begin(), conflicts.end(), other) != conflicts.end()) {
-        return mismatch(patch_title(a.patch) + ": excludes patch " + other, "use one of the two");
-      }
-    }
-  }
-  return {};
+  std::vector<Manifest> stack;
+  for (const AdmittedPatch& patch : patches) stack.push_back(patch.patch.manifest);
+  return check_stack(stack);
 }
 
 }  // namespace
