@@ -87,17 +87,17 @@ Result<Change> Store::rollback(const std::string& name, const std::string& versi
     LLMPATCH_ASSIGN(const std::vector<InstalledPatch> patches, records::patches(database_, name));
     LLMPATCH_ASSIGN(const std::optional<NameState> state, records::name_state(database_, name));
     LLMPATCH_ASSIGN(const std::vector<Activation> past, records::activations(database_, name));
-    const auto is_installed = [&](const Activation& activation) {
-      return std::any_of(patches.begin(), patches.end(), [&](const InstalledPatch& patch) {
-        return patch.digest == activation.digest && patch.version == activation.version;
+    const auto installed = [&](const Activation& activation) {
+      return std::find_if(patches.begin(), patches.end(), [&](const InstalledPatch& patch) {
+        return patch.version == activation.version && patch.digest == activation.digest;
       });
     };
     const auto target = std::find_if(past.begin(), past.end(), [&](const Activation& activation) {
-      if (!version.empty()) return activation.version == version && is_installed(activation);
-      // Activations of other versions lead back over `previous`; after deactivate the latest
-      // itself.
-      if (!state->active) return activation.id == state->latest->id;
-      return activation.id == state->latest->previous;
+      if (!version.empty()) {
+        return activation.version == version && installed(activation) != patches.end();
+      }
+      return state->active ? activation.id == state->latest->previous
+                           : activation.id == state->latest->id;
     });
     if (target == past.end()) {
       return make_error(ErrorKind::kNotFound, "store",
@@ -107,16 +107,13 @@ Result<Change> Store::rollback(const std::string& name, const std::string& versi
                         "llmpatch history " + name + " shows what was");
     }
     entry.version = target->version;
-    if (!is_installed(*target)) {
+    const auto found = installed(*target);
+    if (found == patches.end()) {
       return make_error(ErrorKind::kNotFound, "store",
                         "rollback " + name + ": found that " + target->version +
                             ", which was active before, has been removed",
                         "name another one with --to, or install it again");
     }
-    const auto found =
-        std::find_if(patches.begin(), patches.end(), [&](const InstalledPatch& patch) {
-          return patch.digest == target->digest && patch.version == target->version;
-        });
     if (found->active) return Change{*found, false, {}};
     LLMPATCH_ASSIGN(Change change, make_active(*found, target->previous));
     if (is_expired(*found)) {

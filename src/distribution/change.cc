@@ -46,28 +46,27 @@ Status Store::record_change(HistoryEntry entry, const Change& change) {
 }
 
 Result<Change> Store::run(HistoryEntry entry, const Step& step) {
+  // Who never had a turn leaves no line: writing it would have to wait as well.
+  LLMPATCH_ASSIGN(const StoreLock held, lock(LockMode::kExclusive));
   const auto attempt = [&]() -> Result<Change> {
-    LLMPATCH_ASSIGN(const StoreLock held, lock(LockMode::kExclusive));
     LLMPATCH_ASSIGN(Transaction transaction, Transaction::begin(database_));
     LLMPATCH_ASSIGN(Change change, step(entry));
     LLMPATCH_TRY(record_change(entry, change));
     LLMPATCH_TRY(transaction.commit());
-    collect_garbage();
     return change;
   };
   Result<Change> result = attempt();
   if (!result.ok()) return refuse(std::move(entry), std::move(result).error());
+  collect_garbage();
   return result;
 }
 
 Error Store::refuse(HistoryEntry entry, Error error) {
+  const bool failed = is_failure(error.kind);
   entry.detail = error.message;
-  const auto write = [&]() -> Status {
-    LLMPATCH_ASSIGN(const StoreLock held, lock(LockMode::kExclusive));
-    return record(entry, is_failure(error.kind) ? "failed" : "refused");
-  };
-  // Where even that fails, the reason is the same, and the error says it.
-  if (const Status written = write(); !written.ok() && !is_failure(error.kind)) {
+  const Status written = record(std::move(entry), failed ? "failed" : "refused");
+  // On a full disk that fails for the same reason, which the error says already.
+  if (!written.ok() && !failed) {
     error.message += " (not in the history: " + written.error().message + ")";
   }
   return error;

@@ -51,7 +51,10 @@ Result<Change> Store::install(const std::filesystem::path& path, const InstallOp
     return load_trusted_files(files, path, options.trust, options.allow_unsigned);
   };
   const Result<TrustedPatch> loaded = read();
-  if (!loaded.ok()) return refuse(entry, loaded.error());
+  if (!loaded.ok()) {
+    const Result<StoreLock> held = lock(LockMode::kExclusive);
+    return held.ok() ? refuse(entry, loaded.error()) : loaded.error();
+  }
   // For the history, in case it is refused.
   const InstalledPatch patch = entry_of_patch(*loaded, files);
   entry.name = patch.name;

@@ -100,7 +100,7 @@ class Store {
 
   Store(std::filesystem::path folder, StoreOptions options, Database database);
 
-  // change.cc
+  // change.cc. The lock must be held, but for run(), which takes it.
   Result<Change> run(HistoryEntry entry, const Step& step);
   Error refuse(HistoryEntry entry, Error error);
   Status record(HistoryEntry entry, const char* outcome);
