@@ -33,14 +33,21 @@ inline constexpr const char* kUnpackSummary = "Make a patch directory of a .llmp
 inline constexpr const char* kVerifySummary = "Check a patch's signature and every file under it";
 
 // Each declares its options on `app` and returns what to run once they are parsed.
+RunFn declare_activate(CLI::App& app);
 RunFn declare_chat(CLI::App& app);
+RunFn declare_deactivate(CLI::App& app);
 RunFn declare_doctor(CLI::App& app);
 RunFn declare_eval(CLI::App& app);
 RunFn declare_generate(CLI::App& app);
+RunFn declare_history(CLI::App& app);
 RunFn declare_inspect(CLI::App& app);
+RunFn declare_install(CLI::App& app);
 RunFn declare_keygen(CLI::App& app);
 RunFn declare_learn(CLI::App& app);
+RunFn declare_list(CLI::App& app);
 RunFn declare_pack(CLI::App& app);
+RunFn declare_remove(CLI::App& app);
+RunFn declare_rollback(CLI::App& app);
 RunFn declare_sign(CLI::App& app);
 RunFn declare_unpack(CLI::App& app);
 RunFn declare_verify(CLI::App& app);

@@ -46,8 +46,8 @@ Result<std::vector<Suite>> load_suites(const Options& options) {
 }
 
 // Whether the card can go into that patch, before an hour is spent on it.
-Status check_card(const fs::path& card, const std::vector<fs::path>& patches) {
-  const bool measured = std::any_of(patches.begin(), patches.end(), [&](const fs::path& patch) {
+Status check_card(const fs::path& card, const std::vector<std::string>& patches) {
+  const bool measured = std::any_of(patches.begin(), patches.end(), [&](const std::string& patch) {
     std::error_code code;
     return fs::equivalent(patch, card, code);
   });

@@ -5,6 +5,8 @@
 #include "gguf/gguf_file.h"
 #include "gguf/identity.h"
 #include "patch/base_identity.h"
+#include "patch/quote.h"
+#include "patch/stack.h"
 #include "terminal.h"
 #include "trust/load.h"
 
@@ -12,10 +14,6 @@ namespace llmpatch {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string patch_title(const Patch& patch) {
-  return "patch " + patch.manifest.name + " " + patch.manifest.version;
-}
 
 Error mismatch(const std::string& message, const char* hint) {
   return make_error(ErrorKind::kMismatch, "patch", message, hint);
@@ -26,7 +24,7 @@ Result<std::string> admit_base(const PatchOptions& options, bool force, const Pa
                                const GgufFile& model) {
   const BaseIdentity& recorded = patch.manifest.base;
   LLMPATCH_ASSIGN(const IdentityMatch match, match_identity(recorded, model));
-  const std::string title = patch_title(patch);
+  const std::string title = patch_title(patch.manifest);
   const std::string file = model.path().string();
   switch (match.verdict) {
     case IdentityVerdict::kExact:
@@ -58,24 +56,39 @@ Result<std::string> admit_base(const PatchOptions& options, bool force, const Pa
   return forced;
 }
 
-// Names must be distinct and no patch may exclude another.
-Status admit_together(const std::vector<AdmittedPatch>& patches) {
-  for (const AdmittedPatch& a : patches) {
-    const Manifest& manifest = a.patch.manifest;
-    for (const AdmittedPatch& b : patches) {
-      if (&a == &b) continue;
-      const std::string& other = b.patch.manifest.name;
-      if (manifest.name == other) {
-        return make_error(ErrorKind::kInvalidArgument, "patch",
-                          "patch " + other + ": found twice, expected once");
-      }
-      const auto& conflicts = manifest.compose.conflicts;
-      if (std::find(conflicts.begin(), conflicts.end(), other) != conflicts.end()) {
-        return mismatch(patch_title(a.patch) + ": excludes patch " + other, "use one of the two");
-      }
+bool is_path(const std::string& patch) {
+  std::error_code code;
+  return patch.find('/') != std::string::npos || fs::exists(patch, code);
+}
+
+// A patch that is no path. The error of one that is nowhere says both things it could have been.
+Result<TrustedPatch> load_stored(const std::string& patch, const StorePlace& place,
+                                 const Trust& trust, AllowUnsigned allow) {
+  const auto load = [&]() -> Result<StoredPatch> {
+    LLMPATCH_ASSIGN(const Reference reference, parse_reference(patch));
+    LLMPATCH_ASSIGN(Store store, place.open(false));
+    return store.load(reference, trust, allow);
+  };
+  Result<StoredPatch> stored = load();
+  if (!stored.ok()) {
+    Error error = std::move(stored).error();
+    if (error.kind != ErrorKind::kNotFound && error.kind != ErrorKind::kInvalidArgument) {
+      return error;
     }
+    error.kind = ErrorKind::kNotFound;
+    error.message = "--patch " + quote(patch) +
+                    ": found no such directory or file, and no such patch in the store (" +
+                    error.message + ")";
+    return error;
   }
-  return {};
+  if (!stored->expired.empty()) warn(stored->expired);
+  return std::move(stored->loaded);
+}
+
+Status admit_together(const std::vector<AdmittedPatch>& patches) {
+  std::vector<Manifest> stack;
+  for (const AdmittedPatch& patch : patches) stack.push_back(patch.patch.manifest);
+  return check_stack(stack);
 }
 
 }  // namespace
@@ -97,8 +110,11 @@ std::vector<std::string> warnings_of(const std::vector<AdmittedPatch>& patches) 
 }
 
 void PatchOptions::declare(CLI::App& app) {
-  app.add_option("--patch", patches, "Patch directory or .llmpatch file; repeatable, in order")
+  app.add_option("--patch", patches,
+                 "Patch directory, .llmpatch file, or NAME, NAME@VERSION or NAME@sha256:DIGEST of "
+                 "the store; repeatable, in order")
       ->allow_extra_args(false);
+  store.declare(app);
   app.add_option("--compose", compose, "How patches are stacked: sequential or parallel")
       ->capture_default_str();
   trust.declare(app);
@@ -111,8 +127,10 @@ Result<std::vector<AdmittedPatch>> PatchOptions::admit(const fs::path& model, bo
   LLMPATCH_ASSIGN(const Compose composed, composition());
   LLMPATCH_ASSIGN(const Trust trusted, trust.trust());
   std::vector<AdmittedPatch> admitted;
-  for (const fs::path& path : patches) {
-    LLMPATCH_ASSIGN(TrustedPatch loaded, load_trusted_patch(path, trusted, trust.allow()));
+  for (const std::string& patch : patches) {
+    LLMPATCH_ASSIGN(TrustedPatch loaded, is_path(patch)
+                                             ? load_trusted_patch(patch, trusted, trust.allow())
+                                             : load_stored(patch, store, trusted, trust.allow()));
     if (!loaded.warning.empty()) warn(loaded.warning);
     admitted.push_back({std::move(loaded.patch), "", std::move(loaded.warning)});
   }

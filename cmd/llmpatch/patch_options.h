@@ -9,6 +9,7 @@
 #include "base/result.h"
 #include "patch/patch.h"
 #include "runtime/engine.h"
+#include "store_options.h"
 #include "trust_options.h"
 
 namespace llmpatch {
@@ -30,7 +31,8 @@ std::vector<std::string> warnings_of(const std::vector<AdmittedPatch>& patches);
 // The options every command that runs patches has. `--force` is the command's own option, since it
 // also means other things.
 struct PatchOptions {
-  std::vector<std::filesystem::path> patches;
+  std::vector<std::string> patches;
+  StorePlace store;
   std::string compose = "sequential";
   TrustOptions trust;
   bool accept_base = false;
@@ -39,13 +41,17 @@ struct PatchOptions {
   // How the patches are stacked; kInvalidArgument for an unknown name.
   Result<Compose> composition() const { return parse_compose(compose); }
 
+  // What has a slash in it, or is there as a directory or file, is a path; anything else is a patch
+  // of the store, in one of the forms of parse_reference.
+  //
   // Loads every patch and admits it to the model in `model`: in the order given, or by name where
   // they are composed in parallel, so that the same set gives the same bytes in any order. Warnings
   // go to stderr. The base identity decides: the exact file passes; another quantisation of the
   // same weights passes with a warning; one too coarse to tell is kMismatch without --accept-base;
   // another model is kMismatch without `force`. Also kInvalidArgument (the same name twice),
-  // kMismatch (two patches that exclude each other), and the errors of TrustOptions::trust and
-  // load_trusted_patch.
+  // kMismatch (two patches that exclude each other, or one that lacks what it requires), kNotFound
+  // (neither a file nor a patch of the store), and the errors of TrustOptions::trust,
+  // load_trusted_patch and Store::load.
   Result<std::vector<AdmittedPatch>> admit(const std::filesystem::path& model, bool force) const;
 };
 

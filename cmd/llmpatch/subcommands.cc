@@ -15,6 +15,13 @@ std::span<const Subcommand> subcommands() {
       {"verify", kVerifySummary, declare_verify},
       {"pack", kPackSummary, declare_pack},
       {"unpack", kUnpackSummary, declare_unpack},
+      {"install", "Put a verified patch into the store", declare_install},
+      {"list", "Show what is in the store", declare_list},
+      {"activate", "Make an installed version the one that its name stands for", declare_activate},
+      {"deactivate", "Leave no version of a name active", declare_deactivate},
+      {"rollback", "Return to the version that was active before", declare_rollback},
+      {"remove", "Remove a version from the store", declare_remove},
+      {"history", "Show what was done to the store, by whom and when", declare_history},
       {"doctor", "Check this machine: BLAS, processor, memory, models", declare_doctor},
   };
   return kSubcommands;

@@ -60,11 +60,8 @@ Result<int> open_regular(const fs::path& path, std::string_view what, std::uint6
 }
 
 Status sync_directory_of(const fs::path& path) {
-  fs::path parent = path.parent_path();
-  if (parent.empty()) parent = ".";
-  Descriptor fd(::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (fd.get() < 0 || ::fsync(fd.get()) != 0) return io_error("sync", parent, errno);
-  return {};
+  const fs::path parent = path.parent_path();
+  return sync_directory(parent.empty() ? "." : parent);
 }
 
 Error exists_already(const fs::path& path,
@@ -157,6 +154,12 @@ Status write_new_file(const fs::path& path, std::string_view bytes, unsigned mod
   ::unlink(temporary.c_str());
   if (!status.ok()) return status;
   return sync_directory_of(path);
+}
+
+Status sync_directory(const fs::path& directory) {
+  Descriptor fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (fd.get() < 0 || ::fsync(fd.get()) != 0) return io_error("sync", directory, errno);
+  return {};
 }
 
 Result<StagedDirectory> StagedDirectory::create(const fs::path& target, Overwrite overwrite) {

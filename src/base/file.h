@@ -31,6 +31,9 @@ Status write_file_atomic(const std::filesystem::path& path, std::string_view byt
 // kIo.
 Status write_new_file(const std::filesystem::path& path, std::string_view bytes, unsigned mode);
 
+// Syncs a directory: files made, renamed or removed in it stay so after a power cut. kIo.
+Status sync_directory(const std::filesystem::path& directory);
+
 // A directory that appears whole: fill path(), then commit() renames it to its target. Destroyed
 // without commit, the temporary directory is removed. Move-only.
 class StagedDirectory {

@@ -110,6 +110,7 @@ Json PatchReport::to_json() const {
       {"signed", is_signed},
       {"base", base_identity_to_json(manifest.base)},
       {"learned", manifest.learned},
+      {"requires", manifest.required},
       {"compose", {{"conflicts", manifest.compose.conflicts}, {"tested", manifest.compose.tested}}},
       {"files", manifest.files},
       {"rows",
@@ -137,6 +138,7 @@ std::string PatchReport::to_text() const {
   text += line("base", quote(manifest.base.name) + ", " + quote(manifest.base.architecture) +
                            ", sha256 " + manifest.base.file);
   text += members("learned", manifest.learned);
+  if (!manifest.required.empty()) text += line("requires", list(manifest.required));
   if (!manifest.compose.conflicts.empty()) {
     text += line("conflicts", list(manifest.compose.conflicts));
   }

@@ -6,6 +6,7 @@
 #include "patch/files.h"
 #include "patch/names.h"
 #include "patch/quote.h"
+#include "patch/semver.h"
 
 namespace llmpatch {
 namespace {
@@ -182,7 +183,8 @@ Status check_manifest(const Manifest& manifest) {
   if (!is_license(manifest.license)) {
     return bad_field("license", quote(manifest.license), "an SPDX expression such as Apache-2.0");
   }
-  LLMPATCH_TRY(check_list("requires", manifest.required, is_patch_name, "names of features"));
+  LLMPATCH_TRY(
+      check_list("requires", manifest.required, is_requirement, "name, name@1.2.3 or name@^1.2.3"));
   LLMPATCH_TRY(
       check_list("compose.conflicts", manifest.compose.conflicts, is_patch_name, "patch names"));
   LLMPATCH_TRY(
@@ -218,12 +220,6 @@ Result<Manifest> parse_manifest(std::string_view text, std::string_view where) {
   if (!status.ok()) {
     return make_error(ErrorKind::kCorrupt, "manifest",
                       std::string(where) + ": " + status.error().message);
-  }
-  if (!manifest.required.empty()) {
-    return make_error(ErrorKind::kUnsupported, "manifest",
-                      std::string(where) + ": requires: found " + quote(manifest.required[0]) +
-                          ", which this version of llmpatch does not know",
-                      "use a newer llmpatch");
   }
   return manifest;
 }

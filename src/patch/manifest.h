@@ -36,7 +36,7 @@ struct Manifest {
   std::string license;                 // SPDX expression
   BaseIdentity base;                   // the model it was learned on
   Json learned = Json::object();       // method, teacher, data digests, hyper-parameters, version
-  std::vector<std::string> required;   // "requires": features a reader must know; none exist yet
+  std::vector<std::string> required;   // "requires": is_requirement; patches it needs beside it
   ComposeRules compose;
   std::map<std::string, std::string>
       files;  // file name -> sha256; all but manifest.json, model.sig
@@ -53,7 +53,7 @@ Status check_manifest(const Manifest& manifest);
 std::string manifest_to_json(const Manifest& manifest);
 
 // Parses and checks such a file. kCorrupt: not JSON, a field missing, unknown, of another type or
-// against its form; kUnsupported: another schema version, or a required feature unknown here.
+// against its form; kUnsupported: another schema version.
 // `where` names the file in messages.
 Result<Manifest> parse_manifest(std::string_view text, std::string_view where);
 

@@ -85,11 +85,22 @@ TEST(Manifest, RefusesUnknownMembers) {
   corrupt(changed([](Json& json) { json["base"]["weights"] = 1; }), "weights");
 }
 
-TEST(Manifest, RefusesAnotherSchemaAndUnknownFeatures) {
+TEST(Manifest, RefusesAnotherSchema) {
   refuse(changed([](Json& json) { json["schema"] = 2; }), ErrorKind::kUnsupported, "schema");
   corrupt_field("schema", "1");
-  refuse(changed([](Json& json) { json["requires"] = {"layer-prefix"}; }), ErrorKind::kUnsupported,
-         "layer-prefix");
+}
+
+TEST(Manifest, RequiresOtherPatches) {
+  const Json required = {"gender", "toxicity@1.0.0", "refuse-more@^0.2.0"};
+  const auto manifest =
+      parse_manifest(changed([&](Json& json) { json["requires"] = required; }), "manifest.json");
+  ASSERT_TRUE(manifest.ok()) << manifest.error().to_string();
+  EXPECT_EQ(Json(manifest->required), required);
+  EXPECT_EQ(Json::parse(manifest_to_json(*manifest))["requires"], required);
+  for (const Json& bad :
+       {Json({"gender@>=1.0.0"}), Json({""}), Json({"a", "a"}), Json("gender"), Json({1})}) {
+    corrupt_field("requires", bad);
+  }
 }
 
 TEST(Manifest, RefusesBadNamesVersionsAndTimes) {

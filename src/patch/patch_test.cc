@@ -124,8 +124,8 @@ TEST(WritePatch, RefusesWhatWouldNotLoad) {
   patch.manifest.base.file = "unknown";
   refuse(patch, "file");
   patch = small_patch();
-  patch.manifest.required = {"unknown-feature"};
-  refuse(patch, "unknown-feature");
+  patch.manifest.required = {"unknown feature"};
+  refuse(patch, "unknown feature");
   EXPECT_EQ(directory.entries(), 0u);
 }
 

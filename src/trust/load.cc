@@ -32,6 +32,11 @@ Result<TrustedPatch> load_trusted_patch(const fs::path& path, const Trust& trust
                                         AllowUnsigned allow) {
   LLMPATCH_ASSIGN(PatchFiles files,
                   trust.empty() ? read_patch_files(path) : read_signed_files(path));
+  return load_trusted_files(std::move(files), path, trust, allow);
+}
+
+Result<TrustedPatch> load_trusted_files(PatchFiles files, const fs::path& path, const Trust& trust,
+                                        AllowUnsigned allow) {
   const bool is_signed = files.contains(kSignatureFile);
   TrustedPatch loaded;
   if (is_signed && !trust.empty()) {

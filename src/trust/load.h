@@ -31,4 +31,9 @@ struct TrustedPatch {
 Result<TrustedPatch> load_trusted_patch(const std::filesystem::path& path, const Trust& trust,
                                         AllowUnsigned allow);
 
+// The same for files that were read already (by read_signed_files where there is something in
+// `trust`). `source` is for messages and Patch::source.
+Result<TrustedPatch> load_trusted_files(PatchFiles files, const std::filesystem::path& source,
+                                        const Trust& trust, AllowUnsigned allow);
+
 }  // namespace llmpatch

@@ -98,7 +98,7 @@ DAMAGE = {
     "manifest of another schema": (edit_manifest(schema=2), 8, r"schema"),
     "manifest with an unknown member": (edit_manifest(surprise=1), 4, r"surprise"),
     "a name that is a path": (edit_manifest(name="../../etc"), 4, r"name"),
-    "a feature nobody knows": (edit_manifest(requires=["time-travel"]), 8, r"time-travel"),
+    "a requirement of no known form": (edit_manifest(requires=["gender@>=1.0.0"]), 4, r"gender@>=1"),
     "another digest": (append("README.md", b"!"), 4, r"README\.md"),
     "rows with a byte more": (append(ROWS, b"\0"), 4, r"adapter_model"),
     "no rows": (lambda p: (p / ROWS).unlink(), 4, r"adapter_model"),

@@ -1,0 +1,102 @@
+#include "store_options.h"
+
+#include <pwd.h>
+#include <unistd.h>
+
+#include <cstdlib>
+
+#include "terminal.h"
+
+namespace llmpatch {
+namespace {
+
+namespace fs = std::filesystem;
+
+// A variable that names an absolute path; others are to be ignored (XDG Base Directory).
+fs::path path_variable(const char* name) {
+  const char* value = std::getenv(name);
+  const fs::path path = value == nullptr ? "" : value;
+  return path.is_absolute() ? path : fs::path();
+}
+
+fs::path home() {
+  fs::path path = path_variable("HOME");
+  if (path.empty()) {
+    if (const passwd* entry = ::getpwuid(::geteuid())) path = entry->pw_dir;
+  }
+  return path.is_absolute() ? path : fs::path();
+}
+
+}  // namespace
+
+void StorePlace::declare(CLI::App& app) {
+  app.add_option("--store", folder,
+                 "Folder of the store; without it $XDG_DATA_HOME/llmpatch/store, in which "
+                 "XDG_DATA_HOME is ~/.local/share unless set");
+}
+
+Result<fs::path> StorePlace::resolve() const {
+  if (!folder.empty()) {
+    const fs::path clean = folder.lexically_normal();
+    return clean.has_filename() ? clean : clean.parent_path();  // "dir/" names "dir"
+  }
+  fs::path data = path_variable("XDG_DATA_HOME");
+  if (data.empty()) {
+    const fs::path start = home();
+    if (start.empty()) {
+      return make_error(ErrorKind::kNotFound, "store", "store: found no home folder to look in",
+                        "say --store FOLDER");
+    }
+    data = start / ".local" / "share";
+  }
+  return data / "llmpatch" / "store";
+}
+
+Result<Store> StorePlace::open(bool create) const {
+  LLMPATCH_ASSIGN(const fs::path path, resolve());
+  StoreOptions options;
+  options.create = create;
+  return Store::open(path, options);
+}
+
+std::string signer_text(const InstalledPatch& patch) {
+  return patch.signer ? patch.signer->to_string() : "not verified (--allow-unsigned)";
+}
+
+Json to_json(const InstalledPatch& patch) {
+  const auto text_or_null = [](const std::string& text) {
+    return text.empty() ? Json() : Json(text);
+  };
+  Json signer;
+  if (patch.signer) {
+    signer = {{"key", patch.signer->key},
+              {"subject", text_or_null(patch.signer->subject)},
+              {"root", text_or_null(patch.signer->root)}};
+  }
+  return {{"name", patch.name},
+          {"version", patch.version},
+          {"digest", "sha256:" + patch.digest},
+          {"active", patch.active},
+          {"sequence", patch.sequence},
+          {"expires", patch.expires ? Json(*patch.expires) : Json()},
+          {"risk", patch.risk},
+          {"summary", patch.summary},
+          {"signer", std::move(signer)},
+          {"installed", patch.installed}};
+}
+
+Status report_change(const Change& change, const std::string& done, bool json) {
+  for (const std::string& warning : change.warnings) warn(warning);
+  if (json) {
+    Json report = to_json(change.patch);
+    report["changed"] = change.changed;
+    report["warnings"] = change.warnings;
+    return print(json_pretty(report));
+  }
+  const std::string already = change.changed ? "" : " already";
+  say(done + already + ": " + change.patch.name + " " + change.patch.version +
+      ", sha256:" + change.patch.digest + ", " + signer_text(change.patch));
+  return {};
+}
+
+}  // namespace llmpatch

@@ -1,0 +1,33 @@
+// --store: which store a command uses. And how it says what is in one.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <string>
+
+#include "base/json.h"
+#include "base/result.h"
+#include "distribution/store.h"
+
+namespace llmpatch {
+
+struct StorePlace {
+  std::filesystem::path folder;  // empty: the user's own
+
+  void declare(CLI::App& app);
+  // The folder named, or else llmpatch/store in $XDG_DATA_HOME, which is ~/.local/share unless set
+  // (to an absolute path). kNotFound when neither is set and there is no home.
+  Result<std::filesystem::path> resolve() const;
+  // Opens it. Errors of resolve and Store::open.
+  Result<Store> open(bool create) const;
+};
+
+// "key …", or that nobody's signature was verified.
+std::string signer_text(const InstalledPatch& patch);
+Json to_json(const InstalledPatch& patch);
+
+// Says what a change did: warnings on stderr, then `done` ("installed", in the past tense) and the
+// patch; as JSON on stdout with `json`.
+Status report_change(const Change& change, const std::string& done, bool json);
+
+}  // namespace llmpatch

@@ -1,0 +1,90 @@
+#include "distribution/folder.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <string>
+
+#include "base/file.h"
+
+namespace llmpatch {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr mode_t kMode = 0700;
+
+Error io_error(const char* action, const fs::path& path, int number) {
+  return make_error(ErrorKind::kIo, "store",
+                    std::string(action) + " " + path.string() + ": " + std::strerror(number));
+}
+
+Error denied(const fs::path& folder, const std::string& message, const std::string& hint) {
+  return make_error(ErrorKind::kDenied, "store", folder.string() + ": " + message, hint);
+}
+
+// Makes one folder; another process may be quicker.
+Status make_folder(const fs::path& folder) {
+  if (::mkdir(folder.c_str(), kMode) == 0) {
+    const fs::path parent = folder.parent_path();
+    return sync_directory(parent.empty() ? "." : parent);
+  }
+  if (errno != EEXIST) return io_error("create", folder, errno);
+  return {};
+}
+
+// Whoever can write here can put in any patch: that must be the user alone.
+Status check_owner(const fs::path& folder, const struct stat& info) {
+  if (info.st_uid != ::geteuid() && info.st_uid != 0) {
+    return denied(folder, "found the folder of another user", "say --store with one of your own");
+  }
+  if ((info.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+    return denied(folder, "found that other users may write there, expected that none may",
+                  "look at what is in it, then chmod 700 " + folder.string());
+  }
+  return {};
+}
+
+// A folder without a database is empty, or was left by a process that died while it made the store.
+Status check_contents(const fs::path& folder) {
+  std::error_code code;
+  if (fs::exists(fs::symlink_status(folder / kDatabaseFile, code))) return {};
+  fs::directory_iterator entries(folder, code);
+  for (; !code && entries != fs::directory_iterator(); entries.increment(code)) {
+    const std::string name = entries->path().filename().string();
+    if (name == kLockFile || name == kBlobsFolder) continue;
+    return denied(folder, "found a folder with other things in it, expected a store",
+                  "choose another folder");
+  }
+  if (code) return io_error("read", folder, code.value());
+  return {};
+}
+
+}  // namespace
+
+Status prepare_store_folder(const fs::path& folder, bool create) {
+  struct stat info {};
+  if (::stat(folder.c_str(), &info) != 0) {
+    if (errno != ENOENT && errno != ENOTDIR) return io_error("open", folder, errno);
+    if (!create) {
+      return make_error(ErrorKind::kNotFound, "store", "store: found no folder " + folder.string(),
+                        "llmpatch install makes it; --store names another one");
+    }
+    std::error_code code;
+    if (folder.has_parent_path()) fs::create_directories(folder.parent_path(), code);
+    if (code) return io_error("create", folder.parent_path(), code.value());
+    LLMPATCH_TRY(make_folder(folder));
+    if (::stat(folder.c_str(), &info) != 0) return io_error("open", folder, errno);
+  }
+  if (!S_ISDIR(info.st_mode)) {
+    return make_error(ErrorKind::kInvalidArgument, "store",
+                      folder.string() + ": found a file, expected the folder of a store");
+  }
+  LLMPATCH_TRY(check_owner(folder, info));
+  LLMPATCH_TRY(check_contents(folder));
+  return make_folder(folder / kBlobsFolder);
+}
+
+}  // namespace llmpatch

@@ -1,0 +1,19 @@
+// The folder of a store: what is in it, and who may write there.
+#pragma once
+
+#include <filesystem>
+
+#include "base/result.h"
+
+namespace llmpatch {
+
+inline constexpr const char* kDatabaseFile = "store.db";
+inline constexpr const char* kLockFile = "lock";
+inline constexpr const char* kBlobsFolder = "blobs";
+
+// Makes the folder of a store (0700) with `create`, and checks one that is there. kNotFound: there
+// is none; kInvalidArgument: it is no folder; kDenied: it belongs to another user, others may write
+// in it, or it has something else in it and no store; kIo.
+Status prepare_store_folder(const std::filesystem::path& folder, bool create);
+
+}  // namespace llmpatch

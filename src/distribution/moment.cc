@@ -1,0 +1,29 @@
+#include "distribution/moment.h"
+
+#include <pwd.h>
+#include <unistd.h>
+
+#include <array>
+
+namespace llmpatch {
+
+std::string utc_text(std::time_t time) {
+  std::tm parts{};
+  ::gmtime_r(&time, &parts);
+  std::array<char, 32> text{};
+  const std::size_t size = std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts);
+  return std::string(text.data(), size);
+}
+
+std::string current_user() {
+  passwd entry{};
+  passwd* found = nullptr;
+  std::array<char, 4096> buffer{};
+  ::getpwuid_r(::geteuid(), &entry, buffer.data(), buffer.size(), &found);
+  std::string user = found != nullptr ? found->pw_name : std::to_string(::geteuid());
+  std::array<char, 256> host{};
+  if (::gethostname(host.data(), host.size() - 1) != 0) return user;
+  return user + "@" + host.data();
+}
+
+}  // namespace llmpatch

@@ -1,0 +1,140 @@
+// The store: the patches of one operator, which of them are active, and what was done to them. What
+// protects it, and what its commands promise, is in docs/store.md.
+#pragma once
+
+#include <ctime>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "distribution/blobs.h"
+#include "distribution/database.h"
+#include "distribution/lock.h"
+#include "distribution/records.h"
+#include "distribution/reference.h"
+#include "trust/load.h"
+
+namespace llmpatch {
+
+struct StoreOptions {
+  bool create = false;  // make the folder where there is none
+  std::string who;      // for the history; empty: the user of this process
+  std::function<std::time_t()> clock = [] { return std::time(nullptr); };
+};
+
+struct InstallOptions {
+  Trust trust;
+  AllowUnsigned allow_unsigned = AllowUnsigned::kNo;
+  bool allow_downgrade = false;  // an older sequence than one seen before
+  bool allow_expired = false;
+  bool activate = false;  // too, in the same step
+};
+
+// What an operation did.
+struct Change {
+  InstalledPatch patch;               // as it is now; as it was, when it was removed
+  bool changed = true;                // false: it was like that already
+  std::vector<std::string> warnings;  // what was waived, a line each
+};
+
+// A patch read from the store.
+struct StoredPatch {
+  TrustedPatch loaded;
+  InstalledPatch entry;
+  std::string expired;  // a line that says so; empty unless it has expired
+};
+
+// An open store. Any number of processes may use the same folder at a time; an object belongs to
+// one thread at a time. A change is whole or not there, even if the process is killed within it,
+// and on the disk when its function returns.
+//
+// Each change is written to the history with its outcome, those that are refused too. Besides what
+// each function names, all of them can fail with kLimit (another process keeps the store locked),
+// kCorrupt (a damaged database or file) and kIo.
+class Store {
+ public:
+  // Opens the store in `folder`. kNotFound: there is none, without options.create; kDenied: others
+  // may write there, or it is a folder with other things in it; kUnsupported: made by a newer
+  // llmpatch.
+  static Result<Store> open(const std::filesystem::path& folder, StoreOptions options = {});
+
+  // Puts a patch directory or .llmpatch file into the store: the very bytes that were verified.
+  // Without a signature that holds it is refused as load_trusted_patch does. kExists: this version
+  // is there with other contents; kDenied: an older sequence than the highest ever seen of the
+  // name, or expired. The same contents again are no change, but repair files that were damaged,
+  // and renew the signature where another one was verified now. With options.activate also the
+  // errors of activate; then nothing is installed.
+  Result<Change> install(const std::filesystem::path& path, const InstallOptions& options);
+
+  // Makes a version the active one of its name; of a bare name the newest that is installed.
+  // kNotFound; kDenied: expired, without `allow_expired`; kMismatch: an active patch excludes it or
+  // it one, it requires one that is not active, or one requires another version of it.
+  Result<Change> activate(const Reference& reference, bool allow_expired);
+  // Leaves no version of the name active. kNotFound; kMismatch: an active patch requires it.
+  Result<Change> deactivate(const std::string& name);
+  // Returns to what was active before the version that is, or before the name was deactivated; with
+  // `version`, to that one, if it was active here at any time. An expired one too, with a warning.
+  // kNotFound: there is none to return to, or it was removed; kMismatch as activate.
+  Result<Change> rollback(const std::string& name, const std::string& version = "");
+  // Removes a version, and the files that no other has. kInvalidArgument: a bare name; kNotFound;
+  // kDenied: it is active (and so whatever an active patch requires).
+  Result<Change> remove(const Reference& reference);
+
+  // Every patch, by name, the newest first.
+  Result<std::vector<InstalledPatch>> list();
+  // What was done, the oldest first; to one name, or to all.
+  Result<std::vector<HistoryEntry>> history(const std::string& name = "");
+
+  // Reads a patch: of a bare name the active version. Every byte is compared with the digests that
+  // were recorded when it was verified. With something in `trust` the signature is verified again,
+  // as load_trusted_patch does; without, the recorded signer counts, and a patch that was installed
+  // unverified is refused unless `allow` says otherwise. kNotFound names what there is.
+  Result<StoredPatch> load(const Reference& reference, const Trust& trust, AllowUnsigned allow);
+
+  const std::filesystem::path& folder() const { return folder_; }
+
+ private:
+  using Step = std::function<Result<Change>(HistoryEntry& entry)>;
+
+  Store(std::filesystem::path folder, StoreOptions options, Database database);
+
+  // change.cc. The lock must be held, but for run(), which takes it.
+  Result<Change> run(HistoryEntry entry, const Step& step);
+  Error refuse(HistoryEntry entry, Error error);
+  Status record(HistoryEntry entry, const char* outcome);
+  Status record_change(HistoryEntry entry, const Change& change);
+  HistoryEntry entry_of(const char* operation, const Reference& reference) const;
+
+  // Which version a bare name means.
+  enum class Bare { kNewest, kActive };
+
+  // With the lock held.
+  Result<InstalledPatch> find(const Reference& reference, Bare bare);
+  Result<PatchFiles> read_files(const InstalledPatch& patch);
+  Result<Manifest> read_manifest(const InstalledPatch& patch);
+  void collect_garbage();
+  bool is_expired(const InstalledPatch& patch) const;
+  Result<StoreLock> lock(LockMode mode) const;
+
+  // install.cc, within a step
+  Result<Change> put(const TrustedPatch& loaded, const PatchFiles& files,
+                     const InstallOptions& options);
+  Result<Change> add(InstalledPatch patch, const TrustedPatch& loaded, const PatchFiles& files,
+                     const InstallOptions& options);
+  Result<Change> renew(InstalledPatch patch, const TrustedPatch& loaded, const PatchFiles& files);
+  Result<std::vector<StoredFile>> put_files(const PatchFiles& files);
+
+  // activate.cc, within a step
+  Result<Change> activate_found(InstalledPatch patch, bool allow_expired);
+  Result<Change> make_active(InstalledPatch patch, const std::optional<std::int64_t>& previous);
+  Status check_active(const std::string& name, const InstalledPatch* instead);
+
+  std::filesystem::path folder_;
+  StoreOptions options_;
+  Database database_;
+  Blobs blobs_;
+};
+
+}  // namespace llmpatch
