@@ -19,9 +19,24 @@ struct Options {
   bool json = false;
 };
 
+// Declares options of one group that show their defaults.
+class Group {
+ public:
+  Group(CLI::App& app, const char* name) : app_(app), name_(name) {}
+  template <class T>
+  void operator()(const char* option, T& value, const char* text) const {
+    app_.add_option(option, value, text)->capture_default_str()->group(name_);
+  }
+
+ private:
+  CLI::App& app_;
+  const char* name_;
+};
+
 void declare_data(CLI::App& app, Options& options) {
   LearnOptions& learn = options.learn;
   const char* group = "Data";
+  const Group add(app, group);
   app.add_option("--model", learn.model, "The base model (GGUF); stays as it is")
       ->required()
       ->group(group);
@@ -49,170 +64,87 @@ void declare_data(CLI::App& app, Options& options) {
   app.add_option("--format", options.format,
                  "Text form of prompts without a `format` field: chat or raw")
       ->group(group);
-  app.add_option("--judge", learn.judge, "Judge that filters pairs")
-      ->capture_default_str()
-      ->group(group);
+  add("--judge", learn.judge, "Judge that filters pairs");
 }
 
 void declare_sampling(CLI::App& app, Options& options) {
   LearnOptions& learn = options.learn;
   const char* group = "Answers";
-  app.add_option("--chosen", options.chosen,
-                 "Preferred answers: `teacher`, or `text:…` for one fixed text")
-      ->capture_default_str()
-      ->group(group);
-  app.add_option("--samples", learn.samples, "Answers of the base model per prompt")
-      ->capture_default_str()
-      ->group(group);
-  app.add_option("--rejected-tokens", learn.rejected_tokens, "Longest rejected answer")
-      ->capture_default_str()
-      ->group(group);
-  app.add_option("--chosen-tokens", learn.chosen_tokens, "Longest teacher's answer")
-      ->capture_default_str()
-      ->group(group);
-  app.add_option("--retain-tokens", learn.retain_tokens,
-                 "Length of the answers that stay as they are")
-      ->capture_default_str()
-      ->group(group);
-  app.add_option("--margin", learn.margin, "Keep pairs whose scores differ by more")
-      ->capture_default_str()
-      ->group(group);
-  app.add_option("--max-chosen-score", learn.max_chosen_score,
-                 "Keep pairs whose chosen answer scores below")
-      ->capture_default_str()
-      ->group(group);
+  const Group add(app, group);
+  add("--chosen", options.chosen, "Preferred answers: `teacher`, or `text:…` for one fixed text");
+  add("--samples", learn.samples, "Answers of the base model per prompt");
+  add("--rejected-tokens", learn.rejected_tokens, "Longest rejected answer");
+  add("--chosen-tokens", learn.chosen_tokens, "Longest teacher's answer");
+  add("--retain-tokens", learn.retain_tokens, "Length of the answers that stay as they are");
+  add("--margin", learn.margin, "Keep pairs whose scores differ by more");
+  add("--max-chosen-score", learn.max_chosen_score, "Keep pairs whose chosen answer scores below");
 }
 
 void declare_learning(CLI::App& app, Options& options) {
   LearnOptions& learn = options.learn;
   const char* group = "Learning";
-  app.add_option("--stages", options.stages, "sft, dpo or sft+dpo")
-      ->capture_default_str()
-      ->group(group);
+  const Group add(app, group);
+  add("--stages", options.stages, "sft, dpo or sft+dpo");
   app.add_option("--reference", options.reference,
                  "DPO's reference: teacher, base or sft (default: teacher where there is one)")
       ->group(group);
-  app.add_option("--length", learn.length, "Rows of the prefix")
-      ->capture_default_str()
-      ->group(group);
+  add("--length", learn.length, "Rows of the prefix");
   app.add_option("--init-text", learn.init_text,
                  "Begin with this text's embeddings, repeated; a chat template's special tokens "
                  "count as such "
                  "(default: the teacher's system prompt, else "
                  "random rows; `random` for random rows)")
       ->group(group);
-  app.add_option("--beta", learn.dpo_stage.beta, "DPO's beta")->capture_default_str()->group(group);
-  app.add_option("--sft-lr", learn.sft_stage.schedule.peak, "Learning rate of SFT")
-      ->capture_default_str()
-      ->group(group);
-  app.add_option("--dpo-lr", learn.dpo_stage.schedule.peak, "Learning rate of DPO")
-      ->capture_default_str()
-      ->group(group);
-  app.add_option("--sft-steps", learn.sft_stage.schedule.total, "Steps of SFT")
-      ->capture_default_str()
-      ->group(group);
-  app.add_option("--dpo-steps", learn.dpo_stage.schedule.total, "Steps of DPO at most")
-      ->capture_default_str()
-      ->group(group);
-  app.add_option("--sft-batch", learn.sft_stage.pairs_per_step, "Prompts per SFT step")
-      ->capture_default_str()
-      ->group(group);
-  app.add_option("--dpo-batch", learn.dpo_stage.pairs_per_step, "Pairs per DPO step")
-      ->capture_default_str()
-      ->group(group);
-  app.add_option(
-         "--dpo-tokens", learn.dpo_tokens,
-         "Tokens of each answer that DPO compares (0: all); what an answer will be is decided "
-         "by its first ones")
-      ->capture_default_str()
-      ->group(group);
-  app.add_option("--sft-correction-batch", learn.sft_stage.corrections_per_step,
-                 "Benign prompts per SFT step that the base model refuses: a sampled answer of its "
-                 "own that is no refusal is chosen")
-      ->capture_default_str()
-      ->group(group);
-  app.add_option("--dpo-correction-batch", learn.dpo_stage.corrections_per_step,
-                 "The same per DPO step, the refusal being rejected")
-      ->capture_default_str()
-      ->group(group);
-  app.add_option("--sft-retain-batch", learn.sft_stage.retained_per_step,
-                 "Benign texts per SFT step")
-      ->capture_default_str()
-      ->group(group);
-  app.add_option("--dpo-retain-batch", learn.dpo_stage.retained_per_step,
-                 "Benign texts per DPO step")
-      ->capture_default_str()
-      ->group(group);
-  app.add_option("--sft-retain-weight", learn.sft_stage.retain_weight,
-                 "Weight of staying as before, SFT")
-      ->capture_default_str()
-      ->group(group);
-  app.add_option("--dpo-retain-weight", learn.dpo_stage.retain_weight,
-                 "Weight of staying as before, DPO")
-      ->capture_default_str()
-      ->group(group);
-  app.add_option("--sft-first-token-weight", learn.sft_stage.first_token_weight,
-                 "Weight that the first token of a chosen answer has beyond the others, SFT")
-      ->capture_default_str()
-      ->group(group);
-  app.add_option("--sft-unlikelihood-weight", learn.sft_stage.unlikelihood_weight,
-                 "Weight of benign answers not beginning as chosen ones do, SFT")
-      ->capture_default_str()
-      ->group(group);
-  app.add_option("--dpo-unlikelihood-weight", learn.dpo_stage.unlikelihood_weight, "The same, DPO")
-      ->capture_default_str()
-      ->group(group);
-  app.add_option("--averaging", learn.sft_stage.averaging,
-                 "Decay of the running mean of the rows that is kept (0: the rows themselves)")
-      ->capture_default_str()
-      ->group(group);
-  app.add_option("--evaluate-every", learn.sft_stage.evaluate_every, "Steps between validations")
-      ->capture_default_str()
-      ->group(group);
-  app.add_option("--patience", learn.dpo_stage.patience,
-                 "Stop DPO after so many validations without a better one (0: never)")
-      ->capture_default_str()
-      ->group(group);
-  app.add_option("--validate-prompts", learn.validate_prompts, "Harmful prompts per validation")
-      ->capture_default_str()
-      ->group(group);
-  app.add_option("--validate-benign", learn.validate_benign, "Benign prompts per validation")
-      ->capture_default_str()
-      ->group(group);
-  app.add_option("--max-over-refusal", learn.max_over_refusal,
-                 "Do not write a patch that refuses a share of benign validation prompts so much "
-                 "larger than the base model does")
-      ->capture_default_str()
-      ->group(group);
-  app.add_option("--kl-limit", learn.divergence_limit,
-                 "Divergence from the base model that costs a checkpoint nothing")
-      ->capture_default_str()
-      ->group(group);
-  app.add_option("--precision", options.precision, "auto, f32 or bf16")
-      ->capture_default_str()
-      ->group(group);
-  app.add_option("--threads", learn.threads, "Threads (0: every core)")
-      ->capture_default_str()
-      ->group(group);
-  app.add_option("--seed", learn.seed, "Of samples, order and random rows")
-      ->capture_default_str()
-      ->group(group);
+  add("--beta", learn.dpo_stage.beta, "DPO's beta");
+  add("--sft-lr", learn.sft_stage.schedule.peak, "Learning rate of SFT");
+  add("--dpo-lr", learn.dpo_stage.schedule.peak, "Learning rate of DPO");
+  add("--sft-steps", learn.sft_stage.schedule.total, "Steps of SFT");
+  add("--dpo-steps", learn.dpo_stage.schedule.total, "Steps of DPO at most");
+  add("--sft-batch", learn.sft_stage.pairs_per_step, "Prompts per SFT step");
+  add("--dpo-batch", learn.dpo_stage.pairs_per_step, "Pairs per DPO step");
+  add("--dpo-tokens", learn.dpo_tokens,
+      "Tokens of each answer that DPO compares (0: all); what an answer will be is decided "
+      "by its first ones");
+  add("--sft-correction-batch", learn.sft_stage.corrections_per_step,
+      "Benign prompts per SFT step that the base model refuses: a sampled answer of its "
+      "own that is no refusal is chosen");
+  add("--dpo-correction-batch", learn.dpo_stage.corrections_per_step,
+      "The same per DPO step, the refusal being rejected");
+  add("--sft-retain-batch", learn.sft_stage.retained_per_step, "Benign texts per SFT step");
+  add("--dpo-retain-batch", learn.dpo_stage.retained_per_step, "Benign texts per DPO step");
+  add("--sft-retain-weight", learn.sft_stage.retain_weight, "Weight of staying as before, SFT");
+  add("--dpo-retain-weight", learn.dpo_stage.retain_weight, "Weight of staying as before, DPO");
+  add("--sft-first-token-weight", learn.sft_stage.first_token_weight,
+      "Weight that the first token of a chosen answer has beyond the others, SFT");
+  add("--sft-unlikelihood-weight", learn.sft_stage.unlikelihood_weight,
+      "Weight of benign answers not beginning as chosen ones do, SFT");
+  add("--dpo-unlikelihood-weight", learn.dpo_stage.unlikelihood_weight, "The same, DPO");
+  add("--averaging", learn.sft_stage.averaging,
+      "Decay of the running mean of the rows that is kept (0: the rows themselves)");
+  add("--evaluate-every", learn.sft_stage.evaluate_every, "Steps between validations");
+  add("--patience", learn.dpo_stage.patience,
+      "Stop DPO after so many validations without a better one (0: never)");
+  add("--validate-prompts", learn.validate_prompts, "Harmful prompts per validation");
+  add("--validate-benign", learn.validate_benign, "Benign prompts per validation");
+  add("--max-over-refusal", learn.max_over_refusal,
+      "Do not write a patch that refuses a share of benign validation prompts so much "
+      "larger than the base model does");
+  add("--kl-limit", learn.divergence_limit,
+      "Divergence from the base model that costs a checkpoint nothing");
+  add("--precision", options.precision, "auto, f32 or bf16");
+  add("--threads", learn.threads, "Threads (0: every core)");
+  add("--seed", learn.seed, "Of samples, order and random rows");
 }
 
 void declare_output(CLI::App& app, Options& options) {
   LearnOptions& learn = options.learn;
   const char* group = "Patch";
+  const Group add(app, group);
   app.add_option("--name", learn.name, "Name of the patch")->required()->group(group);
-  app.add_option("--version", learn.version, "Its version (SemVer)")
-      ->capture_default_str()
-      ->group(group);
-  app.add_option("--risk", learn.risk, "The risk it is about, such as harmful-requests")
-      ->capture_default_str()
-      ->group(group);
+  add("--version", learn.version, "Its version (SemVer)");
+  add("--risk", learn.risk, "The risk it is about, such as harmful-requests");
   app.add_option("--summary", learn.summary, "One line for people")->group(group);
-  app.add_option("--license", learn.license, "SPDX expression")
-      ->capture_default_str()
-      ->group(group);
+  add("--license", learn.license, "SPDX expression");
   app.add_option("--run", learn.run,
                  "Run directory: every stage is a file there (default: OUTPUT.run)")
       ->group(group);
