@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "base/join.h"
 #include "base/sha256.h"
 #include "command.h"
 #include "machine.h"
@@ -50,13 +51,7 @@ Result<std::string> file_digest(const fs::path& path, const char* what) {
 }
 
 // What every line and the summary repeat; empty when there is nothing to warn of.
-std::string joined_warnings(const Job& job) {
-  std::string text;
-  for (const std::string& line : warnings_of(job.patches)) {
-    text += (text.empty() ? "" : "; ") + line;
-  }
-  return text;
-}
+std::string joined_warnings(const Job& job) { return join(warnings_of(job.patches), "; "); }
 
 // What the output's bytes depend on: the same settings go on with a partial output.
 Result<Json> job_settings(const Options& options, const Job& job) {

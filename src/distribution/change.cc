@@ -1,6 +1,7 @@
 // How every change goes: under the lock, in one transaction, with a line of history.
 #include <utility>
 
+#include "base/join.h"
 #include "distribution/moment.h"
 #include "distribution/store.h"
 
@@ -10,12 +11,6 @@ namespace {
 // Nothing was wrong with what was asked for; it could not be done.
 bool is_failure(ErrorKind kind) {
   return kind == ErrorKind::kIo || kind == ErrorKind::kInternal || kind == ErrorKind::kLimit;
-}
-
-std::string joined(const std::vector<std::string>& lines) {
-  std::string text;
-  for (const std::string& line : lines) text += (text.empty() ? "" : "; ") + line;
-  return text;
 }
 
 }  // namespace
@@ -41,7 +36,7 @@ Status Store::record_change(HistoryEntry entry, const Change& change) {
   entry.version = change.patch.version;
   entry.digest = change.patch.digest;
   if (change.patch.signer) entry.signer = change.patch.signer->to_string();
-  entry.detail = joined(change.warnings);
+  entry.detail = join(change.warnings, "; ");
   return record(std::move(entry), change.changed ? "done" : "unchanged");
 }
 

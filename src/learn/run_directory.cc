@@ -10,6 +10,7 @@
 #include <set>
 
 #include "base/file.h"
+#include "base/join.h"
 #include "base/lines.h"
 #include "base/sha256.h"
 
@@ -21,12 +22,6 @@ namespace fs = std::filesystem;
 constexpr const char* kSettings = "settings.json";
 constexpr const char* kMetrics = "metrics.jsonl";
 constexpr std::uint64_t kMaxBytes = std::uint64_t{1} << 28;
-
-std::string joined(const std::vector<std::string>& names) {
-  std::string text;
-  for (const auto& name : names) text += (text.empty() ? "" : ", ") + name;
-  return text;
-}
 
 }  // namespace
 
@@ -121,7 +116,7 @@ Result<std::vector<std::string>> RunDirectory::adopt(const std::vector<StageReco
   }
   stages_ = std::move(adopted);
   LLMPATCH_TRY(save());
-  for (std::string& change : changes) change += " (redoing " + joined(redo) + ")";
+  for (std::string& change : changes) change += " (redoing " + join(redo, ", ") + ")";
   return changes;
 }
 

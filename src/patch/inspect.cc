@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <string_view>
 
+#include "base/join.h"
 #include "patch/quote.h"
 
 namespace llmpatch {
@@ -23,12 +24,6 @@ std::string number(double value) {
   std::array<char, 32> text{};
   std::snprintf(text.data(), text.size(), "%.4g", value);
   return text.data();
-}
-
-std::string list(const std::vector<std::string>& entries) {
-  std::string text;
-  for (const std::string& entry : entries) text += (text.empty() ? "" : ", ") + entry;
-  return text;
 }
 
 // A word of free form, safe for a terminal: quote() without the quotes.
@@ -138,11 +133,11 @@ std::string PatchReport::to_text() const {
   text += line("base", quote(manifest.base.name) + ", " + quote(manifest.base.architecture) +
                            ", sha256 " + manifest.base.file);
   text += members("learned", manifest.learned);
-  if (!manifest.required.empty()) text += line("requires", list(manifest.required));
+  if (!manifest.required.empty()) text += line("requires", join(manifest.required, ", "));
   if (!manifest.compose.conflicts.empty()) {
-    text += line("conflicts", list(manifest.compose.conflicts));
+    text += line("conflicts", join(manifest.compose.conflicts, ", "));
   }
-  if (!manifest.compose.tested.empty()) text += line("tested", list(manifest.compose.tested));
+  if (!manifest.compose.tested.empty()) text += line("tested", join(manifest.compose.tested, ", "));
   text += effect_lines(effects);
   bool first = true;
   for (const auto& [name, digest] : manifest.files) {
