@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "terminal.h"
+#include "trust_options.h"
 
 namespace llmpatch {
 namespace {
@@ -64,15 +65,6 @@ std::string signer_text(const InstalledPatch& patch) {
 }
 
 Json to_json(const InstalledPatch& patch) {
-  const auto text_or_null = [](const std::string& text) {
-    return text.empty() ? Json() : Json(text);
-  };
-  Json signer;
-  if (patch.signer) {
-    signer = {{"key", patch.signer->key},
-              {"subject", text_or_null(patch.signer->subject)},
-              {"root", text_or_null(patch.signer->root)}};
-  }
   return {{"name", patch.name},
           {"version", patch.version},
           {"digest", "sha256:" + patch.digest},
@@ -81,7 +73,7 @@ Json to_json(const InstalledPatch& patch) {
           {"expires", patch.expires ? Json(*patch.expires) : Json()},
           {"risk", patch.risk},
           {"summary", patch.summary},
-          {"signer", std::move(signer)},
+          {"signer", patch.signer ? to_json(*patch.signer) : Json()},
           {"installed", patch.installed}};
 }
 

@@ -38,4 +38,13 @@ Result<Trust> TrustOptions::trust() const {
   return trust;
 }
 
+Json to_json(const Signer& signer) {
+  const auto text_or_null = [](const std::string& text) {
+    return text.empty() ? Json() : Json(text);
+  };
+  return {{"key", signer.key},
+          {"subject", text_or_null(signer.subject)},
+          {"root", text_or_null(signer.root)}};
+}
+
 }  // namespace llmpatch

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <vector>
 
+#include "base/json.h"
 #include "base/result.h"
 #include "trust/load.h"
 #include "trust/trust.h"
@@ -27,5 +28,8 @@ struct TrustOptions {
   Result<Trust> trust() const;
   AllowUnsigned allow() const { return allow_unsigned ? AllowUnsigned::kYes : AllowUnsigned::kNo; }
 };
+
+// A signer as every command's JSON shows one; members that a bare key has not are null.
+Json to_json(const Signer& signer);
 
 }  // namespace llmpatch

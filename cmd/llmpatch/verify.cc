@@ -19,15 +19,9 @@ struct Options {
 };
 
 Json to_json(const Patch& patch, const VerifiedFiles& verified) {
-  return {{"patch", patch.source.string()},
-          {"name", patch.manifest.name},
-          {"version", patch.manifest.version},
-          {"sequence", patch.manifest.sequence},
-          {"signer",
-           {{"key", verified.signer.key},
-            {"subject", verified.signer.subject.empty() ? Json() : Json(verified.signer.subject)},
-            {"root", verified.signer.root.empty() ? Json() : Json(verified.signer.root)}}},
-          {"root_digest", verified.root_digest},
+  return {{"patch", patch.source.string()},       {"name", patch.manifest.name},
+          {"version", patch.manifest.version},    {"sequence", patch.manifest.sequence},
+          {"signer", to_json(verified.signer)},   {"root_digest", verified.root_digest},
           {"files", file_digests(verified.files)}};
 }
 
