@@ -270,14 +270,25 @@ class Learner {
     return {};
   }
 
+  bool dpo_corrects() const { return options_.dpo_stage.corrections_per_step > 0; }
+
   // The pairs a reference is needed for, in the order of reference.jsonl.
   std::vector<Pair*> all_pairs() {
     std::vector<Pair*> pairs;
     for (Pair& pair : material_.set.pairs) pairs.push_back(&pair);
-    if (options_.dpo_stage.corrections_per_step > 0) {
+    if (dpo_corrects()) {
       for (Pair& pair : material_.set.corrections) pairs.push_back(&pair);
     }
     return pairs;
+  }
+  // The same pairs as text, in the same order.
+  std::vector<Preference> all_preferences() const {
+    std::vector<Preference> preferences = material_.pairs;
+    if (dpo_corrects()) {
+      preferences.insert(preferences.end(), material_.corrections.begin(),
+                         material_.corrections.end());
+    }
+    return preferences;
   }
 
   Result<std::vector<double>> reference_logprobs(const torch::Tensor& sft_rows) {
@@ -290,11 +301,7 @@ class Learner {
       return answer_logprobs(*transformer_, sft ? sft_rows : torch::Tensor(), sequences,
                              hooks_.cancel, hooks_.begin("reference", "pairs"));
     }
-    std::vector<Preference> preferences = material_.pairs;
-    if (options_.dpo_stage.corrections_per_step > 0) {
-      preferences.insert(preferences.end(), material_.corrections.begin(),
-                         material_.corrections.end());
-    }
+    const std::vector<Preference> preferences = all_preferences();
     if (teacher_model_) LLMPATCH_TRY(check_first_tokens(preferences));
     bool used_engine = false;
     auto sums = teacher_logprobs({teacher(), *transformer_, options_.teacher_model,
