@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 
 #include "learn/scalar.h"
 
@@ -13,15 +14,24 @@ namespace llmpatch {
 using RunBf16Tasks =
     std::function<void(std::int64_t count, const std::function<void(std::int64_t)>& task)>;
 
+// What one instruction multiplies: two neighbouring bf16 values with two others, or one with one,
+// both widened to f32. Products of bf16 values are exact in f32, so the two differ only in the
+// order of their sums.
+enum class Bf16Unit { kPair, kFloat };
+
+// The faster one on this processor. None where another way is to be taken: the processor, or what
+// this was compiled for, lacks AVX512-BF16, or it has AMX (oneDNN is faster there).
+std::optional<Bf16Unit> fastest_bf16_unit();
+
 // C [rows, columns] = A [rows, depth] B, sums in f32; all row-major and dense. B is [columns,
 // depth] when `transposed` (C = A B^T), else [depth, columns]. T is float or Bf16. `threads` only
 // decides how small the tasks are.
 //
-// False, with nothing computed, where another way is to be taken: the processor, or what this was
-// compiled for, lacks AVX512-BF16, or it has AMX (oneDNN is faster there), or `depth` is odd.
+// False, with nothing computed, without a `unit` or where `depth` is odd.
 template <class T>
 [[nodiscard]] bool bf16_product(std::int64_t rows, std::int64_t columns, std::int64_t depth,
                                 const Bf16* a, const Bf16* b, bool transposed, T* c,
-                                std::int64_t threads, const RunBf16Tasks& run);
+                                std::int64_t threads, const RunBf16Tasks& run,
+                                std::optional<Bf16Unit> unit = fastest_bf16_unit());
 
 }  // namespace llmpatch

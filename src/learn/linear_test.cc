@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <optional>
 #include <tuple>
 
 #include "learn/bf16_kernel.h"
@@ -51,30 +52,29 @@ TEST_P(Product, PassesGradientsToTheOtherFactor) {
   EXPECT_LE(error(x.grad(), gradient_, weight_), kRounding);
 }
 
-// The kernel itself, where the processor is one it is for.
+// The kernel itself, where the processor is one it is for, in both of its ways.
 class Bf16Kernel : public Product {
  protected:
-  static bool run(const Tensor& a, const Tensor& b, bool transposed, Tensor& c) {
+  static bool run(const Tensor& a, const Tensor& b, bool transposed, Tensor& c,
+                  std::optional<Bf16Unit> unit) {
     return bf16_product<float>(a.size(0), c.size(1), a.size(1), data<Bf16>(a), data<Bf16>(b),
-                               transposed, data<float>(c), 2, run_tasks);
-  }
-  static bool suits() {
-    const Tensor two = torch::ones({2, 2}).to(torch::kBFloat16);
-    Tensor c = torch::empty({2, 2});
-    return run(two, two, true, c);
+                               transposed, data<float>(c), 2, run_tasks, unit);
   }
 };
 
 TEST_P(Bf16Kernel, IsExactUpToItsSums) {
   const auto [rows, depth, outputs] = GetParam();
-  Tensor y = torch::full({rows, outputs}, -1.0F), back = torch::full({rows, depth}, -1.0F);
-  ASSERT_EQ(run(x_, weight_, true, y), suits() && depth % 2 == 0);
-  ASSERT_EQ(run(gradient_, weight_, false, back), suits() && outputs % 2 == 0);
-  if (suits() && depth % 2 == 0) {
-    EXPECT_LE(error(y, x_, weight_.t()), kSums);
-  }
-  if (suits() && outputs % 2 == 0) {
-    EXPECT_LE(error(back, gradient_, weight_), kSums);
+  for (const auto unit : {Bf16Unit::kPair, Bf16Unit::kFloat}) {
+    const auto used = fastest_bf16_unit() ? std::optional(unit) : std::nullopt;
+    Tensor y = torch::full({rows, outputs}, -1.0F), back = torch::full({rows, depth}, -1.0F);
+    ASSERT_EQ(run(x_, weight_, true, y, used), used && depth % 2 == 0);
+    ASSERT_EQ(run(gradient_, weight_, false, back, used), used && outputs % 2 == 0);
+    if (used && depth % 2 == 0) {
+      EXPECT_LE(error(y, x_, weight_.t()), kSums);
+    }
+    if (used && outputs % 2 == 0) {
+      EXPECT_LE(error(back, gradient_, weight_), kSums);
+    }
   }
 }
 

@@ -35,6 +35,16 @@ bool has_amx_bf16() {
 #endif
 }
 
+bool is_intel() {
+#if defined(__x86_64__)
+  unsigned int leaves = 0, b = 0, c = 0, d = 0;
+  return __get_cpuid(0, &leaves, &b, &c, &d) != 0 && b == signature_INTEL_ebx &&
+         c == signature_INTEL_ecx && d == signature_INTEL_edx;
+#else
+  return false;
+#endif
+}
+
 bool computes_in_bf16() { return has_avx512_bf16() || has_amx_bf16(); }
 
 }  // namespace llmpatch
