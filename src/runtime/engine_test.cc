@@ -313,6 +313,21 @@ TEST_F(TinyEngine, DecodesASharedBeginningOnce) {
   EXPECT_EQ(engine_->stats().prompt_tokens, 60u);
 }
 
+TEST_F(TinyEngine, OneOtherOpeningDoesNotTakeTheSharedOneFromTheRest) {
+  std::vector<GenerateRequest> requests;
+  for (std::size_t i = 0; i < 10; ++i) {
+    Tokens prompt = letters(50, i == 4 ? 3 : 2);
+    prompt.push_back(static_cast<Token>(260 + i));
+    requests.push_back(request(prompt, 2));
+  }
+  const auto completions = generate(*engine_, requests);
+  EXPECT_EQ(engine_->stats().prompt_tokens, 50u + 9u + 51u);
+  const auto alone = make_engine(tiny_model(), exact_options());
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    EXPECT_EQ(completions[i].tokens, generate(*alone, {requests[i]}).at(0).tokens) << i;
+  }
+}
+
 TEST_F(TinyEngine, AdmitsMoreRequestsThanTheCacheHoldsAtOnce) {
   EngineOptions options = exact_options();
   options.cache_tokens = 256;

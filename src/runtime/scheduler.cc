@@ -1,9 +1,17 @@
 #include "runtime/scheduler.h"
 
 #include <algorithm>
+#include <map>
 #include <string>
+#include <utility>
 
 namespace llmpatch {
+namespace {
+
+// Tokens that tell how a prompt opens.
+constexpr std::size_t kOpening = 8;
+
+}  // namespace
 
 Scheduler::Scheduler(Context& context, std::vector<Root> roots, std::vector<Job> jobs,
                      const SchedulerOptions& options)
@@ -17,14 +25,29 @@ Scheduler::Scheduler(Context& context, std::vector<Root> roots, std::vector<Job>
   find_shared();
 }
 
+// The jobs behind `root` whose prompts open as most do: one with a system message of its own must
+// not take the common opening from all others.
+std::vector<std::size_t> Scheduler::commonest_opening(std::size_t root) const {
+  std::map<Tokens, std::vector<std::size_t>> openings;
+  for (std::size_t job = 0; job < jobs_.size(); ++job) {
+    const Tokens& prompt = jobs_[job].prompt;
+    if (jobs_[job].root != root) continue;
+    const auto end =
+        prompt.begin() + static_cast<std::ptrdiff_t>(std::min(kOpening, prompt.size()));
+    openings[Tokens(prompt.begin(), end)].push_back(job);
+  }
+  std::vector<std::size_t> most;
+  for (auto& [opening, jobs] : openings) {
+    if (jobs.size() > most.size()) most = std::move(jobs);
+  }
+  return most;
+}
+
 void Scheduler::find_shared() {
   common_.assign(jobs_.size(), -1);
   group_.assign(jobs_.size(), -1);
   for (std::size_t root = 0; root < roots_.size(); ++root) {
-    std::vector<std::size_t> members;
-    for (std::size_t job = 0; job < jobs_.size(); ++job) {
-      if (jobs_[job].root == root) members.push_back(job);
-    }
+    const std::vector<std::size_t> members = commonest_opening(root);
     if (members.size() < 2) continue;
     const Tokens& first = jobs_[members[0]].prompt;
     std::size_t common = first.size();

@@ -39,8 +39,9 @@ struct SchedulerOptions {
 // One run over a list of jobs. Not thread-safe.
 //
 // What prompts have in common is decoded once: the tokens that all prompts behind one root begin
-// with, and the whole prompt of consecutive jobs with equal prompts. The order of admission, and so
-// every batch, is a function of the jobs and of what the handler returns.
+// with (those that open unlike most of them aside), and the whole prompt of consecutive jobs with
+// equal prompts. The order of admission, and so every batch, is a function of the jobs and of what
+// the handler returns.
 class Scheduler {
  public:
   // Called with the logits of a job's k-th output, in order within a job. A returned token is
@@ -90,6 +91,7 @@ class Scheduler {
     std::int32_t entry;
   };
 
+  std::vector<std::size_t> commonest_opening(std::size_t root) const;
   void find_shared();
   Status check_fits() const;
   std::size_t own_cells(std::size_t job) const;
