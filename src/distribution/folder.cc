@@ -1,5 +1,6 @@
 #include "distribution/folder.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -36,14 +37,37 @@ Status make_folder(const fs::path& folder) {
 }
 
 // Whoever can write here can put in any patch: that must be the user alone.
-Status check_owner(const fs::path& folder, const struct stat& info) {
+Status check_owner(const fs::path& path, const struct stat& info) {
   if (info.st_uid != ::geteuid() && info.st_uid != 0) {
-    return denied(folder, "found the folder of another user", "say --store with one of your own");
+    return denied(path, "found that it belongs to another user",
+                  "say --store with a folder of your own");
   }
   if ((info.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
-    return denied(folder, "found that other users may write there, expected that none may",
-                  "look at what is in it, then chmod 700 " + folder.string());
+    return denied(path, "found that other users may write there, expected that none may",
+                  "look at what is in it, then chmod go-w " + path.string());
   }
+  return {};
+}
+
+// What a folder that others may enter has inside must not be open to them either. What lies in the
+// blobs' folder is checked by its digest whenever it is read.
+Status check_inside(const fs::path& path, mode_t type) {
+  struct stat info {};
+  if (::lstat(path.c_str(), &info) != 0) {
+    return errno == ENOENT ? Status() : Status(io_error("open", path, errno));
+  }
+  if ((info.st_mode & S_IFMT) != type) {
+    return denied(path, "found another kind of file, expected a store's", "choose another folder");
+  }
+  return check_owner(path, info);
+}
+
+// The database's file, for its owner alone; SQLite gives its journal the same mode. An empty one is
+// a database without tables.
+Status make_database_file(const fs::path& file) {
+  const int fd = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (fd < 0) return io_error("create", file, errno);
+  ::close(fd);
   return {};
 }
 
@@ -84,7 +108,11 @@ Status prepare_store_folder(const fs::path& folder, bool create) {
   }
   LLMPATCH_TRY(check_owner(folder, info));
   LLMPATCH_TRY(check_contents(folder));
-  return make_folder(folder / kBlobsFolder);
+  LLMPATCH_TRY(make_folder(folder / kBlobsFolder));
+  LLMPATCH_TRY(check_inside(folder / kBlobsFolder, S_IFDIR));
+  LLMPATCH_TRY(check_inside(folder / kLockFile, S_IFREG));
+  LLMPATCH_TRY(check_inside(folder / kDatabaseFile, S_IFREG));
+  return make_database_file(folder / kDatabaseFile);
 }
 
 }  // namespace llmpatch

@@ -12,8 +12,8 @@ inline constexpr const char* kLockFile = "lock";
 inline constexpr const char* kBlobsFolder = "blobs";
 
 // Makes the folder of a store (0700) with `create`, and checks one that is there. kNotFound: there
-// is none; kInvalidArgument: it is no folder; kDenied: it belongs to another user, others may write
-// in it, or it has something else in it and no store; kIo.
+// is none; kInvalidArgument: it is no folder; kDenied: it or what a store has in it belongs to
+// another user, others may write there, or it has something else in it and no store; kIo.
 Status prepare_store_folder(const std::filesystem::path& folder, bool create);
 
 }  // namespace llmpatch

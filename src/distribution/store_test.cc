@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include "base/sha256.h"
+#include "distribution/folder.h"
 #include "distribution/schema.h"
 #include "distribution/test_store.h"
 
@@ -24,6 +25,24 @@ TEST_F(StoreTest, RefusesAFolderThatOthersMayWrite) {
   static_cast<void>(open());
   ASSERT_EQ(::chmod(folder().c_str(), 0770), 0);
   expect_error(Store::open(folder()), ErrorKind::kDenied, "other users may write");
+}
+
+TEST_F(StoreTest, LooksAtWhatIsInsideAFolderThatOthersMayEnter) {
+  static_cast<void>(open());
+  ASSERT_EQ(::chmod(folder().c_str(), 0755), 0);
+  struct stat info {};
+  ASSERT_EQ(::stat((folder() / kDatabaseFile).c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777, 0600u);
+  EXPECT_TRUE(Store::open(folder()).ok());
+  for (const char* name : {kDatabaseFile, kLockFile, kBlobsFolder}) {
+    ASSERT_EQ(::stat((folder() / name).c_str(), &info), 0) << name;
+    ASSERT_EQ(::chmod((folder() / name).c_str(), info.st_mode | 0020), 0);
+    expect_error(Store::open(folder()), ErrorKind::kDenied, "other users may write");
+    ASSERT_EQ(::chmod((folder() / name).c_str(), info.st_mode), 0);
+  }
+  fs::rename(folder() / kBlobsFolder, folder() / "elsewhere");
+  fs::create_directory_symlink("elsewhere", folder() / kBlobsFolder);
+  expect_error(Store::open(folder()), ErrorKind::kDenied, "another kind of file");
 }
 
 TEST_F(StoreTest, RefusesAFolderWithOtherThingsAndAFile) {
