@@ -80,6 +80,15 @@ Status run(const Options& options) {
     json["match"] = {
         {"model", options.model.string()}, {"verdict", verdict}, {"reason", match.reason}};
     text += "on " + options.model.string() + ": " + verdict + " (" + match.reason + ")\n";
+    if (match.verdict != IdentityVerdict::kDifferent) {
+      LLMPATCH_ASSIGN(const RowsOnModel rows, rows_on_model(shown.patch, options.model));
+      json["match"]["rows"] = rows.json;
+      text += rows.text;
+      if (!rows.warning.empty()) {
+        warn(rows.warning);
+        json["match"]["warning"] = rows.warning;
+      }
+    }
   }
   return print(options.json ? json_pretty(json) : text);
 }
@@ -89,7 +98,9 @@ Status run(const Options& options) {
 RunFn declare_inspect(CLI::App& app) {
   auto options = std::make_shared<Options>();
   app.add_option("PATCH", options->patch, "Patch directory or .llmpatch file")->required();
-  app.add_option("--model", options->model, "Tell also whether the patch belongs to this model");
+  app.add_option("--model", options->model,
+                 "Tell also whether the patch belongs to this model, and which of its tokens'\n"
+                 "embeddings the rows are near to");
   options->trust.declare(app);
   options->trust.declare_allow_unsigned(app);
   app.add_flag("--json", options->json, "Print JSON");

@@ -8,10 +8,20 @@
 
 namespace llmpatch {
 
-Result<IdentityMatch> match_base(const Patch&, const std::filesystem::path&) {
+namespace {
+
+Error no_models() {
   return make_error(ErrorKind::kUnsupported, "inspect",
                     "--model: this program was built without what reads models",
                     "build it without -DLLMPATCH_VERIFY_ONLY=ON");
+}
+
+}  // namespace
+
+Result<IdentityMatch> match_base(const Patch&, const std::filesystem::path&) { return no_models(); }
+
+Result<RowsOnModel> rows_on_model(const Patch&, const std::filesystem::path&) {
+  return no_models();
 }
 
 std::string version_text() {

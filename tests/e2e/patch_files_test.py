@@ -1,5 +1,7 @@
 """inspect, pack and unpack on a real patch."""
 
+import array
+import hashlib
 import json
 import shutil
 
@@ -35,8 +37,32 @@ class PatchFiles(ProgramTest):
             report = json.loads(self.run_ok("inspect", patch, "--json", "--model", model).stdout)
             self.assertEqual(report["match"]["verdict"], verdict)
             self.assertTrue(report["match"]["reason"])
-            self.assertIn(f"on {model}: {verdict}",
-                          self.run_ok("inspect", patch, "--model", model).stdout)
+            text = self.run_ok("inspect", patch, "--model", model).stdout
+            self.assertIn(f"on {model}: {verdict}", text)
+            self.assertEqual("rows" in report["match"], verdict == "exact")
+            self.assertEqual("row 0:" in text, verdict == "exact")
+
+    def test_inspect_shows_what_rows_are_near_to_and_warns_of_those_far_off(self):
+        patch = self.make_patch(text=" river")
+        for scale, far in [(1, False), (1e4, True)]:
+            scale_rows(patch, scale)
+            outcome = self.run_ok("inspect", patch, "--json", "--model", MODEL)
+            found = json.loads(outcome.stdout)["match"]["rows"]
+            self.assertEqual([len(tokens) for tokens in found["nearest"]], [4])
+            self.assertEqual(found["nearest"][0][0]["text"], '" river"')
+            self.assertEqual((found["far"], "far off" in outcome.stderr), (far, far))
+
+
+def scale_rows(patch, factor):
+    """Multiplies the rows of a patch directory, and renews their digest."""
+    file = patch / "adapter_model.safetensors"
+    data = file.read_bytes()
+    start = 8 + int.from_bytes(data[:8], "little")
+    rows = array.array("f", data[start:])
+    file.write_bytes(data[:start] + array.array("f", [row * factor for row in rows]).tobytes())
+    manifest = json.loads((patch / "manifest.json").read_text())
+    manifest["files"][file.name] = hashlib.sha256(file.read_bytes()).hexdigest()
+    (patch / "manifest.json").write_text(json.dumps(manifest))
 
 
 def contents(folder):
