@@ -1,6 +1,7 @@
 #include "eval/answer_cache.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <fstream>
 
@@ -26,7 +27,8 @@ class AnswerCacheTest : public ::testing::Test {
     return {};
   }
 
-  const fs::path directory_ = fs::path(::testing::TempDir()) / "answer-cache";
+  const fs::path directory_ =
+      fs::path(::testing::TempDir()) / ("answer-cache-" + std::to_string(::getpid()));
   const std::vector<std::string> digests_{"d1", "d2", "d3"};
 };
 
