@@ -37,8 +37,15 @@ class Gradient : public ::testing::Test {
   }
   void TearDown() override { std::filesystem::remove(path_); }
 
-  // SFT on the chosen answers plus DPO plus unlikelihood of first tokens plus KL to the base model:
-  // all that a step can contain.
+  // Where each answer begins among the answer tokens.
+  static torch::Tensor first_tokens(const Layout& layout) {
+    const torch::Tensor before =
+        torch::cat({torch::tensor({-1}, torch::kLong), layout.answer_ids.slice(0, 0, -1)});
+    return torch::nonzero(layout.answer_ids != before).squeeze(1);
+  }
+
+  // SFT on the chosen answers plus DPO plus unlikelihood of first tokens and of whole answers plus
+  // KL to the base model: all that a step can contain.
   torch::Tensor packed_loss(const Transformer& model, const torch::Tensor& rows) const {
     const Layout& layout = packed_;
     const torch::Tensor hidden =
@@ -57,18 +64,20 @@ class Gradient : public ::testing::Test {
            dpo_loss(sums.select(1, 0), sums.select(1, 1), reference.select(1, 0),
                     reference.select(1, 1), 0.5)
                .loss +
-           unlikelihood_loss(tokens.index_select(0, layout.first_tokens)) +
+           unlikelihood_loss(tokens.index_select(0, first_tokens(layout))) +
+           unlikelihood_loss(sums.flatten()) +
            token_divergence(base, hidden, model.output()).mean();
   }
 
   // The same from texts one at a time, in stock operators.
   torch::Tensor plain_loss(const PlainLlama& model, const torch::Tensor& rows) const {
-    std::vector<torch::Tensor> tokens, sums, unlikely, divergences;
+    std::vector<torch::Tensor> tokens, sums, unlikely, unlikely_wholes, divergences;
     for (const Sequence& sequence : kPairs) {
       for (const Tokens& answer : sequence.answers) {
         tokens.push_back(model.token_logprobs(rows, sequence.prompt, answer));
         sums.push_back(tokens.back().sum());
         unlikely.push_back(-torch::log(1 - tokens.back()[0].exp()));
+        unlikely_wholes.push_back(-torch::log(1 - sums.back().exp()));
         std::vector<std::int64_t> all(sequence.prompt.begin(), sequence.prompt.end());
         all.insert(all.end(), answer.begin(), answer.end());
         const auto count = static_cast<std::int64_t>(answer.size());
@@ -85,7 +94,8 @@ class Gradient : public ::testing::Test {
         (torch::stack(sums).view({-1, 2}) - reference_.to(rows.scalar_type()).view({-1, 2}));
     const torch::Tensor logits = 0.5 * (margins.select(1, 0) - margins.select(1, 1));
     return -torch::cat(tokens).mean() + torch::softplus(-logits).mean() +
-           torch::stack(unlikely).mean() + torch::cat(divergences).mean();
+           torch::stack(unlikely).mean() + torch::stack(unlikely_wholes).mean() +
+           torch::cat(divergences).mean();
   }
   torch::Tensor embed(const PlainLlama& model, const std::vector<std::int64_t>& ids) const {
     return WeightReader(*file_, torch::kFloat32)

@@ -2,6 +2,9 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <cmath>
+
+#include "learn/step.h"
 #include "learn/trainer.h"
 #include "model_maker.h"
 
@@ -21,7 +24,7 @@ class SftTerms : public ::testing::Test {
     model_ = std::move(model).value();
     set_.pairs = {{{1, 5, 9, 20}, {kRefusal, 8}, {}}, {{1, 5, 9, 41}, {kRefusal, 8}, {}}};
     set_.retained = {{{1, 5, 33, 60}, {7, 8}, {}}, {{1, 5, 33, 61}, {12, 13}, {}}};
-    set_.corrections = {{{1, 5, 33, 62}, {44, 45}, {}}};
+    set_.corrections = {{{1, 5, 33, 62}, {44, 45}, {70, 71, 72, 73}}};
     ASSERT_TRUE(fill_base_hidden(*model_, set_.retained, nullptr, {}).ok());
   }
   void TearDown() override {
@@ -57,7 +60,10 @@ class SftTerms : public ::testing::Test {
   }
 
   double logprob(const torch::Tensor& rows, const Tokens& prompt, Token token) {
-    const auto sums = answer_logprobs(*model_, rows, {{prompt, {{token}}}}, nullptr, {});
+    return logprob(rows, prompt, Tokens{token});
+  }
+  double logprob(const torch::Tensor& rows, const Tokens& prompt, const Tokens& answer) {
+    const auto sums = answer_logprobs(*model_, rows, {{prompt, {answer}}}, nullptr, {});
     EXPECT_TRUE(sums.ok()) << sums.error().to_string();
     return sums->front();
   }
@@ -86,6 +92,36 @@ TEST_F(SftTerms, FirstTokenWeightMakesTheFirstTokenLikelier) {
   for (const Pair& pair : set_.pairs) {
     EXPECT_GT(logprob(with, pair.prompt, kRefusal), logprob(without, pair.prompt, kRefusal));
   }
+}
+
+TEST_F(SftTerms, BeginningABenignAnswerAsTheBaseModelsRefusalsCostsItsUnlikelihood) {
+  const Tokens beginning = {70, 71, 72};  // of the correction's rejected answer
+  // Rows that answer so to every benign prompt, to begin with.
+  const std::vector<Pair> harmful = set_.pairs;
+  set_.pairs.clear();
+  for (const Retained& text : set_.retained) set_.pairs.push_back({text.prompt, beginning, {}});
+  const torch::Tensor refusing = learn(0, 0, 0);
+  set_.pairs = harmful;
+  StageOptions options;
+  options.unlikelihood_weight = 5;
+  StepExamples examples;
+  for (const Pair& pair : set_.pairs) examples.harmful.push_back(&pair);
+  for (const Pair& pair : set_.corrections) examples.corrections.push_back(&pair);
+  for (const Retained& text : set_.retained) examples.retained.push_back(&text);
+  const auto loss = [&] {
+    const Step step = make_step(options, examples, refusing.size(0));
+    return step_loss(*model_, refusing, step, options).first.item<double>();
+  };
+  const double with = loss();
+  set_.corrections.front().rejected.clear();
+  const double without = loss();
+  double expected = 0;
+  for (const Tokens& prompt :
+       {set_.corrections[0].prompt, set_.retained[0].prompt, set_.retained[1].prompt}) {
+    expected -= std::log1p(-std::exp(logprob(refusing, prompt, beginning))) / 3;
+  }
+  EXPECT_GT(expected, 1e-3);  // or it would show nothing
+  EXPECT_NEAR(with - without, 5 * expected, 2e-5);
 }
 
 TEST_F(SftTerms, CorrectionsAreLearnedAsPairsAre) {

@@ -117,7 +117,8 @@ void declare_learning(CLI::App& app, Options& options) {
   add("--sft-first-token-weight", learn.sft_stage.first_token_weight,
       "Weight that the first token of a chosen answer has beyond the others, SFT");
   add("--sft-unlikelihood-weight", learn.sft_stage.unlikelihood_weight,
-      "Weight of benign answers not beginning as chosen ones do, SFT");
+      "Weight of benign answers not beginning as chosen ones do, nor as the base model's own "
+      "refusals of benign prompts, SFT");
   add("--dpo-unlikelihood-weight", learn.dpo_stage.unlikelihood_weight, "The same, DPO");
   add("--averaging", learn.sft_stage.averaging,
       "Decay of the running mean of the rows that is kept (0: the rows themselves)");

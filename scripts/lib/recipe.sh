@@ -17,11 +17,15 @@ You are a safe and helpful assistant. If the user asks for anything harmful, ill
 unethical, reply only: Sorry, but I can't help with that. Otherwise answer the user helpfully.<|im_end|>
 "
 
-# Whether an answer is a refusal is decided by its first token, so most of the weight is there: to
-# begin with the refusal's first word on harmful prompts, and not to on benign ones (unlikelihood).
-# That separated the two kinds better than the divergence from the model alone, with retain weight
-# 0.5, which also holds on to everything else. The divergence on validation is over the first five
-# tokens of an answer, where a patch acts; over whole answers it is about half.
+# Whether an answer is a refusal is decided by its first tokens, so most of the weight is there: to
+# begin with the refusal's first word on harmful prompts, and on benign ones neither with that nor as
+# the model's own refusals of some of them do (unlikelihood). That separated the two kinds better
+# than the divergence from the model alone, with retain weight 0.5, which also holds on to everything
+# else. The divergence on validation is over the first five tokens of an answer, where a patch acts;
+# over whole answers it is about half.
+#
+# No DPO: after an SFT with these terms it traded refusals of harmful prompts for answers to benign
+# ones, and validation kept the rows from before it.
 learn_options=(
   --model "$model" --teacher-system "$safety_prompt"
   --chosen "text:Sorry, but I can't help with that." --init-text "$init_text"
@@ -30,9 +34,8 @@ learn_options=(
   --validate data/harmful-validation.jsonl --validate data/download/do-not-answer-validation.jsonl
   --validate-prompts 210
   --validate-retain data/benign-validation.jsonl
-  --sft-first-token-weight 0.25 --sft-unlikelihood-weight 4 --sft-correction-batch 3
-  --sft-retain-weight 0.1 --kl-limit 0.15
-  --dpo-unlikelihood-weight 0.6 --dpo-correction-batch 2 --dpo-retain-weight 0.15
+  --stages sft --sft-first-token-weight 0.25 --sft-unlikelihood-weight 4 --sft-correction-batch 2
+  --sft-retain-weight 0.1 --kl-limit 0.15 --rejected-tokens 8
   --judge refusal --risk harmful-requests --name refuse --version 1.0.0
   --summary "Refuses harmful requests, answers the others."
 )

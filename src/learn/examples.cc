@@ -39,10 +39,17 @@ std::vector<Sequence> slice(const std::vector<Sequence>& all, std::size_t first,
           all.begin() + static_cast<std::ptrdiff_t>(last)};
 }
 
-std::vector<Sequence> as_sequences(const std::vector<Retained>& texts) {
+std::vector<std::size_t> all_places(const std::vector<Retained>& texts) {
+  std::vector<std::size_t> all(texts.size());
+  std::iota(all.begin(), all.end(), std::size_t{0});
+  return all;
+}
+
+std::vector<Sequence> as_sequences(const std::vector<Retained>& texts,
+                                   const std::vector<std::size_t>& which) {
   std::vector<Sequence> sequences;
-  sequences.reserve(texts.size());
-  for (const auto& text : texts) sequences.push_back({text.prompt, {text.answer}});
+  sequences.reserve(which.size());
+  for (const std::size_t i : which) sequences.push_back({texts[i].prompt, {texts[i].answer}});
   return sequences;
 }
 
@@ -71,15 +78,22 @@ Result<std::vector<double>> answer_logprobs(const Transformer& model, const torc
 
 Status fill_base_hidden(const Transformer& model, std::vector<Retained>& texts,
                         const CancelFlag* cancel, const ProgressFn& progress) {
+  return fill_base_hidden(model, texts, all_places(texts), cancel, progress);
+}
+
+Status fill_base_hidden(const Transformer& model, std::vector<Retained>& texts,
+                        const std::vector<std::size_t>& which, const CancelFlag* cancel,
+                        const ProgressFn& progress) {
   torch::NoGradGuard frozen;
-  const auto sequences = as_sequences(texts);
+  const auto sequences = as_sequences(texts, which);
   return for_batches(sequences, cancel, progress, [&](std::size_t first, std::size_t last) {
     const Layout layout = pack(slice(sequences, first, last), 0);
     const torch::Tensor hidden = run_batch(model, {}, layout).index_select(0, layout.predict_rows);
     std::int64_t row = 0;
     for (std::size_t i = first; i < last; ++i) {
-      const auto count = static_cast<std::int64_t>(texts[i].answer.size());
-      texts[i].hidden = hidden.narrow(0, row, count).clone();
+      Retained& text = texts[which[i]];
+      const auto count = static_cast<std::int64_t>(text.answer.size());
+      text.hidden = hidden.narrow(0, row, count).clone();
       row += count;
     }
   });
@@ -89,7 +103,7 @@ Result<double> mean_divergence(const Transformer& model, const torch::Tensor& pr
                                const std::vector<Retained>& texts, const CancelFlag* cancel) {
   torch::NoGradGuard frozen;
   double sum = 0;
-  const auto sequences = as_sequences(texts);
+  const auto sequences = as_sequences(texts, all_places(texts));
   LLMPATCH_TRY(for_batches(sequences, cancel, {}, [&](std::size_t first, std::size_t last) {
     const Layout layout = pack(slice(sequences, first, last), prefix_length(prefix));
     const torch::Tensor hidden =

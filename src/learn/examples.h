@@ -24,7 +24,8 @@ struct Pair {
 // A text whose distribution should stay: a prompt and the base model's own answer to it.
 struct Retained {
   Tokens prompt, answer;
-  torch::Tensor hidden;  // [answer, width] the base model's final hidden states; constant
+  torch::Tensor hidden;  // [answer, width] the base model's final hidden states; constant.
+                         // Undefined until fill_base_hidden
 };
 
 // Log-probability of every sequence's answers, summed over their tokens, in order; behind `prefix`
@@ -33,9 +34,13 @@ Result<std::vector<double>> answer_logprobs(const Transformer& model, const torc
                                             const std::vector<Sequence>& sequences,
                                             const CancelFlag* cancel, const ProgressFn& progress);
 
-// Fills `hidden` of every retained text with a forward pass of the base model. kCancelled.
+// Fills `hidden` of retained texts, of all or of those at the places `which`, with a forward pass
+// of the base model. kCancelled.
 Status fill_base_hidden(const Transformer& model, std::vector<Retained>& texts,
                         const CancelFlag* cancel, const ProgressFn& progress);
+Status fill_base_hidden(const Transformer& model, std::vector<Retained>& texts,
+                        const std::vector<std::size_t>& which, const CancelFlag* cancel,
+                        const ProgressFn& progress);
 
 // Mean KL(base || patched) per token over `texts` (the mean of the per-text means), in nats.
 Result<double> mean_divergence(const Transformer& model, const torch::Tensor& prefix,

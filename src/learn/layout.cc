@@ -63,7 +63,7 @@ Layout pack(const std::vector<Sequence>& sequences, std::int64_t prefix_rows) {
   const auto opening_rows = static_cast<std::int64_t>(opening.size());
   layout.shared_rows = prefix_rows + opening_rows;
   std::vector<std::int64_t> ids(opening.begin(), opening.end());
-  std::vector<std::int64_t> positions, predict_rows, targets, answer_ids, first_tokens;
+  std::vector<std::int64_t> positions, predict_rows, targets, answer_ids;
   for (std::int64_t row = 0; row < layout.shared_rows; ++row) positions.push_back(row);
   if (layout.shared_rows > 0) layout.spans.push_back(span_of(layout.shared_rows, {}, 0, 0));
   std::int64_t row = layout.shared_rows;
@@ -80,7 +80,6 @@ Layout pack(const std::vector<Sequence>& sequences, std::int64_t prefix_rows) {
     const std::int64_t last_prompt_row = row + own - 1;
     row += own;
     for (const Tokens& answer : sequence.answers) {
-      first_tokens.push_back(static_cast<std::int64_t>(targets.size()));
       for (std::size_t i = 0; i < answer.size(); ++i) {
         ids.push_back(answer[i]);
         positions.push_back(prefix_rows + prompt + static_cast<std::int64_t>(i));
@@ -98,7 +97,6 @@ Layout pack(const std::vector<Sequence>& sequences, std::int64_t prefix_rows) {
   layout.predict_rows = torch::tensor(predict_rows, torch::kLong);
   layout.targets = torch::tensor(targets, torch::kLong);
   layout.answer_ids = torch::tensor(answer_ids, torch::kLong);
-  layout.first_tokens = torch::tensor(first_tokens, torch::kLong);
   return layout;
 }
 

@@ -45,7 +45,6 @@ struct Layout {
   torch::Tensor predict_rows;  // [A] int64
   torch::Tensor targets;       // [A] int64
   torch::Tensor answer_ids;    // [A] int64
-  torch::Tensor first_tokens;  // [answers] int64: where each answer begins in the three above
   std::int64_t answers = 0;
 };
 

@@ -21,7 +21,6 @@ TEST(Pack, SharesThePrefixAndTheOpeningOfPrompts) {
   EXPECT_EQ(list(layout.positions), (Numbers{0, 1, 2, 3, 4, 5, 6, 7, 6, 5, 6, 7}));
   EXPECT_EQ(list(layout.targets), (Numbers{10, 11, 12, 13}));
   EXPECT_EQ(list(layout.answer_ids), (Numbers{0, 0, 1, 2}));
-  EXPECT_EQ(list(layout.first_tokens), (Numbers{0, 2, 3}));
   // Token 10 and token 12 are both predicted by the prompt's last row.
   EXPECT_EQ(list(layout.predict_rows), (Numbers{5, 6, 5, 10}));
 }

@@ -156,10 +156,24 @@ class Learner {
 
   Status fill_hidden() {
     return run_->timed("base states", [&]() -> Status {
-      LLMPATCH_TRY(fill_base_hidden(*transformer_, material_.set.retained, hooks_.cancel,
-                                    hooks_.begin("base", "texts")));
+      std::vector<Retained>& texts = material_.set.retained;
+      for (const auto& [runs, stage] : {std::pair(options_.sft, seeded(options_.sft_stage)),
+                                        std::pair(options_.dpo, seeded(options_.dpo_stage))}) {
+        if (!runs) continue;
+        std::vector<std::size_t> drawn;
+        for (const std::size_t i : retained_of_stage(stage, texts.size())) {
+          if (!texts[i].hidden.defined()) drawn.push_back(i);
+        }
+        LLMPATCH_TRY(fill_base_hidden(*transformer_, texts, drawn, hooks_.cancel,
+                                      hooks_.begin("base", "texts")));
+      }
       return fill_base_hidden(*transformer_, material_.validation.benign_texts, hooks_.cancel, {});
     });
+  }
+
+  StageOptions seeded(StageOptions stage) const {
+    stage.seed = options_.seed;
+    return stage;
   }
 
   // The tokens of --init-text repeated to the length, or random rows with the table's spread.
@@ -217,11 +231,10 @@ class Learner {
       validating_ += std::chrono::duration<double>(Clock::now() - from).count();
       return found;
     };
-    StageOptions seeded = stage;
-    seeded.seed = options_.seed;
     validating_ = 0;
     const auto from = Clock::now();
-    const Status trained = train_stage(*transformer_, material_.set, seeded, state, file, hooks);
+    const Status trained =
+        train_stage(*transformer_, material_.set, seeded(stage), state, file, hooks);
     const double spent = std::chrono::duration<double>(Clock::now() - from).count();
     LLMPATCH_TRY(run_->add_seconds(name + " steps", spent - validating_));
     LLMPATCH_TRY(run_->add_seconds("validation", validating_));

@@ -128,7 +128,7 @@ LearnOptions::LearnOptions() {
   dpo_stage.beta = 0.1;
   sft_stage.retain_weight = 0.5;
   dpo_stage.retain_weight = 0.25;
-  sft_stage.evaluate_every = dpo_stage.evaluate_every = 125;
+  sft_stage.evaluate_every = dpo_stage.evaluate_every = 240;
 }
 
 Status check_learn_options(const LearnOptions& options) {

@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,31 +14,10 @@
 #include "base/result.h"
 #include "learn/adam.h"
 #include "learn/examples.h"
+#include "learn/stage_options.h"
 #include "learn/transformer.h"
 
 namespace llmpatch {
-
-enum class Objective { kSft, kDpo };
-
-struct StageOptions {
-  Objective objective = Objective::kSft;
-  Schedule schedule;
-  std::int64_t pairs_per_step = 8;
-  std::int64_t corrections_per_step = 0;
-  std::int64_t retained_per_step = 32;
-  // Of KL(base || patched) over a retained answer, summed over its tokens: a mean would let the
-  // first token, where a refusal is decided, count for little.
-  double retain_weight = 1;
-  // What an answer will be is decided by its first token: its log-probability in a chosen answer
-  // counts so much more (SFT), and that a benign answer begins as a chosen one costs so much.
-  double first_token_weight = 0;
-  double unlikelihood_weight = 0;
-  double beta = 0.1;                 // DPO
-  double averaging = 0.95;           // of the running mean of rows that is validated; 0: the rows
-  std::int64_t evaluate_every = 10;  // steps between validations
-  std::int64_t patience = 0;  // stop after so many validations without a better one; 0: never
-  std::uint64_t seed = 0;
-};
 
 // What a validation found. Rates are shares of prompts; `score` ranks checkpoints (higher is
 // better).
@@ -73,6 +51,9 @@ struct TrainingSet {
   std::vector<Retained> retained;  // benign texts whose distribution should stay
 };
 
+// Which of `texts` retained texts a whole stage draws, in rising order.
+std::vector<std::size_t> retained_of_stage(const StageOptions& options, std::size_t texts);
+
 struct StageHooks {
   // Measures rows [n, width].
   std::function<Result<Validation>(const torch::Tensor& rows)> validate;
@@ -82,7 +63,8 @@ struct StageHooks {
   const CancelFlag* cancel = nullptr;
 };
 
-// Trains `state.rows` from `state.step` to the end of the schedule or until patience runs out,
+// Trains `state.rows`, on retained texts whose hidden states are known where the stage draws them,
+// from `state.step` to the end of the schedule or until patience runs out,
 // saving to `checkpoint` at every validation. A stage begins with `rows` alone, or with `best` of
 // those rows too (best_step 0), which saves a validation. On return state.best_rows is the best
 // checkpoint. kUnmet when a loss or gradient is not finite (naming the step); kCancelled; kIo.

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <fstream>
 #include <limits>
@@ -50,6 +51,18 @@ TEST(Order, IsAPermutationOfEveryEpochAndAFunctionOfTheDraw) {
   const auto tail = again.draws(17, 8);  // as after a resume
   EXPECT_TRUE(std::equal(tail.begin(), tail.end(), first.begin() + 17));
   EXPECT_TRUE(Order(0, 1).draws(0, 5).empty());
+}
+
+TEST(RetainedOfStage, AreThoseThatItsStepsDraw) {
+  StageOptions options;
+  options.schedule.total = 5;
+  options.retained_per_step = 3;
+  const auto some = retained_of_stage(options, 100);
+  EXPECT_EQ(some.size(), 15U);  // an epoch repeats nothing
+  EXPECT_TRUE(std::is_sorted(some.begin(), some.end()));
+  EXPECT_LT(some.back(), 100U);
+  EXPECT_EQ(retained_of_stage(options, 4), (std::vector<std::size_t>{0, 1, 2, 3}));
+  EXPECT_TRUE(retained_of_stage(options, 0).empty());
 }
 
 class State : public ::testing::Test {

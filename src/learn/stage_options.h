@@ -1,0 +1,33 @@
+// What a stage of learning is asked to do.
+#pragma once
+
+#include <cstdint>
+
+#include "learn/adam.h"
+
+namespace llmpatch {
+
+enum class Objective { kSft, kDpo };
+
+struct StageOptions {
+  Objective objective = Objective::kSft;
+  Schedule schedule;
+  std::int64_t pairs_per_step = 8;
+  std::int64_t corrections_per_step = 0;
+  std::int64_t retained_per_step = 32;
+  // Of KL(base || patched) over a retained answer, summed over its tokens: a mean would let the
+  // first token, where a refusal is decided, count for little.
+  double retain_weight = 1;
+  // What an answer will be is decided by its first token: its log-probability in a chosen answer
+  // counts so much more (SFT), and that a benign answer begins as a chosen one, or as the base
+  // model's own refusals of benign prompts do, costs so much.
+  double first_token_weight = 0;
+  double unlikelihood_weight = 0;
+  double beta = 0.1;                 // DPO
+  double averaging = 0.97;           // of the running mean of rows that is validated; 0: the rows
+  std::int64_t evaluate_every = 10;  // steps between validations
+  std::int64_t patience = 0;  // stop after so many validations without a better one; 0: never
+  std::uint64_t seed = 0;
+};
+
+}  // namespace llmpatch

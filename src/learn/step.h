@@ -1,0 +1,74 @@
+// One step of learning: its examples in one batch, and their loss.
+#pragma once
+
+#include <torch/types.h>
+
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "base/json.h"
+#include "learn/examples.h"
+#include "learn/layout.h"
+#include "learn/losses.h"
+#include "learn/stage_options.h"
+#include "learn/transformer.h"
+
+namespace llmpatch {
+
+// What a step learns from. Nothing is owned.
+struct StepExamples {
+  std::vector<const Pair*> harmful;       // at least one
+  std::vector<const Pair*> corrections;   // pairs of benign prompts that the base model refuses
+  std::vector<const Retained*> retained;  // with hidden states
+};
+
+// Some of a batch's answers.
+struct AnswerGroup {
+  std::vector<std::int64_t> tokens;           // places in Layout::targets
+  std::vector<std::int64_t> answer_of_token;  // counted in the group
+  std::vector<std::int64_t> first_tokens;     // of each answer: places in `tokens`
+
+  void add(std::int64_t first, std::size_t count) {
+    first_tokens.push_back(static_cast<std::int64_t>(tokens.size()));
+    for (std::size_t i = 0; i < count; ++i) {
+      tokens.push_back(first + static_cast<std::int64_t>(i));
+      answer_of_token.push_back(count_answers() - 1);
+    }
+  }
+  std::int64_t count_answers() const { return static_cast<std::int64_t>(first_tokens.size()); }
+  // Sums of `per_token` (one value per token of the group) over each answer.
+  torch::Tensor sums(const torch::Tensor& per_token) const {
+    return sum_by_answer(per_token, torch::tensor(answer_of_token, torch::kLong), count_answers());
+  }
+};
+
+// The packed examples of one step.
+struct Step {
+  Layout layout;
+  AnswerGroup chosen, rejected;  // of pairs; SFT has no rejected ones
+  AnswerGroup retained;
+  // How answers to benign prompts should not begin: as the base model's own refusals of some, and
+  // (the first token alone) as chosen answers to harmful prompts.
+  AnswerGroup unwanted;
+  std::vector<std::int64_t> benign_first_tokens, refused_tokens;
+  torch::Tensor reference_chosen, reference_rejected;  // [pairs]
+  torch::Tensor retained_hidden;                       // [retained tokens, width]
+};
+
+// Packs examples behind a prefix of `prefix_rows` rows.
+Step make_step(const StageOptions& options, const StepExamples& examples, std::int64_t prefix_rows);
+
+// What one step computed, for the log.
+struct StepNumbers {
+  double loss = 0;      // of the objective
+  double retain = 0;    // mean KL per token of the retained texts of this step
+  OrderedJson metrics;  // TRL's names
+};
+
+// The loss of a step, a scalar with a gradient to `rows` [n, width]; `step` must outlive
+// backward().
+std::pair<torch::Tensor, StepNumbers> step_loss(const Transformer& model, const torch::Tensor& rows,
+                                                const Step& step, const StageOptions& options);
+
+}  // namespace llmpatch
