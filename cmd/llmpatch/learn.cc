@@ -141,11 +141,24 @@ void declare_output(CLI::App& app, Options& options) {
   LearnOptions& learn = options.learn;
   const char* group = "Patch";
   const Group add(app, group);
-  app.add_option("--name", learn.name, "Name of the patch")->required()->group(group);
-  add("--version", learn.version, "Its version (SemVer)");
-  add("--risk", learn.risk, "The risk it is about, such as harmful-requests");
-  app.add_option("--summary", learn.summary, "One line for people")->group(group);
-  add("--license", learn.license, "SPDX expression");
+  Manifest& manifest = learn.manifest;
+  app.add_option("--name", manifest.name, "Name of the patch")->required()->group(group);
+  add("--version", manifest.version, "Its version (SemVer)");
+  add("--sequence", manifest.sequence,
+      "Number of this release: larger than that of every release of the name before it, or stores "
+      "refuse to install it over them");
+  app.add_option("--expires", manifest.expires,
+                 "Time after which it is not to be newly installed, such as 2030-01-31T00:00:00Z")
+      ->group(group);
+  add("--risk", manifest.risk, "The risk it is about, such as harmful-requests");
+  app.add_option("--summary", manifest.summary, "One line for people")->group(group);
+  add("--license", manifest.license, "SPDX expression");
+  app.add_option("--requires", manifest.required,
+                 "Patch it needs beside it: name, name@1.2.3 or name@^1.2.3 (repeatable)")
+      ->group(group);
+  app.add_option("--conflicts", manifest.compose.conflicts,
+                 "Name of a patch it must not be stacked with (repeatable)")
+      ->group(group);
   app.add_option("--run", learn.run,
                  "Run directory: every stage is a file there (default: OUTPUT.run)")
       ->group(group);

@@ -119,10 +119,17 @@ class Learner {
 
   const Model& teacher() const { return teacher_model_ ? *teacher_model_ : *model_; }
 
+  // Whether the patch at the output is this very release of this run.
   bool written_already() const {
     const auto patch = load_patch(options_.output);
-    return patch.ok() && patch->manifest.learned.contains("run") &&
-           patch->manifest.learned["run"] == run_->key(last_stage_);
+    if (!patch.ok()) return false;
+    Manifest said = patch->manifest;
+    said.base = {};
+    said.learned = Json::object();
+    said.files.clear();
+    const Json& learned = patch->manifest.learned;
+    return said == options_.manifest && learned.contains("run") &&
+           learned["run"] == run_->key(last_stage_);
   }
 
   void say_plan() const {
@@ -367,11 +374,7 @@ class Learner {
   Status write(const torch::Tensor& rows) {
     Patch patch;
     patch.rows = to_rows(rows);
-    patch.manifest.name = options_.name;
-    patch.manifest.version = options_.version;
-    patch.manifest.risk = options_.risk;
-    patch.manifest.summary = options_.summary;
-    patch.manifest.license = options_.license;
+    patch.manifest = options_.manifest;
     patch.manifest.base = identity_;
     patch.manifest.learned = learned_record(options_, data_, teacher_digest_, dtype_name());
     patch.manifest.learned["pairs"] = material_.set.pairs.size();

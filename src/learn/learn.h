@@ -13,6 +13,7 @@
 #include "base/progress.h"
 #include "base/result.h"
 #include "learn/trainer.h"
+#include "patch/manifest.h"
 #include "runtime/prompt.h"
 
 namespace llmpatch {
@@ -64,8 +65,9 @@ struct LearnOptions {
   double max_over_refusal = 0.25;  // beyond the base model's; above it only `force` writes
 
   // The artifact.
-  std::string name, version = "1.0.0", risk = "unspecified", summary, license = "Apache-2.0";
-  std::string tool;  // name and version of the program, recorded in the manifest
+  Manifest manifest;  // what its maker says: name to license, requires and compose; the base, what
+                      // was learned and the files are filled in
+  std::string tool;   // name and version of the program, recorded in the manifest
   std::filesystem::path run, output;
   bool force = false;
 

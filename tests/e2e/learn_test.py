@@ -66,6 +66,24 @@ class Learning(ProgramTest):
         self.assertEqual(self.patch_bytes("killed"), self.patch_bytes("whole"))
         self.assertEqual([line for line in self.read_lines("killed.run/metrics.jsonl")], metrics)
 
+    def test_a_release_says_what_its_maker_said(self):
+        quick = ("--stages", "sft")
+        release = ("--version", "1.2.0", "--sequence", "7", "--expires", "2030-01-31T00:00:00Z",
+                   "--requires", "base-rules@^1.0.0", "--requires", "tone", "--conflicts", "other")
+        self.run_ok(*self.arguments("patch", *quick, *release))
+        manifest = json.loads((self.dir / "patch/manifest.json").read_text())
+        self.assertEqual((manifest["version"], manifest["sequence"], manifest["expires"]),
+                         ("1.2.0", 7, "2030-01-31T00:00:00Z"))
+        self.assertEqual(manifest["requires"], ["base-rules@^1.0.0", "tone"])
+        self.assertEqual(manifest["compose"]["conflicts"], ["other"])
+        # Another release of the same run is not the patch that is there.
+        rows = (self.dir / "patch/adapter_model.safetensors").read_bytes()
+        later = self.arguments("patch", *quick, *release[:2], "--sequence", "8")
+        self.fails(11, r"patch", *later)
+        self.run_ok(*later, "--force")
+        self.assertEqual(json.loads((self.dir / "patch/manifest.json").read_text())["sequence"], 8)
+        self.assertEqual((self.dir / "patch/adapter_model.safetensors").read_bytes(), rows)
+
     def test_a_finished_run_says_so_and_a_changed_setting_what_it_redoes(self):
         arguments = self.arguments("patch", "--dpo-lr", "0.002")
         self.run_ok(*arguments)
