@@ -168,7 +168,7 @@ class Learner {
                                         std::pair(options_.dpo, seeded(options_.dpo_stage))}) {
         if (!runs) continue;
         std::vector<std::size_t> drawn;
-        for (const std::size_t i : retained_of_stage(stage, texts.size())) {
+        for (const std::size_t i : draws_of_stage(stage, material_.set).retained) {
           if (!texts[i].hidden.defined()) drawn.push_back(i);
         }
         LLMPATCH_TRY(fill_base_hidden(*transformer_, texts, drawn, hooks_.cancel,
@@ -256,9 +256,9 @@ class Learner {
     return state;
   }
 
-  // Reference log-probabilities of every pair, constants of DPO (paper Eq. 3).
+  // Reference log-probabilities of the pairs that DPO draws, its constants (paper Eq. 3).
   Status make_reference(const torch::Tensor& sft_rows) {
-    for (Pair* pair : all_pairs()) {
+    for (Pair* pair : dpo_pairs()) {
       cut_answer(pair->chosen, options_.dpo_tokens);
       cut_answer(pair->rejected, options_.dpo_tokens);
     }
@@ -275,7 +275,7 @@ class Learner {
       }));
     }
     LLMPATCH_ASSIGN(const auto lines, read_json_lines(file, "reference log-probabilities"));
-    std::vector<Pair*> pairs = all_pairs();
+    std::vector<Pair*> pairs = dpo_pairs();
     if (lines.size() != pairs.size()) {
       return make_error(ErrorKind::kCorrupt, "learn",
                         file.string() + ": found " + std::to_string(lines.size()) +
@@ -290,38 +290,36 @@ class Learner {
     return {};
   }
 
-  bool dpo_corrects() const { return options_.dpo_stage.corrections_per_step > 0; }
+  StageDraws dpo_draws() const { return draws_of_stage(seeded(options_.dpo_stage), material_.set); }
 
   // The pairs a reference is needed for, in the order of reference.jsonl.
-  std::vector<Pair*> all_pairs() {
+  std::vector<Pair*> dpo_pairs() {
+    const StageDraws draws = dpo_draws();
     std::vector<Pair*> pairs;
-    for (Pair& pair : material_.set.pairs) pairs.push_back(&pair);
-    if (dpo_corrects()) {
-      for (Pair& pair : material_.set.corrections) pairs.push_back(&pair);
-    }
+    for (const std::size_t i : draws.pairs) pairs.push_back(&material_.set.pairs[i]);
+    for (const std::size_t i : draws.corrections) pairs.push_back(&material_.set.corrections[i]);
     return pairs;
   }
   // The same pairs as text, in the same order.
-  std::vector<Preference> all_preferences() const {
-    std::vector<Preference> preferences = material_.pairs;
-    if (dpo_corrects()) {
-      preferences.insert(preferences.end(), material_.corrections.begin(),
-                         material_.corrections.end());
-    }
+  std::vector<Preference> dpo_preferences() const {
+    const StageDraws draws = dpo_draws();
+    std::vector<Preference> preferences;
+    for (const std::size_t i : draws.pairs) preferences.push_back(material_.pairs[i]);
+    for (const std::size_t i : draws.corrections) preferences.push_back(material_.corrections[i]);
     return preferences;
   }
 
   Result<std::vector<double>> reference_logprobs(const torch::Tensor& sft_rows) {
     std::vector<Sequence> sequences;
     if (options_.reference != Reference::kTeacher) {
-      for (const Pair* pair : all_pairs()) {
+      for (const Pair* pair : dpo_pairs()) {
         sequences.push_back({pair->prompt, {pair->chosen, pair->rejected}});
       }
       const bool sft = options_.reference == Reference::kSft;
       return answer_logprobs(*transformer_, sft ? sft_rows : torch::Tensor(), sequences,
                              hooks_.cancel, hooks_.begin("reference", "pairs"));
     }
-    const std::vector<Preference> preferences = all_preferences();
+    const std::vector<Preference> preferences = dpo_preferences();
     if (teacher_model_) LLMPATCH_TRY(check_first_tokens(preferences));
     bool used_engine = false;
     auto sums = teacher_logprobs({teacher(), *transformer_, options_.teacher_model,

@@ -298,8 +298,7 @@ std::vector<StageRecord> plan_stages(const LearnOptions& options, const LearnDat
   if (options.dpo) {
     std::vector<std::string> inputs{"pairs"};
     if (options.reference == Reference::kSft) inputs.emplace_back("sft");
-    const bool corrections = options.dpo_stage.corrections_per_step > 0;
-    if (corrections) inputs.emplace_back("retain");
+    if (options.dpo_stage.corrections_per_step > 0) inputs.emplace_back("retain");
     stages.push_back({"reference",
                       inputs,
                       {{"reference", reference_name(options.reference)},
@@ -308,7 +307,10 @@ std::vector<StageRecord> plan_stages(const LearnOptions& options, const LearnDat
                        {"system", options.teacher_system},
                        {"dtype", dtype},
                        {"tokens", options.dpo_tokens},
-                       {"corrections", corrections}},
+                       {"steps", options.dpo_stage.schedule.total},
+                       {"pairs_per_step", options.dpo_stage.pairs_per_step},
+                       {"corrections_per_step", options.dpo_stage.corrections_per_step},
+                       {"seed", options.seed}},
                       {"reference.jsonl"}});
     before.emplace_back("reference");
     Json settings = stage_settings(options.dpo_stage);

@@ -32,12 +32,16 @@ Error not_finite(const StageOptions& options, std::int64_t step, const char* wha
 
 }  // namespace
 
-std::vector<std::size_t> retained_of_stage(const StageOptions& options, std::size_t texts) {
-  const auto draws = static_cast<std::size_t>(options.schedule.total * options.retained_per_step);
-  std::vector<std::size_t> drawn = retained_order(options, texts).draws(0, draws);
-  std::sort(drawn.begin(), drawn.end());
-  drawn.erase(std::unique(drawn.begin(), drawn.end()), drawn.end());
-  return drawn;
+StageDraws draws_of_stage(const StageOptions& options, const TrainingSet& set) {
+  const auto drawn = [&](Order order, std::int64_t each) {
+    auto places = order.draws(0, static_cast<std::size_t>(options.schedule.total * each));
+    std::sort(places.begin(), places.end());
+    places.erase(std::unique(places.begin(), places.end()), places.end());
+    return places;
+  };
+  return {drawn(pair_order(options, set.pairs.size()), options.pairs_per_step),
+          drawn(correction_order(options, set.corrections.size()), options.corrections_per_step),
+          drawn(retained_order(options, set.retained.size()), options.retained_per_step)};
 }
 
 Status train_stage(const Transformer& model, const TrainingSet& set, const StageOptions& options,

@@ -51,8 +51,11 @@ struct TrainingSet {
   std::vector<Retained> retained;  // benign texts whose distribution should stay
 };
 
-// Which of `texts` retained texts a whole stage draws, in rising order.
-std::vector<std::size_t> retained_of_stage(const StageOptions& options, std::size_t texts);
+// Which examples of a set a whole stage draws: places in its lists, rising.
+struct StageDraws {
+  std::vector<std::size_t> pairs, corrections, retained;
+};
+StageDraws draws_of_stage(const StageOptions& options, const TrainingSet& set);
 
 struct StageHooks {
   // Measures rows [n, width].
@@ -63,11 +66,12 @@ struct StageHooks {
   const CancelFlag* cancel = nullptr;
 };
 
-// Trains `state.rows`, on retained texts whose hidden states are known where the stage draws them,
-// from `state.step` to the end of the schedule or until patience runs out,
-// saving to `checkpoint` at every validation. A stage begins with `rows` alone, or with `best` of
-// those rows too (best_step 0), which saves a validation. On return state.best_rows is the best
-// checkpoint. kUnmet when a loss or gradient is not finite (naming the step); kCancelled; kIo.
+// Trains `state.rows`, on examples whose hidden states (and for DPO reference log-probabilities)
+// are known where the stage draws them, from `state.step` to the end of the schedule or until
+// patience runs out, saving to `checkpoint` at every validation. A stage begins with `rows` alone,
+// or with `best` of those rows too (best_step 0), which saves a validation. On return
+// state.best_rows is the best checkpoint. kUnmet when a loss or gradient is not finite (naming the
+// step); kCancelled; kIo.
 Status train_stage(const Transformer& model, const TrainingSet& set, const StageOptions& options,
                    StageState& state, const std::filesystem::path& checkpoint,
                    const StageHooks& hooks);

@@ -53,16 +53,23 @@ TEST(Order, IsAPermutationOfEveryEpochAndAFunctionOfTheDraw) {
   EXPECT_TRUE(Order(0, 1).draws(0, 5).empty());
 }
 
-TEST(RetainedOfStage, AreThoseThatItsStepsDraw) {
+TEST(DrawsOfStage, AreThoseThatItsStepsDraw) {
   StageOptions options;
   options.schedule.total = 5;
+  options.pairs_per_step = 2;
+  options.corrections_per_step = 0;
   options.retained_per_step = 3;
-  const auto some = retained_of_stage(options, 100);
-  EXPECT_EQ(some.size(), 15U);  // an epoch repeats nothing
-  EXPECT_TRUE(std::is_sorted(some.begin(), some.end()));
-  EXPECT_LT(some.back(), 100U);
-  EXPECT_EQ(retained_of_stage(options, 4), (std::vector<std::size_t>{0, 1, 2, 3}));
-  EXPECT_TRUE(retained_of_stage(options, 0).empty());
+  TrainingSet set;
+  set.pairs.resize(4);
+  set.corrections.resize(9);
+  set.retained.resize(100);
+  const StageDraws draws = draws_of_stage(options, set);
+  EXPECT_EQ(draws.pairs, (std::vector<std::size_t>{0, 1, 2, 3}));  // two epochs and a half
+  EXPECT_TRUE(draws.corrections.empty());
+  EXPECT_EQ(draws.retained.size(), 15U);  // an epoch repeats nothing
+  EXPECT_TRUE(std::is_sorted(draws.retained.begin(), draws.retained.end()));
+  EXPECT_LT(draws.retained.back(), 100U);
+  EXPECT_TRUE(draws_of_stage(options, {}).retained.empty());
 }
 
 class State : public ::testing::Test {
