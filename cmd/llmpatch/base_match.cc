@@ -1,10 +1,10 @@
 #include "base_match.h"
 
-#include <algorithm>
 #include <cstdio>
 
 #include "gguf/gguf_file.h"
 #include "gguf/identity.h"
+#include "patch/inspect.h"
 #include "patch/quote.h"
 #include "runtime/model.h"
 #include "runtime/row_neighbours.h"
@@ -15,22 +15,10 @@ namespace {
 constexpr std::size_t kNearest = 4;      // tokens named for each row
 constexpr std::size_t kShownRows = 100;  // of a longer prefix JSON has them all
 
-std::string fixed(double value, const char* format) {
+std::string two_digits(double value) {
   char text[32];
-  std::snprintf(text, sizeof text, format, value);
+  std::snprintf(text, sizeof text, "%.2f", value);
   return text;
-}
-
-std::string norms(const RowStatistics& statistics) {
-  return fixed(statistics.norm_min, "%.4g") + " / " + fixed(statistics.norm_median, "%.4g") +
-         " / " + fixed(statistics.norm_max, "%.4g");
-}
-
-Json norms_json(const RowStatistics& statistics) {
-  return {{"norm_min", statistics.norm_min},
-          {"norm_median", statistics.norm_median},
-          {"norm_max", statistics.norm_max},
-          {"rms", statistics.rms}};
 }
 
 }  // namespace
@@ -44,8 +32,8 @@ Result<RowsOnModel> rows_on_model(const Patch& patch, const std::filesystem::pat
   LLMPATCH_ASSIGN(const auto model, Model::load(path));
   LLMPATCH_ASSIGN(const RowNeighbours found, find_neighbours(*model, patch.rows, kNearest));
   RowsOnModel shown;
-  shown.text = "norms     rows " + norms(found.rows) + ", the model's embeddings " +
-               norms(found.table) + " (min / median / max)\n";
+  shown.text = "norms     rows " + norms_text(found.rows) + ", the model's embeddings " +
+               norms_text(found.table) + " (min / median / max)\n";
   Json rows = Json::array();
   for (std::size_t i = 0; i < found.nearest.size(); ++i) {
     Json tokens = Json::array();
@@ -53,7 +41,7 @@ Result<RowsOnModel> rows_on_model(const Patch& patch, const std::filesystem::pat
     for (const NearToken& near : found.nearest[i]) {
       const std::string text = quote(model->text({&near.token, 1}, /*special=*/true));
       tokens.push_back({{"token", near.token}, {"text", text}, {"cosine", near.cosine}});
-      line += "  " + text + " " + fixed(near.cosine, "%.2f");
+      line += "  " + text + " " + two_digits(near.cosine);
     }
     rows.push_back(std::move(tokens));
     if (i < kShownRows) shown.text += "row " + std::to_string(i) + ":" + line + "\n";
@@ -64,8 +52,8 @@ Result<RowsOnModel> rows_on_model(const Patch& patch, const std::filesystem::pat
   }
   shown.json = {{"embeddings", norms_json(found.table)}, {"far", found.far()}, {"nearest", rows}};
   if (found.far()) {
-    shown.warning = "rows: found them far off the model's embeddings (norms " + norms(found.rows) +
-                    " against " + norms(found.table) +
+    shown.warning = "rows: found them far off the model's embeddings (norms " +
+                    norms_text(found.rows) + " against " + norms_text(found.table) +
                     "), as no learned prefix should be: do not trust this patch";
   }
   return shown;

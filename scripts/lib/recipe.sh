@@ -25,7 +25,7 @@ unethical, reply only: Sorry, but I can't help with that. Otherwise answer the u
 # over whole answers it is about half.
 #
 # No DPO: after an SFT with these terms it traded refusals of harmful prompts for answers to benign
-# ones, and validation kept the rows from before it.
+# ones, and validation mostly kept the rows from before it.
 learn_options=(
   --model "$model" --teacher-system "$safety_prompt"
   --chosen "text:Sorry, but I can't help with that." --init-text "$init_text"

@@ -93,7 +93,22 @@ Json effects_json(const std::vector<EffectRow>& effects) {
 
 }  // namespace
 
+std::string norms_text(const RowStatistics& statistics) {
+  return number(statistics.norm_min) + " / " + number(statistics.norm_median) + " / " +
+         number(statistics.norm_max);
+}
+
+Json norms_json(const RowStatistics& statistics) {
+  return {{"norm_min", statistics.norm_min},
+          {"norm_median", statistics.norm_median},
+          {"norm_max", statistics.norm_max},
+          {"rms", statistics.rms}};
+}
+
 Json PatchReport::to_json() const {
+  Json shape = norms_json(statistics);
+  shape["n"] = rows;
+  shape["d"] = width;
   return {
       {"name", manifest.name},
       {"version", manifest.version},
@@ -108,13 +123,7 @@ Json PatchReport::to_json() const {
       {"requires", manifest.required},
       {"compose", {{"conflicts", manifest.compose.conflicts}, {"tested", manifest.compose.tested}}},
       {"files", manifest.files},
-      {"rows",
-       {{"n", rows},
-        {"d", width},
-        {"norm_min", statistics.norm_min},
-        {"norm_median", statistics.norm_median},
-        {"norm_max", statistics.norm_max},
-        {"rms", statistics.rms}}},
+      {"rows", shape},
       {"effects", effects_json(effects)}};
 }
 
@@ -127,8 +136,7 @@ std::string PatchReport::to_text() const {
   if (manifest.expires) text += line("expires", *manifest.expires);
   text += line("signature", signature);
   text += line("rows", std::to_string(rows) + " x " + std::to_string(width) + ", norm " +
-                           number(statistics.norm_min) + " / " + number(statistics.norm_median) +
-                           " / " + number(statistics.norm_max) + " (min / median / max), rms " +
+                           norms_text(statistics) + " (min / median / max), rms " +
                            number(statistics.rms));
   text += line("base", quote(manifest.base.name) + ", " + quote(manifest.base.architecture) +
                            ", sha256 " + manifest.base.file);

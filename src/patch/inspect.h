@@ -12,6 +12,10 @@
 
 namespace llmpatch {
 
+// Norms for a console, "min / median / max", and all of the statistics as JSON.
+std::string norms_text(const RowStatistics& statistics);
+Json norms_json(const RowStatistics& statistics);
+
 struct PatchReport {
   Manifest manifest;
   std::size_t rows = 0;   // n
