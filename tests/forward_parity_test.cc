@@ -28,7 +28,7 @@ TEST_P(ForwardParity, LogitsAgreeWithLibllama) {
   ASSERT_TRUE(made.ok()) << made.error().to_string();
   const auto file = GgufFile::open(path);
   ASSERT_TRUE(file.ok()) << file.error().to_string();
-  const auto transformer = load_transformer(*file, torch::kFloat32);
+  const auto transformer = load_transformer(*file, Arithmetic::kF32);
   ASSERT_TRUE(transformer.ok()) << transformer.error().to_string();
   const auto model = Model::load(path, {.exact = true});
   ASSERT_TRUE(model.ok()) << model.error().to_string();
@@ -61,16 +61,16 @@ TEST_P(ForwardParity, LogitsAgreeWithLibllama) {
   double worst = 0;
   std::size_t compared = 0;
   const auto count = static_cast<std::int64_t>(answer.size());
-  const Status done = (*engine)->logits(requests, [&](std::size_t request, std::size_t position,
-                                                      std::span<const float> logits) {
-    const torch::Tensor ours = torch::mv(
-        (*transformer)->output(),
-        hidden[static_cast<std::int64_t>(request) * count + static_cast<std::int64_t>(position)]);
-    const torch::Tensor theirs = torch::from_blob(const_cast<float*>(logits.data()),
-                                                  {static_cast<std::int64_t>(logits.size())});
-    worst = std::max(worst, (ours - theirs).abs().max().item<double>());
-    ++compared;
-  });
+  const Status done = (*engine)->logits(
+      requests, [&](std::size_t request, std::size_t position, std::span<const float> logits) {
+        const torch::Tensor row = hidden.narrow(
+            0, static_cast<std::int64_t>(request) * count + static_cast<std::int64_t>(position), 1);
+        const torch::Tensor ours = (*transformer)->output().forward(row, torch::kFloat32)[0];
+        const torch::Tensor theirs = torch::from_blob(const_cast<float*>(logits.data()),
+                                                      {static_cast<std::int64_t>(logits.size())});
+        worst = std::max(worst, (ours - theirs).abs().max().item<double>());
+        ++compared;
+      });
   ASSERT_TRUE(done.ok()) << done.error().to_string();
   EXPECT_EQ(compared, 20 * answer.size());
   EXPECT_LE(worst, 1e-3);

@@ -111,7 +111,7 @@ class Gradient : public ::testing::Test {
 };
 
 TEST_F(Gradient, AgreesWithCentralDifferencesInF64) {
-  const auto model = load_transformer(*file_, torch::kDouble);
+  const auto model = load_transformer(*file_, Arithmetic::kF64);
   ASSERT_TRUE(model.ok()) << model.error().to_string();
   torch::Tensor rows = rows_.clone().requires_grad_(true);
   packed_loss(**model, rows).backward();
@@ -133,7 +133,7 @@ TEST_F(Gradient, AgreesWithCentralDifferencesInF64) {
 }
 
 TEST_F(Gradient, AgreesWithStockOperatorsWithoutSharing) {
-  const auto model = load_transformer(*file_, torch::kFloat32);
+  const auto model = load_transformer(*file_, Arithmetic::kF32);
   ASSERT_TRUE(model.ok()) << model.error().to_string();
   const PlainLlama plain(*file_, torch::kFloat32);
   torch::Tensor rows = rows_.to(torch::kFloat32).requires_grad_(true);
@@ -150,7 +150,7 @@ TEST_F(Gradient, AgreesWithStockOperatorsWithoutSharing) {
 }
 
 TEST_F(Gradient, TenStepsOfAdamAgreeWithStockOnes) {
-  const auto model = load_transformer(*file_, torch::kFloat32);
+  const auto model = load_transformer(*file_, Arithmetic::kF32);
   ASSERT_TRUE(model.ok()) << model.error().to_string();
   const PlainLlama plain(*file_, torch::kFloat32);
   torch::Tensor rows = rows_.to(torch::kFloat32).clone();
@@ -174,7 +174,7 @@ TEST_F(Gradient, TenStepsOfAdamAgreeWithStockOnes) {
 }
 
 TEST_F(Gradient, ReferenceOfTheSameRowsGivesNoMargin) {
-  const auto model = load_transformer(*file_, torch::kFloat32);
+  const auto model = load_transformer(*file_, Arithmetic::kF32);
   ASSERT_TRUE(model.ok()) << model.error().to_string();
   torch::NoGradGuard frozen;
   const torch::Tensor rows = rows_.to(torch::kFloat32);

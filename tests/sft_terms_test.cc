@@ -19,7 +19,7 @@ class SftTerms : public ::testing::Test {
     ASSERT_TRUE(tiny_model(model_path_, {.seed = 3}).ok());
     const auto file = GgufFile::open(model_path_);
     ASSERT_TRUE(file.ok()) << file.error().to_string();
-    auto model = load_transformer(*file, torch::kFloat32);
+    auto model = load_transformer(*file, Arithmetic::kF32);
     ASSERT_TRUE(model.ok()) << model.error().to_string();
     model_ = std::move(model).value();
     set_.pairs = {{{1, 5, 9, 20}, {kRefusal, 8}, {}}, {{1, 5, 9, 41}, {kRefusal, 8}, {}}};
@@ -113,15 +113,40 @@ TEST_F(SftTerms, BeginningABenignAnswerAsTheBaseModelsRefusalsCostsItsUnlikeliho
     return step_loss(*model_, refusing, step, options).first.item<double>();
   };
   const double with = loss();
-  set_.corrections.front().rejected.clear();
+  const Tokens other = {9, 30, 7};
+  set_.corrections.front().rejected = other;
   const double without = loss();
   double expected = 0;
   for (const Tokens& prompt :
        {set_.corrections[0].prompt, set_.retained[0].prompt, set_.retained[1].prompt}) {
     expected -= std::log1p(-std::exp(logprob(refusing, prompt, beginning))) / 3;
+    expected += std::log1p(-std::exp(logprob(refusing, prompt, other))) / 3;
   }
   EXPECT_GT(expected, 1e-3);  // or it would show nothing
   EXPECT_NEAR(with - without, 5 * expected, 2e-5);
+}
+
+TEST_F(SftTerms, WithUnlikelihoodCorrectionsOnlySayHowNotToBegin) {
+  StageOptions options;
+  StepExamples examples{{&set_.pairs[0]}, {&set_.corrections[0]}, {}};
+  EXPECT_EQ(make_step(options, examples, 6).chosen.count_answers(), 2);
+  options.unlikelihood_weight = 5;
+  const Step step = make_step(options, examples, 6);
+  EXPECT_EQ(step.chosen.count_answers(), 1);
+  EXPECT_EQ(step.unwanted.count_answers(), 1);
+  // Without a refusal to keep from, its answer is what it has to say.
+  set_.corrections[0].rejected.clear();
+  EXPECT_EQ(make_step(options, examples, 6).chosen.count_answers(), 2);
+}
+
+TEST_F(SftTerms, OneAnswerOfAStepIsLearnedWhole) {
+  set_.pairs[0].chosen = set_.pairs[1].chosen = {kRefusal, 8, 9, 10, 11};
+  StageOptions options;
+  options.answer_tokens = 2;
+  const StepExamples examples{{&set_.pairs[0], &set_.pairs[1]}, {}, {}};
+  EXPECT_EQ(make_step(options, examples, 6).chosen.tokens.size(), 5u + 2);
+  options.answer_tokens = 0;
+  EXPECT_EQ(make_step(options, examples, 6).chosen.tokens.size(), 5u + 5);
 }
 
 TEST_F(SftTerms, CorrectionsAreLearnedAsPairsAre) {

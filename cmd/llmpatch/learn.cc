@@ -45,7 +45,9 @@ void declare_data(CLI::App& app, Options& options) {
       ->group(group);
   app.add_option("--teacher", learn.teacher_model, "The safer model is this GGUF file")
       ->group(group);
-  app.add_option("--prompts", learn.prompts, "JSON lines with `prompt`: what to answer differently")
+  app.add_option(
+         "--prompts", learn.prompts,
+         "JSON lines with `prompt`: what to answer differently; a file given twice counts twice")
       ->group(group);
   app.add_option("--pairs", learn.pairs,
                  "Ready preference pairs instead: `prompt`, `chosen`, `rejected` (TRL's form)")
@@ -105,11 +107,14 @@ void declare_learning(CLI::App& app, Options& options) {
   add("--dpo-tokens", learn.dpo_tokens,
       "Tokens of each answer that DPO compares (0: all); what an answer will be is decided "
       "by its first ones");
+  add("--sft-tokens", learn.sft_stage.answer_tokens,
+      "Tokens of each chosen answer that SFT learns (0: all); one answer of a step is learned "
+      "whole");
   add("--sft-correction-batch", learn.sft_stage.corrections_per_step,
-      "Benign prompts per SFT step that the base model refuses: a sampled answer of its "
-      "own that is no refusal is chosen");
+      "Benign prompts per SFT step that the base model refuses: kept from beginning so "
+      "(with --sft-unlikelihood-weight; without it a sampled answer of its own is chosen)");
   add("--dpo-correction-batch", learn.dpo_stage.corrections_per_step,
-      "The same per DPO step, the refusal being rejected");
+      "The same per DPO step: a sampled answer is chosen, the refusal rejected");
   add("--sft-retain-batch", learn.sft_stage.retained_per_step, "Benign texts per SFT step");
   add("--dpo-retain-batch", learn.dpo_stage.retained_per_step, "Benign texts per DPO step");
   add("--sft-retain-weight", learn.sft_stage.retain_weight, "Weight of staying as before, SFT");
@@ -132,7 +137,10 @@ void declare_learning(CLI::App& app, Options& options) {
       "larger than the base model does");
   add("--kl-limit", learn.divergence_limit,
       "Divergence from the base model that costs a checkpoint nothing");
-  add("--precision", options.precision, "auto, f32 or bf16");
+  add("--precision", options.precision,
+      "Of matrix products: f32, bf16, int8 (the model's blocks in 8-bit integers, the rest in "
+      "bf16) "
+      "or auto, the fastest here");
   add("--threads", learn.threads, "Threads (0: every core)");
   add("--seed", learn.seed, "Of samples, order and random rows");
 }
@@ -191,12 +199,11 @@ Status interpret(Options& options) {
   } else {
     return unknown("--reference", options.reference, "teacher, base or sft");
   }
-  if (options.precision == "f32") {
-    learn.precision = Precision::kF32;
-  } else if (options.precision == "bf16") {
-    learn.precision = Precision::kBf16;
-  } else if (options.precision != "auto") {
-    return unknown("--precision", options.precision, "auto, f32 or bf16");
+  for (const auto arithmetic : {Arithmetic::kF32, Arithmetic::kBf16, Arithmetic::kInt8}) {
+    if (options.precision == name_of(arithmetic)) learn.precision = arithmetic;
+  }
+  if (!learn.precision && options.precision != "auto") {
+    return unknown("--precision", options.precision, "auto, f32, bf16 or int8");
   }
   constexpr std::string_view kText = "text:";
   if (options.chosen.starts_with(kText) && options.chosen.size() > kText.size()) {

@@ -59,6 +59,11 @@ std::int64_t prefix_length(const torch::Tensor& prefix) {
 
 }  // namespace
 
+void cut_answer(Tokens& answer, std::int64_t limit) {
+  const auto most = static_cast<std::size_t>(limit);
+  if (limit > 0 && answer.size() > most) answer.resize(most);
+}
+
 Result<std::vector<double>> answer_logprobs(const Transformer& model, const torch::Tensor& prefix,
                                             const std::vector<Sequence>& sequences,
                                             const CancelFlag* cancel, const ProgressFn& progress) {

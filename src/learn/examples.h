@@ -21,6 +21,9 @@ struct Pair {
   double reference_chosen = 0, reference_rejected = 0;  // log-probabilities under the reference
 };
 
+// Cuts an answer to its first `limit` tokens (0: not at all).
+void cut_answer(Tokens& answer, std::int64_t limit);
+
 // A text whose distribution should stay: a prompt and the base model's own answer to it.
 struct Retained {
   Tokens prompt, answer;

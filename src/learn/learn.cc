@@ -43,7 +43,8 @@ class Learner {
     LLMPATCH_ASSIGN(data_, read_learn_data(options_, *model_));
     LLMPATCH_ASSIGN(auto directory, RunDirectory::open(options_.run));
     run_ = std::make_unique<RunDirectory>(std::move(directory));
-    const auto stages = plan_stages(options_, data_, identity_.file, teacher_digest_, dtype_name());
+    const auto stages =
+        plan_stages(options_, data_, identity_.file, teacher_digest_, name_of(arithmetic_));
     LLMPATCH_ASSIGN(const auto changes, run_->adopt(stages));
     for (const auto& change : changes) hooks_.tell("changed setting " + change);
     last_stage_ = stages.back().name;
@@ -60,7 +61,7 @@ class Learner {
     say_plan();
     LLMPATCH_ASSIGN(material_, make_material({options_, hooks_, data_, *engine_,
                                               teacher_model_.get(), *judge_, *run_}));
-    LLMPATCH_ASSIGN(transformer_, load_transformer(*file_, dtype_));
+    LLMPATCH_ASSIGN(transformer_, load_transformer(*file_, arithmetic_));
     LLMPATCH_TRY(fill_hidden());
     validator_ = std::make_unique<Validator>(
         *engine_, *transformer_, *judge_, material_.validation,
@@ -84,8 +85,6 @@ class Learner {
   }
 
  private:
-  std::string dtype_name() const { return dtype_ == torch::kBFloat16 ? "bf16" : "f32"; }
-
   // Whether the patch may be written at all, before anything else is done. A patch that is there
   // may be this run's own, which only its settings tell.
   Status check_output() const {
@@ -99,9 +98,7 @@ class Learner {
     // LibTorch's own default counts physical cores, which a virtual machine may not tell.
     const auto cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
     at::set_num_threads(options_.threads > 0 ? options_.threads : cores);
-    dtype_ = options_.precision == Precision::kF32                          ? torch::kFloat32
-             : options_.precision == Precision::kBf16 || computes_in_bf16() ? torch::kBFloat16
-                                                                            : torch::kFloat32;
+    arithmetic_ = options_.precision.value_or(fastest_arithmetic());
     LLMPATCH_ASSIGN(auto file, GgufFile::open(options_.model));
     file_ = std::make_unique<GgufFile>(std::move(file));
     LLMPATCH_ASSIGN(identity_, compute_identity(*file_));
@@ -157,7 +154,7 @@ class Learner {
          << tokens << " tokens to generate; "
          << (options_.sft ? options_.sft_stage.schedule.total : 0) << " SFT and "
          << (options_.dpo ? options_.dpo_stage.schedule.total : 0) << " DPO steps in "
-         << dtype_name() << " on " << at::get_num_threads() << " threads";
+         << name_of(arithmetic_) << " on " << at::get_num_threads() << " threads";
     hooks_.tell(line.str());
   }
 
@@ -323,7 +320,7 @@ class Learner {
     if (teacher_model_) LLMPATCH_TRY(check_first_tokens(preferences));
     bool used_engine = false;
     auto sums = teacher_logprobs({teacher(), *transformer_, options_.teacher_model,
-                                  options_.teacher_system, dtype_, engine_options(options_)},
+                                  options_.teacher_system, arithmetic_, engine_options(options_)},
                                  preferences, options_.dpo_tokens, used_engine, hooks_.cancel,
                                  hooks_.begin("reference", "pairs"));
     if (used_engine) {
@@ -374,7 +371,7 @@ class Learner {
     patch.rows = to_rows(rows);
     patch.manifest = options_.manifest;
     patch.manifest.base = identity_;
-    patch.manifest.learned = learned_record(options_, data_, teacher_digest_, dtype_name());
+    patch.manifest.learned = learned_record(options_, data_, teacher_digest_, name_of(arithmetic_));
     patch.manifest.learned["pairs"] = material_.set.pairs.size();
     patch.manifest.learned["run"] = run_->key(last_stage_);
     patch.adapter.base_model = identity_.name;
@@ -387,7 +384,7 @@ class Learner {
 
   const LearnOptions& options_;
   const LearnHooks& hooks_;
-  torch::Dtype dtype_ = torch::kFloat32;
+  Arithmetic arithmetic_ = Arithmetic::kF32;
   std::unique_ptr<GgufFile> file_;
   BaseIdentity identity_;
   std::string teacher_digest_, last_stage_;

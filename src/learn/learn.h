@@ -12,6 +12,7 @@
 #include "base/cancel.h"
 #include "base/progress.h"
 #include "base/result.h"
+#include "learn/dtype.h"
 #include "learn/trainer.h"
 #include "patch/manifest.h"
 #include "runtime/prompt.h"
@@ -19,7 +20,6 @@
 namespace llmpatch {
 
 enum class Reference { kTeacher, kBase, kSft };  // whose log-probabilities DPO compares with
-enum class Precision { kAuto, kF32, kBf16 };     // kAuto: bf16 where the processor computes in it
 
 struct LearnOptions {
   std::filesystem::path model;
@@ -46,9 +46,9 @@ struct LearnOptions {
 
   // The rows.
   std::int64_t length = 50;
-  std::string init_text;  // empty: random rows with the embedding table's spread
-  Precision precision = Precision::kAuto;
-  int threads = 0;  // 0: every core
+  std::string init_text;                // empty: random rows with the embedding table's spread
+  std::optional<Arithmetic> precision;  // none: the fastest
+  int threads = 0;                      // 0: every core
 
   // The stages.
   bool sft = true, dpo = true;

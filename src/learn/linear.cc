@@ -34,31 +34,57 @@ Tensor product(const Tensor& x, const Tensor& weight, bool transposed, torch::Dt
   return (transposed ? torch::linear(x, weight) : torch::mm(x, weight)).to(out_dtype);
 }
 
+// a . matrix, as f32 or bf16.
+Tensor product(const Tensor& a, const Int8Matrix& matrix, torch::Dtype out_dtype) {
+  const Tensor dense = a.contiguous();
+  Tensor out = torch::empty({a.size(0), matrix.columns()}, a.options().dtype(out_dtype));
+  const auto into = [&](auto* values) {
+    matrix.multiply(a.size(0), data<Bf16>(dense), values, at::get_num_threads(), run_tasks);
+  };
+  out_dtype == torch::kFloat32 ? into(data<float>(out)) : into(data<Bf16>(out));
+  return out;
+}
+
 class FrozenLinear : public Function<FrozenLinear> {
  public:
-  static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& weight) {
-    context->save_for_backward({weight});
-    return product(x, weight, true, x.scalar_type());
+  static Tensor forward(AutogradContext* context, const Tensor& x, const FrozenMatrix* weight) {
+    context->saved_data["weight"] = reinterpret_cast<std::int64_t>(weight);
+    return weight->forward(x, x.scalar_type());
   }
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
-    const Tensor weight = context->get_saved_variables()[0];
-    return {product(gradients[0], weight, false, weight.scalar_type()), Tensor()};
+    const auto* weight =
+        reinterpret_cast<const FrozenMatrix*>(context->saved_data["weight"].toInt());
+    return {weight->backward(gradients[0], gradients[0].scalar_type()), Tensor()};
   }
 };
 
 }  // namespace
 
-Tensor frozen_linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
-  const Tensor y = FrozenLinear::apply(x, weight);
+FrozenMatrix FrozenMatrix::in_int8(Tensor weight) {
+  const std::int64_t outputs = weight.size(0), depth = weight.size(1);
+  FrozenMatrix matrix;
+  if (!has_fast_int8() || outputs % Int8Matrix::kBlock != 0 || depth % Int8Matrix::kBlock != 0) {
+    matrix.plain_ = std::move(weight);
+    return matrix;
+  }
+  const Tensor dense = weight.contiguous();
+  const Bf16* values = data<Bf16>(dense);
+  matrix.forward_ = std::make_shared<Int8Matrix>(depth, outputs, values, 1, depth, run_tasks);
+  matrix.backward_ = std::make_shared<Int8Matrix>(outputs, depth, values, depth, 1, run_tasks);
+  return matrix;
+}
+
+Tensor FrozenMatrix::forward(const Tensor& x, torch::Dtype out) const {
+  return forward_ ? product(x, *forward_, out) : product(x, plain_, true, out);
+}
+
+Tensor FrozenMatrix::backward(const Tensor& gradient, torch::Dtype out) const {
+  return backward_ ? product(gradient, *backward_, out) : product(gradient, plain_, false, out);
+}
+
+Tensor frozen_linear(const Tensor& x, const FrozenMatrix& weight, const Tensor& bias) {
+  const Tensor y = FrozenLinear::apply(x, &weight);
   return bias.defined() ? y + bias : y;
-}
-
-Tensor product_transposed(const Tensor& x, const Tensor& weight, torch::Dtype out) {
-  return product(x, weight, true, out);
-}
-
-Tensor product_plain(const Tensor& x, const Tensor& weight, torch::Dtype out) {
-  return product(x, weight, false, out);
 }
 
 }  // namespace llmpatch

@@ -39,15 +39,16 @@ class Product : public ::testing::TestWithParam<std::tuple<int, int, int>> {
 constexpr double kRounding = 0x1p-8 + kSums;
 
 TEST_P(Product, RoundsOnceToBf16AtMost) {
-  EXPECT_LE(error(frozen_linear(x_, weight_), x_, weight_.t()), kRounding);
-  EXPECT_LE(error(product_transposed(x_, weight_, torch::kFloat32), x_, weight_.t()), kRounding);
-  EXPECT_LE(error(product_plain(gradient_, weight_, torch::kFloat32), gradient_, weight_),
-            kRounding);
+  const FrozenMatrix matrix(weight_);
+  EXPECT_LE(error(frozen_linear(x_, matrix), x_, weight_.t()), kRounding);
+  EXPECT_LE(error(matrix.forward(x_, torch::kFloat32), x_, weight_.t()), kRounding);
+  EXPECT_LE(error(matrix.backward(gradient_, torch::kFloat32), gradient_, weight_), kRounding);
 }
 
 TEST_P(Product, PassesGradientsToTheOtherFactor) {
   Tensor x = x_.clone().requires_grad_(true);
-  const Tensor y = frozen_linear(x, weight_);
+  const FrozenMatrix matrix(weight_);
+  const Tensor y = frozen_linear(x, matrix);
   y.backward(gradient_);
   EXPECT_LE(error(x.grad(), gradient_, weight_), kRounding);
 }
@@ -78,6 +79,79 @@ TEST_P(Bf16Kernel, IsExactUpToItsSums) {
   }
 }
 
+// The largest error of `found` against A B, in units of what rounding both to 8 bits in blocks
+// gives: two errors of at most half a step in every term, steps being 1/127 of a block's largest.
+double int8_error(const Tensor& found, const Tensor& a, const Tensor& b) {
+  const auto steps = [](const Tensor& rows) {  // [rows, blocks, 1]
+    return rows.unflatten(1, {-1, Int8Matrix::kBlock}).abs().amax(-1, true) / 127;
+  };
+  const auto spread = [&](const Tensor& rows) {  // each value's own step
+    return steps(rows).expand({-1, -1, Int8Matrix::kBlock}).flatten(1);
+  };
+  const Tensor wide_a = a.to(torch::kDouble), wide_b = b.t().to(torch::kDouble);
+  // |a b - a' b'| <= |a| db + |b| da + da db, da and db being half a step (and a little).
+  const Tensor da = spread(wide_a) * 0.501, db = spread(wide_b) * 0.501;
+  const Tensor bound = wide_a.abs().mm(db.t()) + da.mm(wide_b.abs().t()) + da.mm(db.t());
+  const Tensor exact = wide_a.mm(wide_b.t());
+  return ((found.to(torch::kDouble) - exact).abs() / (bound + exact.abs() * 0x1p-8 + 1e-30))
+      .max()
+      .item<double>();
+}
+
+// Rows, depth and outputs in whole blocks, with rows and columns that do not fill a tile.
+class Int8Product : public ::testing::TestWithParam<std::tuple<int, int, int>> {};
+
+TEST_P(Int8Product, IsWithinWhatRoundingGives) {
+  if (!has_fast_int8()) GTEST_SKIP() << "no AVX512-VNNI here, or AMX, which is faster";
+  torch::manual_seed(6);
+  const auto [rows, depth, outputs] = GetParam();
+  // Blocks of very different sizes, one of them zero.
+  Tensor x = torch::randn({rows, depth}) * torch::exp(3 * torch::randn({rows, 1}));
+  x.narrow(1, 0, Int8Matrix::kBlock).zero_();
+  x = x.to(torch::kBFloat16);
+  const Tensor weight = torch::randn({outputs, depth}).to(torch::kBFloat16);
+  const Tensor gradient = (torch::randn({rows, outputs}) * 1e-6).to(torch::kBFloat16);
+  const FrozenMatrix matrix = FrozenMatrix::in_int8(weight);
+  Tensor leaf = x.clone().requires_grad_(true);
+  const Tensor y = frozen_linear(leaf, matrix);
+  y.backward(gradient);
+  EXPECT_LE(int8_error(y.detach(), x, weight.t()), 1);
+  EXPECT_LE(int8_error(leaf.grad(), gradient, weight), 1);
+  EXPECT_LE(int8_error(matrix.forward(x, torch::kFloat32), x, weight.t()), 1);
+  EXPECT_LE(int8_error(matrix.backward(gradient, torch::kFloat32), gradient, weight), 1);
+  // Rounding errors cancel: the whole is far nearer than the bound.
+  const double off =
+      (y.detach().to(torch::kDouble) - x.to(torch::kDouble).mm(weight.to(torch::kDouble).t()))
+          .norm()
+          .item<double>();
+  EXPECT_LE(off, 0.02 * y.detach().to(torch::kDouble).norm().item<double>());
+}
+
+INSTANTIATE_TEST_SUITE_P(Shapes, Int8Product,
+                         ::testing::Values(std::tuple{1, 128, 64}, std::tuple{7, 576, 960},
+                                           std::tuple{300, 192, 64}, std::tuple{5, 1536, 576},
+                                           std::tuple{96, 64, 128}));
+
+TEST(FrozenMatrix, KeepsASizeThatBlocksDoNotFit) {
+  const Tensor weight = torch::randn({10, 64}).to(torch::kBFloat16);
+  const Tensor x = torch::randn({3, 64}).to(torch::kBFloat16);
+  EXPECT_TRUE(torch::equal(frozen_linear(x, FrozenMatrix::in_int8(weight)),
+                           frozen_linear(x, FrozenMatrix(weight))));
+}
+
+// Columns beyond the last whole panel.
+TEST(Int8Matrix, MultipliesANumberOfColumnsThatFillsNoPanel) {
+  if (!has_fast_int8()) GTEST_SKIP() << "no AVX512-VNNI here, or AMX, which is faster";
+  torch::manual_seed(7);
+  const Tensor a = torch::randn({9, 128}).to(torch::kBFloat16);
+  const Tensor b = torch::randn({128, 45}).to(torch::kBFloat16);
+  const Int8Matrix matrix(128, 45, data<Bf16>(b), 45, 1, run_tasks);
+  Tensor c = torch::full({10, 45}, -1.0F).to(torch::kBFloat16);
+  matrix.multiply(9, data<Bf16>(a), data<Bf16>(c), 2, run_tasks);
+  EXPECT_LE(int8_error(c.narrow(0, 0, 9), a, b), 1);
+  EXPECT_TRUE(torch::equal(c[9], torch::full({45}, -1.0F).to(torch::kBFloat16)));
+}
+
 const auto kShapes = ::testing::Values(
     std::tuple{1, 2, 1}, std::tuple{6, 64, 64}, std::tuple{7, 30, 65}, std::tuple{13, 576, 200},
     std::tuple{300, 66, 130}, std::tuple{5, 4100, 70}, std::tuple{4, 7, 9});
@@ -86,7 +160,8 @@ INSTANTIATE_TEST_SUITE_P(Shapes, Bf16Kernel, kShapes);
 
 TEST(FrozenLinear, AddsItsBiasInEveryType) {
   for (const auto dtype : {torch::kDouble, torch::kFloat32, torch::kBFloat16}) {
-    const Tensor x = torch::eye(4).to(dtype), weight = torch::ones({6, 4}).to(dtype);
+    const Tensor x = torch::eye(4).to(dtype);
+    const FrozenMatrix weight(torch::ones({6, 4}).to(dtype));
     const Tensor bias = torch::arange(6).to(dtype);
     const Tensor y = frozen_linear(x, weight, bias);
     EXPECT_EQ(y.scalar_type(), dtype);

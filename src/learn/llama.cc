@@ -15,8 +15,8 @@ namespace {
 using torch::Tensor;
 
 struct Block {
-  Tensor attention_norm, qkv, qkv_bias, attention_output, attention_output_bias;
-  Tensor ffn_norm, gate_up, down;
+  Tensor attention_norm, qkv_bias, attention_output_bias, ffn_norm;
+  FrozenMatrix qkv, attention_output, gate_up, down;
 };
 
 struct Hyperparameters {
@@ -27,7 +27,8 @@ struct Hyperparameters {
 
 class Llama : public Transformer {
  public:
-  Llama(Hyperparameters sizes, torch::Dtype dtype) : sizes_(sizes), dtype_(dtype) {}
+  Llama(Hyperparameters sizes, Arithmetic arithmetic)
+      : sizes_(sizes), dtype_(dtype_of(arithmetic)), int8_(arithmetic == Arithmetic::kInt8) {}
 
   TransformerShape shape() const override {
     return {sizes_.width, sizes_.vocabulary, sizes_.layers, sizes_.attention.heads};
@@ -37,7 +38,7 @@ class Llama : public Transformer {
     return embedding_.index_select(0, ids).to(work_dtype(dtype_));
   }
 
-  const Tensor& output() const override { return output_; }
+  const FrozenMatrix& output() const override { return output_; }
 
   // The residual stream stays in f32 when products are bf16: the sum of 60 bf16 terms would lose
   // more than the products do.
@@ -64,10 +65,9 @@ class Llama : public Transformer {
     const auto key_width = attention.kv_heads * attention.head_size;
     LLMPATCH_ASSIGN(embedding_,
                     weights.matrix("token_embd.weight", sizes_.vocabulary, sizes_.width));
-    output_ = embedding_;  // tied, unless the file has a matrix of its own
-    if (weights.has("output.weight")) {
-      LLMPATCH_ASSIGN(output_, weights.matrix("output.weight", sizes_.vocabulary, sizes_.width));
-    }
+    // Tied, unless the file has a matrix of its own.
+    const char* output = weights.has("output.weight") ? "output.weight" : "token_embd.weight";
+    LLMPATCH_ASSIGN(output_, frozen(weights.matrix(output, sizes_.vocabulary, sizes_.width)));
     LLMPATCH_ASSIGN(output_norm_, weights.vector("output_norm.weight", sizes_.width));
     LLMPATCH_ASSIGN(frequency_factors_,
                     weights.optional_vector("rope_freqs.weight", attention.head_size / 2));
@@ -83,10 +83,10 @@ class Llama : public Transformer {
                 : std::vector<WeightReader::Part>{{prefix + "attn_q.weight", query_width},
                                                   {prefix + "attn_k.weight", key_width},
                                                   {prefix + "attn_v.weight", key_width}};
-      LLMPATCH_ASSIGN(block.qkv, weights.stacked(parts, sizes_.width));
+      LLMPATCH_ASSIGN(block.qkv, frozen(weights.stacked(parts, sizes_.width)));
       LLMPATCH_ASSIGN(block.qkv_bias, qkv_bias(weights, prefix, query_width, key_width));
-      LLMPATCH_ASSIGN(block.attention_output,
-                      weights.matrix(prefix + "attn_output.weight", sizes_.width, query_width));
+      LLMPATCH_ASSIGN(block.attention_output, frozen(weights.matrix(prefix + "attn_output.weight",
+                                                                    sizes_.width, query_width)));
       LLMPATCH_ASSIGN(block.attention_output_bias,
                       weights.optional_vector(prefix + "attn_output.bias", sizes_.width));
       if (block.attention_output_bias.defined()) {
@@ -94,17 +94,21 @@ class Llama : public Transformer {
       }
       LLMPATCH_ASSIGN(block.ffn_norm, weights.vector(prefix + "ffn_norm.weight", sizes_.width));
       LLMPATCH_ASSIGN(block.gate_up,
-                      weights.stacked({{prefix + "ffn_gate.weight", sizes_.feed_forward},
-                                       {prefix + "ffn_up.weight", sizes_.feed_forward}},
-                                      sizes_.width));
-      LLMPATCH_ASSIGN(block.down, weights.matrix(prefix + "ffn_down.weight", sizes_.width,
-                                                 sizes_.feed_forward));
+                      frozen(weights.stacked({{prefix + "ffn_gate.weight", sizes_.feed_forward},
+                                              {prefix + "ffn_up.weight", sizes_.feed_forward}},
+                                             sizes_.width)));
+      LLMPATCH_ASSIGN(block.down, frozen(weights.matrix(prefix + "ffn_down.weight", sizes_.width,
+                                                        sizes_.feed_forward)));
       blocks_.push_back(std::move(block));
     }
     return {};
   }
 
  private:
+  Result<FrozenMatrix> frozen(Result<Tensor> weight) const {
+    LLMPATCH_ASSIGN(Tensor matrix, std::move(weight));
+    return int8_ ? FrozenMatrix::in_int8(std::move(matrix)) : FrozenMatrix(std::move(matrix));
+  }
   Result<Tensor> qkv_bias(const WeightReader& weights, const std::string& prefix,
                           std::int64_t query_width, std::int64_t key_width) const {
     if (weights.has(prefix + "attn_qkv.bias")) {
@@ -134,7 +138,9 @@ class Llama : public Transformer {
 
   Hyperparameters sizes_;
   torch::Dtype dtype_;
-  Tensor embedding_, output_, output_norm_, frequency_factors_;
+  bool int8_;
+  Tensor embedding_, output_norm_, frequency_factors_;
+  FrozenMatrix output_;
   std::vector<Block> blocks_;
 };
 
@@ -198,10 +204,10 @@ Result<Hyperparameters> read_hyperparameters(const GgufFile& file) {
 
 }  // namespace
 
-Result<std::unique_ptr<Transformer>> load_llama(const GgufFile& file, torch::Dtype dtype) {
+Result<std::unique_ptr<Transformer>> load_llama(const GgufFile& file, Arithmetic arithmetic) {
   LLMPATCH_ASSIGN(const Hyperparameters sizes, read_hyperparameters(file));
-  auto model = std::make_unique<Llama>(sizes, dtype);
-  LLMPATCH_TRY(model->load(WeightReader(file, dtype)));
+  auto model = std::make_unique<Llama>(sizes, arithmetic);
+  LLMPATCH_TRY(model->load(WeightReader(file, dtype_of(arithmetic))));
   return std::unique_ptr<Transformer>(std::move(model));
 }
 

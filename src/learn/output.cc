@@ -17,8 +17,8 @@ using torch::autograd::variable_list;
 
 constexpr std::int64_t kChunk = 128;  // rows: 128 x 49,152 f32 logits are 25 MB
 
-Tensor logits_of(const Tensor& hidden, const Tensor& output) {
-  return product_transposed(hidden, output, work_dtype(hidden.scalar_type()));
+Tensor logits_of(const Tensor& hidden, const FrozenMatrix& output) {
+  return output.forward(hidden, work_dtype(hidden.scalar_type()));
 }
 
 // Calls f(start, count) for every chunk of `rows`.
@@ -33,8 +33,9 @@ void for_chunks(std::int64_t rows, F f) {
 // backward() gets: it is computed along with the value, while the logits are there.
 class RowFunction {
  public:
-  RowFunction(const Tensor& hidden, const Tensor& output)
+  RowFunction(const Tensor& hidden, const FrozenMatrix& output)
       : output_(output),
+        dtype_(hidden.scalar_type()),
         work_(work_dtype(hidden.scalar_type())),
         values_(torch::empty({hidden.size(0)}, hidden.options().dtype(work_))) {
     if (hidden.requires_grad()) {
@@ -48,12 +49,11 @@ class RowFunction {
   }
   // `logits` [count, vocabulary]: the gradient of the values to the logits.
   void set_gradient(std::int64_t start, const Tensor& logits) {
-    gradients_.narrow(0, start, logits.size(0))
-        .copy_(product_plain(logits.to(output_.scalar_type()), output_, work_));
+    gradients_.narrow(0, start, logits.size(0)).copy_(output_.backward(logits.to(dtype_), work_));
   }
   Tensor finish(AutogradContext* context) {
     if (wants_gradient()) context->save_for_backward({gradients_});
-    context->saved_data["dtype"] = static_cast<std::int64_t>(output_.scalar_type());
+    context->saved_data["dtype"] = static_cast<std::int64_t>(dtype_);
     return values_;
   }
   // The gradient to `hidden`, given that of the values.
@@ -64,18 +64,18 @@ class RowFunction {
   }
 
  private:
-  const Tensor& output_;
-  torch::Dtype work_;
+  const FrozenMatrix& output_;
+  torch::Dtype dtype_, work_;
   Tensor values_, gradients_;
 };
 
 class TokenLogprobs : public Function<TokenLogprobs> {
  public:
-  static Tensor forward(AutogradContext* context, const Tensor& hidden, const Tensor& output,
+  static Tensor forward(AutogradContext* context, const Tensor& hidden, const FrozenMatrix* output,
                         const Tensor& targets) {
-    RowFunction function(hidden, output);
+    RowFunction function(hidden, *output);
     for_chunks(hidden.size(0), [&](std::int64_t start, std::int64_t count) {
-      Tensor logits = logits_of(hidden.narrow(0, start, count), output);
+      Tensor logits = logits_of(hidden.narrow(0, start, count), *output);
       const Tensor columns = targets.narrow(0, start, count).unsqueeze(1);
       const Tensor log_sums = torch::logsumexp(logits, -1, /*keepdim=*/true);
       function.set_values(start, (logits.gather(1, columns) - log_sums).squeeze(1));
@@ -95,11 +95,11 @@ class TokenLogprobs : public Function<TokenLogprobs> {
 class TokenDivergence : public Function<TokenDivergence> {
  public:
   static Tensor forward(AutogradContext* context, const Tensor& hidden_base, const Tensor& hidden,
-                        const Tensor& output) {
-    RowFunction function(hidden, output);
+                        const FrozenMatrix* output) {
+    RowFunction function(hidden, *output);
     for_chunks(hidden.size(0), [&](std::int64_t start, std::int64_t count) {
-      Tensor base = torch::log_softmax(logits_of(hidden_base.narrow(0, start, count), output), -1);
-      Tensor patched = torch::log_softmax(logits_of(hidden.narrow(0, start, count), output), -1);
+      Tensor base = torch::log_softmax(logits_of(hidden_base.narrow(0, start, count), *output), -1);
+      Tensor patched = torch::log_softmax(logits_of(hidden.narrow(0, start, count), *output), -1);
       const Tensor probabilities = base.exp();
       function.set_values(start, base.sub_(patched).mul_(probabilities).sum(-1));
       if (!function.wants_gradient()) return;
@@ -115,12 +115,13 @@ class TokenDivergence : public Function<TokenDivergence> {
 
 }  // namespace
 
-Tensor token_logprobs(const Tensor& hidden, const Tensor& output, const Tensor& targets) {
-  return TokenLogprobs::apply(hidden, output, targets);
+Tensor token_logprobs(const Tensor& hidden, const FrozenMatrix& output, const Tensor& targets) {
+  return TokenLogprobs::apply(hidden, &output, targets);
 }
 
-Tensor token_divergence(const Tensor& hidden_base, const Tensor& hidden, const Tensor& output) {
-  return TokenDivergence::apply(hidden_base, hidden, output);
+Tensor token_divergence(const Tensor& hidden_base, const Tensor& hidden,
+                        const FrozenMatrix& output) {
+  return TokenDivergence::apply(hidden_base, hidden, &output);
 }
 
 }  // namespace llmpatch

@@ -5,16 +5,18 @@
 
 #include <torch/types.h>
 
+#include "learn/linear.h"
+
 namespace llmpatch {
 
 // Natural log-probability of targets[i] under softmax(hidden[i] . output^T).
 // hidden [A, d], output [vocabulary, d] (frozen), targets [A] int64; returns [A] f32 (f64 for f64).
-torch::Tensor token_logprobs(const torch::Tensor& hidden, const torch::Tensor& output,
+torch::Tensor token_logprobs(const torch::Tensor& hidden, const FrozenMatrix& output,
                              const torch::Tensor& targets);
 
 // KL(base || patched) per row, in nats: hidden_base [A, d] (constant) and hidden [A, d] are the
 // final hidden states of the two, behind the same output layer. Returns [A].
 torch::Tensor token_divergence(const torch::Tensor& hidden_base, const torch::Tensor& hidden,
-                               const torch::Tensor& output);
+                               const FrozenMatrix& output);
 
 }  // namespace llmpatch

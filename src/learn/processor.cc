@@ -1,5 +1,7 @@
 #include "learn/processor.h"
 
+#include "learn/int8_matrix.h"
+
 #if defined(__x86_64__)
 #include <cpuid.h>
 #endif
@@ -27,6 +29,14 @@ bool has_avx512_bf16() {
 #endif
 }
 
+bool has_avx512_vnni() {
+#if defined(__x86_64__)
+  return (Features(0).c & (1U << 11)) != 0;
+#else
+  return false;
+#endif
+}
+
 bool has_amx_bf16() {
 #if defined(__x86_64__)
   return (Features(0).d & (1U << 22)) != 0;
@@ -45,6 +55,9 @@ bool is_intel() {
 #endif
 }
 
-bool computes_in_bf16() { return has_avx512_bf16() || has_amx_bf16(); }
+Arithmetic fastest_arithmetic() {
+  if (!has_avx512_bf16() && !has_amx_bf16()) return Arithmetic::kF32;
+  return has_fast_int8() ? Arithmetic::kInt8 : Arithmetic::kBf16;
+}
 
 }  // namespace llmpatch

@@ -1,17 +1,22 @@
 // What the processor can do for learning.
 #pragma once
 
+#include "learn/dtype.h"
+
 namespace llmpatch {
 
 // Products of bf16 pairs summed in f32, in vectors and in tiles. False on other than x86-64.
 bool has_avx512_bf16();
 bool has_amx_bf16();
 
+// Products of 8-bit integers, four to a lane, in vectors of 16 lanes. False on other than x86-64.
+bool has_avx512_vnni();
+
 // Whether Intel made it; some instructions are fast with one maker and slow with another.
 bool is_intel();
 
-// True when the processor multiplies bf16 in hardware: there bf16 products are several times faster
-// than f32's; elsewhere they are emulated and slower.
-bool computes_in_bf16();
+// What this processor learns fastest in. bf16 only where it is multiplied in hardware: elsewhere it
+// is emulated, and slower than f32.
+Arithmetic fastest_arithmetic();
 
 }  // namespace llmpatch

@@ -31,11 +31,6 @@ Result<Tokens> encode_answer(const Model& model, const std::string& text, bool c
   return tokens;
 }
 
-void cut_answer(Tokens& answer, int limit) {
-  const auto most = static_cast<std::size_t>(limit);
-  if (limit > 0 && answer.size() > most) answer.resize(most);
-}
-
 Result<std::vector<double>> teacher_logprobs(const Teacher& teacher,
                                              const std::vector<Preference>& preferences, int limit,
                                              bool& used_engine, const CancelFlag* cancel,
@@ -59,7 +54,7 @@ Result<std::vector<double>> teacher_logprobs(const Teacher& teacher,
     return answer_logprobs(teacher.base, {}, sequences, cancel, progress);
   }
   LLMPATCH_ASSIGN(const auto file, GgufFile::open(teacher.file, "teacher model"));
-  auto loaded = load_transformer(file, teacher.dtype);
+  auto loaded = load_transformer(file, teacher.arithmetic);
   if (loaded.ok()) return answer_logprobs(**loaded, {}, sequences, cancel, progress);
   if (loaded.error().kind != ErrorKind::kUnsupported) return std::move(loaded).error();
   used_engine = true;

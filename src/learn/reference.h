@@ -26,12 +26,9 @@ struct Teacher {
   const Transformer& base;
   std::filesystem::path file;  // empty: the base model's weights
   std::string system;
-  torch::Dtype dtype = torch::kFloat32;
+  Arithmetic arithmetic = Arithmetic::kF32;
   EngineOptions engine;
 };
-
-// Cuts an answer to its first `limit` tokens (0: not at all).
-void cut_answer(Tokens& answer, int limit);
 
 // Chosen and rejected log-probability of every preference in turn, summed over the first `limit`
 // tokens (0: all). Computed by

@@ -108,6 +108,7 @@ Json stage_settings(const StageOptions& stage) {
     settings["beta"] = stage.beta;
   } else {
     settings["first_token_weight"] = stage.first_token_weight;
+    settings["answer_tokens"] = stage.answer_tokens;
   }
   return settings;
 }

@@ -23,8 +23,10 @@ struct StageOptions {
   // model's own refusals of benign prompts do, costs so much.
   double first_token_weight = 0;
   double unlikelihood_weight = 0;
-  double beta = 0.1;                 // DPO
-  double averaging = 0.97;           // of the running mean of rows that is validated; 0: the rows
+  std::int64_t answer_tokens = 0;  // SFT learns so many of each chosen answer, and one answer of a
+                                   // step whole; 0: all of them whole
+  double beta = 0.1;               // DPO
+  double averaging = 0.97;         // of the running mean of rows that is validated; 0: the rows
   std::int64_t evaluate_every = 10;  // steps between validations
   std::int64_t patience = 0;  // stop after so many validations without a better one; 0: never
   std::uint64_t seed = 0;

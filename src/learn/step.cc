@@ -17,10 +17,17 @@ class StepMaker {
       : options_(options), examples_(examples) {}
 
   Step make(std::int64_t prefix_rows) {
-    for (const Pair* pair : examples_.harmful) add_pair(*pair);
+    for (const Pair* pair : examples_.harmful) {
+      const bool whole = pair == examples_.harmful.front();
+      add_pair(*pair, whole ? 0 : options_.answer_tokens);
+    }
     for (const Pair* pair : examples_.corrections) {
       add_benign();
-      add_pair(*pair);
+      if (learns_corrected_answers() || pair->rejected.empty()) {
+        add_pair(*pair, 0);
+      } else {
+        sequences_.push_back({pair->prompt, {}});
+      }
       add_unwanted();
     }
     std::vector<torch::Tensor> hidden;
@@ -44,12 +51,20 @@ class StepMaker {
     tokens_ += static_cast<std::int64_t>(answer.size());
     sequences_.back().answers.push_back(answer);
   }
-  void add_pair(const Pair& pair) {
+  // `limit`: tokens of the chosen answer, 0 for all.
+  void add_pair(const Pair& pair, std::int64_t limit) {
     sequences_.push_back({pair.prompt, {}});
-    add_answer(pair.chosen, step_.chosen);
+    Tokens chosen = pair.chosen;
+    cut_answer(chosen, limit);
+    add_answer(chosen, step_.chosen);
     if (options_.objective == Objective::kDpo) add_answer(pair.rejected, step_.rejected);
     chosen_.push_back(pair.reference_chosen);
     rejected_.push_back(pair.reference_rejected);
+  }
+  // Where SFT is told how answers to benign prompts should not begin, that is enough: one sampled
+  // answer of many says little about what else to say, and its cross-entropy never vanishes.
+  bool learns_corrected_answers() const {
+    return options_.objective == Objective::kDpo || options_.unlikelihood_weight <= 0;
   }
   // The next answer to be added is one to a benign prompt.
   void add_benign() {
@@ -94,7 +109,7 @@ class Logprobs {
     sizes_.push_back(tokens.size(0));
   }
   // In the order in which they were wanted.
-  std::vector<torch::Tensor> compute(const torch::Tensor& output) const {
+  std::vector<torch::Tensor> compute(const FrozenMatrix& output) const {
     return token_logprobs(predicting_.index_select(0, torch::cat(rows_)), output,
                           torch::cat(tokens_))
         .split_with_sizes(sizes_);

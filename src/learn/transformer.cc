@@ -7,7 +7,7 @@ namespace {
 
 struct Architecture {
   const char* name;  // general.architecture
-  Result<std::unique_ptr<Transformer>> (*load)(const GgufFile&, torch::Dtype);
+  Result<std::unique_ptr<Transformer>> (*load)(const GgufFile&, Arithmetic);
 };
 
 constexpr Architecture kArchitectures[] = {
@@ -22,13 +22,13 @@ std::vector<std::string> transformer_architectures() {
   return names;
 }
 
-Result<std::unique_ptr<Transformer>> load_transformer(const GgufFile& file, torch::Dtype dtype) {
+Result<std::unique_ptr<Transformer>> load_transformer(const GgufFile& file, Arithmetic arithmetic) {
   LLMPATCH_ASSIGN(const std::string name, file.architecture());
   for (const auto& entry : kArchitectures) {
     if (name != entry.name) continue;
     try {
       torch::NoGradGuard frozen;
-      return entry.load(file, dtype);
+      return entry.load(file, arithmetic);
     } catch (const std::exception& error) {
       return make_error(ErrorKind::kInternal, "learn",
                         file.path().string() + ": LibTorch: " + error.what());

@@ -10,7 +10,9 @@
 
 #include "base/result.h"
 #include "gguf/gguf_file.h"
+#include "learn/dtype.h"
 #include "learn/layout.h"
+#include "learn/linear.h"
 
 namespace llmpatch {
 
@@ -35,13 +37,13 @@ class Transformer {
   // [layout.rows, width]: the prefix rows, then every token's. `layout` must outlive backward().
   virtual torch::Tensor forward(const torch::Tensor& embeddings, const Layout& layout) const = 0;
   // The output matrix [vocabulary, width]; logits are hidden . output^T.
-  virtual const torch::Tensor& output() const = 0;
+  virtual const FrozenMatrix& output() const = 0;
 };
 
-// Loads a base model's weights, dequantised, as `dtype` (kFloat32, kBFloat16, or kDouble for
-// gradient checks). kUnsupported names the architectures there are; kCorrupt for missing tensors or
+// Loads a base model's weights, dequantised, to compute in `arithmetic` (kF64 is for gradient
+// checks). kUnsupported names the architectures there are; kCorrupt for missing tensors or
 // shapes that do not fit.
-Result<std::unique_ptr<Transformer>> load_transformer(const GgufFile& file, torch::Dtype dtype);
+Result<std::unique_ptr<Transformer>> load_transformer(const GgufFile& file, Arithmetic arithmetic);
 std::vector<std::string> transformer_architectures();
 
 // Runs `layout` behind `prefix` ([n, width], or undefined for none) and returns the hidden states.
