@@ -9,6 +9,11 @@ namespace {
 
 using Answers = std::vector<Tokens>;
 
+// Rows of an answer: none for its last token, which predicts nothing that is asked for.
+std::int64_t rows_of(const Tokens& answer) {
+  return std::max<std::int64_t>(0, static_cast<std::int64_t>(answer.size()) - 1);
+}
+
 // What the rows of a prompt's last `own` tokens and its answers look at, behind `before` rows.
 Layout::Span span_of(std::int64_t own, const Answers& answers, std::int64_t before,
                      std::int64_t start) {
@@ -23,7 +28,7 @@ Layout::Span span_of(std::int64_t own, const Answers& answers, std::int64_t befo
   };
   add(own, before);
   for (const Tokens& answer : answers) {
-    add(static_cast<std::int64_t>(answer.size()), before + own);
+    add(rows_of(answer), before + own);
   }
   return span;
 }
@@ -80,14 +85,16 @@ Layout pack(const std::vector<Sequence>& sequences, std::int64_t prefix_rows) {
     const std::int64_t last_prompt_row = row + own - 1;
     row += own;
     for (const Tokens& answer : sequence.answers) {
+      for (std::int64_t i = 0; i < rows_of(answer); ++i) {
+        ids.push_back(answer[static_cast<std::size_t>(i)]);
+        positions.push_back(prefix_rows + prompt + i);
+      }
       for (std::size_t i = 0; i < answer.size(); ++i) {
-        ids.push_back(answer[i]);
-        positions.push_back(prefix_rows + prompt + static_cast<std::int64_t>(i));
-        predict_rows.push_back(i == 0 ? last_prompt_row : row - 1);
+        predict_rows.push_back(i == 0 ? last_prompt_row : row + static_cast<std::int64_t>(i) - 1);
         targets.push_back(answer[i]);
         answer_ids.push_back(layout.answers);
-        ++row;
       }
+      row += rows_of(answer);
       ++layout.answers;
     }
   }

@@ -20,7 +20,8 @@ struct Sequence {
 // Rows of the packed batch. First come the rows that sequences share: the prefix (n rows, positions
 // 0..n-1), then the tokens that most prompts begin with (a chat template's opening). Every sequence
 // follows as `rest of the prompt | answer 0 | answer 1 ...`, each answer at the position after its
-// prompt. All of this is exact: what comes first never sees what comes later.
+// prompt and without its last token, which predicts nothing. All of this is exact: what comes first
+// never sees what comes later.
 struct Layout {
   // The rows of one sequence and what each of them looks at: the first `shared` visible rows (the
   // prefix, and for an answer also its prompt), and its own part up to itself.
