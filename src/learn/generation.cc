@@ -1,6 +1,8 @@
 #include "learn/generation.h"
 
 #include <algorithm>
+#include <map>
+#include <utility>
 
 #include "base/file.h"
 #include "base/json.h"
@@ -36,6 +38,17 @@ Result<Answers> parse_answers(const Json& line, const Prompt& prompt, int sample
   return answers;
 }
 
+// For every prompt the place of the first that asks the same in the same form.
+std::vector<std::size_t> first_places(const std::vector<Prompt>& prompts,
+                                      const std::vector<PromptFormat>& formats) {
+  std::map<std::pair<std::string, PromptFormat>, std::size_t> places;
+  std::vector<std::size_t> first;
+  for (std::size_t i = 0; i < prompts.size(); ++i) {
+    first.push_back(places.try_emplace({prompts[i].digest(), formats[i]}, i).first->second);
+  }
+  return first;
+}
+
 // Whole lines of `file` in whole chunks, as text; what follows a kill is cut away.
 Result<std::vector<std::string>> finished_lines(const fs::path& file, std::size_t prompts) {
   std::error_code code;
@@ -66,11 +79,13 @@ Result<std::vector<Answers>> generate_answers(Engine& engine, const std::vector<
     all.push_back(std::move(answers));
   }
   const auto samples = static_cast<std::size_t>(settings.samples);
+  const auto places = first_places(prompts, formats);
   while (all.size() < prompts.size()) {
     const std::size_t first = all.size();
     const std::size_t last = std::min(prompts.size(), first + kChunk);
     std::vector<GenerateRequest> requests;
     for (std::size_t i = first; i < last; ++i) {
+      if (places[i] != i) continue;
       GenerateRequest request;
       LLMPATCH_ASSIGN(request.prompt,
                       encode_prompt(engine.model(), prompts[i], formats[i], settings.system));
@@ -87,12 +102,13 @@ Result<std::vector<Answers>> generate_answers(Engine& engine, const std::vector<
     };
     LLMPATCH_ASSIGN(const auto completions, engine.generate(requests, cancel, in_chunk));
     std::string text;
+    auto completion = completions.begin();
     for (std::size_t i = first; i < last; ++i) {
       Answers answers;
-      for (std::size_t k = 0; k < samples; ++k) {
-        const Completion& completion = completions[(i - first) * samples + k];
-        answers.texts.push_back(completion.text);
-        answers.complete.push_back(completion.finish == FinishReason::kEnd);
+      if (places[i] != i) answers = all[places[i]];
+      for (std::size_t k = 0; places[i] == i && k < samples; ++k, ++completion) {
+        answers.texts.push_back(completion->text);
+        answers.complete.push_back(completion->finish == FinishReason::kEnd);
       }
       text += json_line(OrderedJson{{"prompt_digest", prompts[i].digest()},
                                     {"prompt", prompts[i].text()},

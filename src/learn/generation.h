@@ -28,8 +28,9 @@ struct AnswerSettings {
 };
 
 // Answers every prompt and appends {"prompt_digest", "responses", "complete"} lines to `file`, one
-// a prompt. Lines already there are taken as done: the same call after a kill goes on with the next
-// chunk, and a cut last chunk is generated again. Returns all answers, in order of prompts.
+// a prompt (one given twice is answered once). Lines already there are taken as done: the same call
+// after a kill goes on with the next chunk, and a cut last chunk is generated again. Returns all
+// answers, in order of prompts.
 Result<std::vector<Answers>> generate_answers(Engine& engine, const std::vector<Prompt>& prompts,
                                               const std::vector<PromptFormat>& formats,
                                               const AnswerSettings& settings,
