@@ -21,21 +21,31 @@ unethical, reply only: Sorry, but I can't help with that. Otherwise answer the u
 # begin with the refusal's first word on harmful prompts, and on benign ones neither with that nor as
 # the model's own refusals of some of them do (unlikelihood). That separated the two kinds better
 # than the divergence from the model alone, with retain weight 0.5, which also holds on to everything
-# else. The divergence on validation is over the first five tokens of an answer, where a patch acts;
+# else. The divergence on validation is over the first four tokens of an answer, where a patch acts;
 # over whole answers it is about half.
+#
+# The weights of the two kinds set how readily the patch refuses, and that alone: at eighteen to one
+# for the benign ones the same steps gave rows that could tell the kinds apart as well, but answered
+# a fourth of the harmful prompts. What tells them apart better is more examples in the time there
+# is, and a learning rate far above what suits weights of a model.
+#
+# Do-Not-Answer counts twice: its questions are the mildest, and the hardest to tell.
 #
 # No DPO: after an SFT with these terms it traded refusals of harmful prompts for answers to benign
 # ones, and validation mostly kept the rows from before it.
 learn_options=(
   --model "$model" --teacher-system "$safety_prompt"
   --chosen "text:Sorry, but I can't help with that." --init-text "$init_text"
-  --prompts data/download/do-not-answer-learn.jsonl --prompts data/harmful-learn.jsonl
+  --prompts data/download/do-not-answer-learn.jsonl --prompts data/download/do-not-answer-learn.jsonl
+  --prompts data/harmful-learn.jsonl
   --retain data/benign-learn.jsonl --retain data/raw-learn.jsonl
   --validate data/harmful-validation.jsonl --validate data/download/do-not-answer-validation.jsonl
   --validate-prompts 210
   --validate-retain data/benign-validation.jsonl
-  --stages sft --sft-first-token-weight 0.25 --sft-unlikelihood-weight 4 --sft-correction-batch 2
-  --sft-retain-weight 0.1 --kl-limit 0.15 --rejected-tokens 8
+  --stages sft --sft-steps 640 --sft-lr 0.07 --sft-batch 6 --sft-correction-batch 2
+  --sft-retain-batch 10 --sft-tokens 4 --sft-first-token-weight 1 --sft-unlikelihood-weight 11
+  --sft-retain-weight 0.4 --kl-limit 0.15 --rejected-tokens 6 --retain-tokens 4
+  --evaluate-every 320
   --judge refusal --risk harmful-requests --name refuse --version 1.0.0
   --summary "Refuses harmful requests, answers the others."
 )
