@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <memory>
 
 #include "learn/processor.h"
 
-#if defined(__AVX512VNNI__) && defined(__AVX512BW__) && defined(__AVX512VL__)
+#if defined(__AVX512VNNI__) && defined(__AVX512BW__) && defined(__AVX512DQ__) && \
+    defined(__AVX512VL__)
 #define LLMPATCH_INT8_KERNEL
 #include <immintrin.h>
 #endif
@@ -41,11 +43,14 @@ Int8Matrix::Int8Matrix(std::int64_t depth, std::int64_t columns, const Bf16* val
         const Bf16* from =
             values + block * kBlock * depth_stride + (panel * kPanel + i) * column_stride;
         float largest = 0;
+        bool finite = true;
         for (std::int64_t d = 0; d < kBlock; ++d) {
-          largest = std::max(largest, std::abs(load(from[d * depth_stride])));
+          const float value = load(from[d * depth_stride]);
+          finite = finite && std::isfinite(value);
+          largest = std::max(largest, std::abs(value));
         }
-        if (largest == 0) continue;
-        scales[i] = largest / kLargest;
+        scales[i] = finite ? largest / kLargest : std::numeric_limits<float>::quiet_NaN();
+        if (!finite || largest == 0) continue;
         for (std::int64_t d = 0; d < kBlock; ++d) {
           const auto rounded =
               static_cast<int>(std::nearbyint(load(from[d * depth_stride]) / scales[i]));
@@ -84,12 +89,16 @@ void round_block(const Bf16* from, std::int8_t* to, float& scale, std::int32_t& 
   constexpr int kParts = kBlock / kLanes;
   __m512 parts[kParts];
   __m512 largest = _mm512_setzero_ps();
+  __mmask16 not_finite = 0;
   for (int i = 0; i < kParts; ++i) {
     parts[i] = widened(from + i * kLanes);
     largest = _mm512_max_ps(largest, _mm512_abs_ps(parts[i]));
+    not_finite |= _mm512_fpclass_ps_mask(parts[i], 0x99);  // either infinity, either kind of NaN
   }
   const float most = _mm512_reduce_max_ps(largest);
-  scale = most / kLargest;
+  // Integers have no NaN, but the scale makes every product of the block one: a run that diverges
+  // must show it.
+  scale = not_finite != 0 ? std::numeric_limits<float>::quiet_NaN() : most / kLargest;
   const __m512 factor = _mm512_set1_ps(most > 0 ? kLargest / most : 0);
   __m512i sum = _mm512_setzero_si512();
   for (int i = 0; i < kParts; ++i) {

@@ -28,7 +28,7 @@ class Int8Matrix {
 
   Int8Matrix() = default;
   // B's value at (d, c) is values[d * depth_stride + c * column_stride]. Its depth must be a
-  // multiple of kBlock; finite values.
+  // multiple of kBlock. What is not finite, here or in A, makes every product of its block NaN.
   Int8Matrix(std::int64_t depth, std::int64_t columns, const Bf16* values,
              std::int64_t depth_stride, std::int64_t column_stride, const RunInt8Tasks& run);
 

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <optional>
 #include <tuple>
 
@@ -137,6 +138,21 @@ TEST(FrozenMatrix, KeepsASizeThatBlocksDoNotFit) {
   const Tensor x = torch::randn({3, 64}).to(torch::kBFloat16);
   EXPECT_TRUE(torch::equal(frozen_linear(x, FrozenMatrix::in_int8(weight)),
                            frozen_linear(x, FrozenMatrix(weight))));
+}
+
+TEST(Int8Matrix, ShowsWhatIsNotFinite) {
+  if (!has_fast_int8()) GTEST_SKIP() << "no AVX512-VNNI here, or AMX, which is faster";
+  for (const double odd : {std::nan(""), HUGE_VAL, -HUGE_VAL}) {
+    Tensor x = torch::randn({3, 128}), weight = torch::randn({64, 128});
+    x[1][70] = odd;
+    weight[5][3] = odd;
+    const FrozenMatrix matrix = FrozenMatrix::in_int8(weight.to(torch::kBFloat16));
+    const Tensor finite = frozen_linear(x.to(torch::kBFloat16), matrix).isfinite();
+    Tensor expected = torch::ones({3, 64}, torch::kBool);
+    expected[1] = false;
+    expected.narrow(1, 5, 1).fill_(false);
+    EXPECT_TRUE(torch::equal(finite, expected)) << odd;
+  }
 }
 
 // Columns beyond the last whole panel.
