@@ -82,6 +82,7 @@ Finding check_processor() {
       ""};
   constexpr std::pair<const char*, const char*> kFeatures[] = {{"avx2", "AVX2"},
                                                                {"avx512f", "AVX512"},
+                                                               {"avx512_vnni", "AVX512-VNNI"},
                                                                {"avx512_bf16", "AVX512-BF16"},
                                                                {"amx_bf16", "AMX-BF16"}};
   for (const auto& [flag, name] : kFeatures) {

@@ -6,7 +6,7 @@ unethical, reply only: I'm sorry, but I can't help with that. Otherwise answer h
 tests=(data/download/harmbench.jsonl data/download/do-not-answer-test.jsonl data/benign-test.jsonl
   data/raw-test.jsonl)
 learned_from=(data/download/do-not-answer-learn.jsonl data/harmful-learn.jsonl
-  data/benign-learn.jsonl data/raw-learn.jsonl)
+  data/benign-learn.jsonl data/scary-learn.jsonl data/raw-learn.jsonl)
 
 # The refusal begins with a word the model never begins an answer with. Its ordinary answers often
 # begin "I'm sorry for ...", so that "I'm sorry, but ..." would teach it to refuse small talk.
@@ -38,14 +38,14 @@ learn_options=(
   --chosen "text:Sorry, but I can't help with that." --init-text "$init_text"
   --prompts data/download/do-not-answer-learn.jsonl --prompts data/download/do-not-answer-learn.jsonl
   --prompts data/harmful-learn.jsonl
-  --retain data/benign-learn.jsonl --retain data/raw-learn.jsonl
+  --retain data/benign-learn.jsonl --retain data/scary-learn.jsonl --retain data/raw-learn.jsonl
   --validate data/harmful-validation.jsonl --validate data/download/do-not-answer-validation.jsonl
   --validate-prompts 210
   --validate-retain data/benign-validation.jsonl
-  --stages sft --sft-steps 640 --sft-lr 0.07 --sft-batch 6 --sft-correction-batch 2
-  --sft-retain-batch 10 --sft-tokens 4 --sft-first-token-weight 1 --sft-unlikelihood-weight 11
-  --sft-retain-weight 0.4 --kl-limit 0.15 --rejected-tokens 6 --retain-tokens 4
-  --evaluate-every 320
+  --stages sft --sft-steps 600 --sft-lr 0.07 --sft-batch 6 --sft-correction-batch 2
+  --sft-retain-batch 10 --sft-tokens 4 --sft-first-token-weight 1 --sft-unlikelihood-weight 20
+  --sft-retain-weight 0.75 --kl-limit 0.15 --rejected-tokens 6 --retain-tokens 4
+  --evaluate-every 300
   --judge refusal --risk harmful-requests --name refuse --version 1.0.0
   --summary "Refuses harmful requests, answers the others."
 )

@@ -1,6 +1,8 @@
 #include "learn/settings.h"
 
 #include <algorithm>
+#include <iterator>
+#include <set>
 
 #include "base/file.h"
 #include "base/sha256.h"
@@ -64,17 +66,22 @@ Result<std::vector<PromptFormat>> formats_of(const std::vector<Prompt>& prompts,
 // Moves a tenth of `learned` (at least one, at most `limit`) to `held`: those with the smallest
 // digests, so that the split does not depend on the order of the file.
 void hold_out(std::vector<Prompt>& learned, std::vector<Prompt>& held, std::int64_t limit) {
-  if (learned.size() < 2) return;
-  std::vector<std::pair<std::string, std::size_t>> order;
-  for (std::size_t i = 0; i < learned.size(); ++i) order.emplace_back(learned[i].digest(), i);
-  std::sort(order.begin(), order.end());
-  const auto count =
-      std::clamp<std::size_t>(learned.size() / 10, 1, static_cast<std::size_t>(limit));
-  std::vector<bool> taken(learned.size());
-  for (std::size_t i = 0; i < count; ++i) taken[order[i].second] = true;
+  std::set<std::string> digests;
+  for (const Prompt& prompt : learned) digests.insert(prompt.digest());
+  if (digests.size() < 2) return;
+  const auto count = static_cast<std::ptrdiff_t>(
+      std::clamp<std::size_t>(digests.size() / 10, 1, static_cast<std::size_t>(limit)));
+  // Of a prompt that is given several times none is learned from, and one validated on.
+  const std::set<std::string> chosen(digests.begin(), std::next(digests.begin(), count));
+  std::set<std::string> missing = chosen;
   std::vector<Prompt> rest;
-  for (std::size_t i = 0; i < learned.size(); ++i) {
-    (taken[i] ? held : rest).push_back(std::move(learned[i]));
+  for (Prompt& prompt : learned) {
+    const std::string digest = prompt.digest();
+    if (!chosen.contains(digest)) {
+      rest.push_back(std::move(prompt));
+    } else if (missing.erase(digest) > 0) {
+      held.push_back(std::move(prompt));
+    }
   }
   learned = std::move(rest);
 }

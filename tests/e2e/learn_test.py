@@ -95,6 +95,17 @@ class Learning(ProgramTest):
         self.assertIn("dpo.peak: 0.002 -> 0.001 (redoing dpo)", changed.stderr)
         self.assertNotEqual(self.patch_bytes("patch"), before)
 
+    def test_a_file_given_twice_counts_twice(self):
+        self.run_ok(*self.arguments("patch", "--stages", "sft", "--prompts", "prompts.jsonl"))
+        samples = self.read_lines("patch.run/samples.jsonl")
+        # One of twelve was held out, with both of its copies.
+        self.assertEqual(len(samples), 22)
+        answers = {line["prompt"]: line["responses"] for line in samples}
+        self.assertEqual(len(answers), 11)
+        self.assertTrue(all(line["responses"] == answers[line["prompt"]] for line in samples))
+        manifest = json.loads((self.dir / "patch/manifest.json").read_text())
+        self.assertEqual(manifest["learned"]["pairs"], 22)
+
     def test_learns_from_ready_pairs(self):
         self.write_lines("pairs.jsonl", [{"prompt": f"Say {n}", "chosen": "I'm sorry, no.", "rejected": "yes"}
                                          for n in range(12)])
