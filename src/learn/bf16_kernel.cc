@@ -8,7 +8,7 @@
 
 #if defined(__AVX512BF16__) && defined(__AVX512BW__) && defined(__AVX512VL__)
 #define LLMPATCH_BF16_KERNEL
-#include <immintrin.h>
+#include "learn/avx512_lanes.h"
 #endif
 
 namespace llmpatch {
@@ -29,11 +29,10 @@ std::optional<Bf16Unit> fastest_bf16_unit() {
 #ifdef LLMPATCH_BF16_KERNEL
 namespace {
 
-constexpr std::int64_t kLanes = 16;
 constexpr int kVectors = 4;
-constexpr std::int64_t kPanel = kVectors * kLanes;  // columns of C computed together
-constexpr int kRows = 6;                            // rows of C computed together
-constexpr std::int64_t kDepth = 1024;               // units of a panel: it stays in the L2 cache
+constexpr std::int64_t kPanel = kVectors * kVectorLanes;  // columns of C computed together
+constexpr int kRows = 6;                                  // rows of C computed together
+constexpr std::int64_t kDepth = 1024;  // units of a panel: it stays in the L2 cache
 
 // What one instruction multiplies in each of its 16 lanes, always 32 bits: two neighbouring bf16
 // values of a row of A with two of a column of B, or one of each widened to f32. A panel of B
@@ -42,10 +41,6 @@ struct alignas(64) Lanes {
   __m512i values;  // of 16 columns
 };
 using Panel = std::vector<Lanes>;
-
-__mmask16 first_lanes(std::int64_t count) {
-  return static_cast<__mmask16>((1U << std::clamp<std::int64_t>(count, 0, kLanes)) - 1);
-}
 
 struct PairUnit {
   static constexpr std::int64_t kValues = 2;  // of A or B in a unit
@@ -103,15 +98,15 @@ void pack_transposed(const Bf16* b, std::int64_t depth, std::int64_t width, std:
                      Panel& panel) {
   __m512i block[16];
   for (int vector = 0; vector < kVectors; ++vector) {
-    for (std::int64_t pair = 0; pair < pairs; pair += kLanes) {
+    for (std::int64_t pair = 0; pair < pairs; pair += kVectorLanes) {
       const __mmask16 inside = first_lanes(pairs - pair);
-      for (std::int64_t i = 0; i < kLanes; ++i) {
-        const std::int64_t row = vector * kLanes + i;
+      for (std::int64_t i = 0; i < kVectorLanes; ++i) {
+        const std::int64_t row = vector * kVectorLanes + i;
         block[i] = row < width ? _mm512_maskz_loadu_epi32(inside, b + row * depth + 2 * pair)
                                : _mm512_setzero_si512();
       }
       transpose(block);
-      for (std::int64_t i = 0; i < std::min(kLanes, pairs - pair); ++i) {
+      for (std::int64_t i = 0; i < std::min(kVectorLanes, pairs - pair); ++i) {
         Unit::put_pairs(block[i], pair + i, vector, panel);
       }
     }
@@ -125,7 +120,7 @@ void pack_plain(const Bf16* b, std::int64_t columns, std::int64_t width, std::in
   for (std::int64_t pair = 0; pair < pairs; ++pair) {
     const Bf16* row = b + 2 * pair * columns;
     for (int vector = 0; vector < kVectors; ++vector) {
-      const std::int64_t from = vector * kLanes;
+      const std::int64_t from = vector * kVectorLanes;
       const __mmask16 inside = first_lanes(width - from);
       const __m512i low = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(inside, row + from));
       const __m512i high =
@@ -133,13 +128,6 @@ void pack_plain(const Bf16* b, std::int64_t columns, std::int64_t width, std::in
       Unit::put_pairs(_mm512_or_si512(low, _mm512_slli_epi32(high, 16)), pair, vector, panel);
     }
   }
-}
-
-void store_lanes(float* to, __mmask16 lanes, __m512 values) {
-  _mm512_mask_storeu_ps(to, lanes, values);
-}
-void store_lanes(Bf16* to, __mmask16 lanes, __m512 values) {
-  _mm256_mask_storeu_epi16(to, lanes, (__m256i)_mm512_cvtneps_pbh(values));
 }
 
 // Rows x kPanel elements of C over `units` units of depth, where `a` begins in a row of A with
@@ -154,7 +142,7 @@ void tile(const std::uint32_t* a, std::int64_t stride, const Panel& panel, std::
 #pragma GCC unroll 4
     for (int v = 0; v < kVectors; ++v) {
       sums[i][v] = before == nullptr ? _mm512_setzero_ps()
-                                     : _mm512_loadu_ps(before + i * kPanel + v * kLanes);
+                                     : _mm512_loadu_ps(before + i * kPanel + v * kVectorLanes);
     }
   }
   const Lanes* right = panel.data();
@@ -176,9 +164,10 @@ void tile(const std::uint32_t* a, std::int64_t stride, const Panel& panel, std::
 #pragma GCC unroll 4
     for (int v = 0; v < kVectors; ++v) {
       if (after != nullptr) {
-        _mm512_storeu_ps(after + i * kPanel + v * kLanes, sums[i][v]);
+        _mm512_storeu_ps(after + i * kPanel + v * kVectorLanes, sums[i][v]);
       } else {
-        store_lanes(c + i * columns + v * kLanes, first_lanes(width - v * kLanes), sums[i][v]);
+        store_lanes(c + i * columns + v * kVectorLanes, first_lanes(width - v * kVectorLanes),
+                    sums[i][v]);
       }
     }
   }
@@ -222,7 +211,7 @@ void widen(const Bf16* from, std::int64_t count, std::uint32_t* to) {
 
 template <class Unit, class T>
 void product(std::int64_t rows, std::int64_t columns, std::int64_t depth, const std::uint32_t* a,
-             const Bf16* b, bool transposed, T* c, std::int64_t threads, const RunBf16Tasks& run) {
+             const Bf16* b, bool transposed, T* c, std::int64_t threads, const RunTasks& run) {
   const std::int64_t panels = (columns + kPanel - 1) / kPanel;
   // Small enough for threads to get equal shares, large enough to be worth unpacking a panel.
   const std::int64_t share = std::clamp<std::int64_t>(rows * panels / (8 * threads), 48, 252);
@@ -240,8 +229,8 @@ void product(std::int64_t rows, std::int64_t columns, std::int64_t depth, const 
 
 template <class T>
 bool bf16_product(std::int64_t rows, std::int64_t columns, std::int64_t depth, const Bf16* a,
-                  const Bf16* b, bool transposed, T* c, std::int64_t threads,
-                  const RunBf16Tasks& run, std::optional<Bf16Unit> unit) {
+                  const Bf16* b, bool transposed, T* c, std::int64_t threads, const RunTasks& run,
+                  std::optional<Bf16Unit> unit) {
   if (!unit || depth % 2 != 0) return false;
   if (unit == Bf16Unit::kPair) {
     const auto* pairs = reinterpret_cast<const std::uint32_t*>(a);
@@ -257,16 +246,16 @@ bool bf16_product(std::int64_t rows, std::int64_t columns, std::int64_t depth, c
 #else
 template <class T>
 bool bf16_product(std::int64_t, std::int64_t, std::int64_t, const Bf16*, const Bf16*, bool, T*,
-                  std::int64_t, const RunBf16Tasks&) {
+                  std::int64_t, const RunTasks&, std::optional<Bf16Unit>) {
   return false;
 }
 #endif
 
 template bool bf16_product<float>(std::int64_t, std::int64_t, std::int64_t, const Bf16*,
-                                  const Bf16*, bool, float*, std::int64_t, const RunBf16Tasks&,
+                                  const Bf16*, bool, float*, std::int64_t, const RunTasks&,
                                   std::optional<Bf16Unit>);
 template bool bf16_product<Bf16>(std::int64_t, std::int64_t, std::int64_t, const Bf16*, const Bf16*,
-                                 bool, Bf16*, std::int64_t, const RunBf16Tasks&,
+                                 bool, Bf16*, std::int64_t, const RunTasks&,
                                  std::optional<Bf16Unit>);
 
 }  // namespace llmpatch

@@ -3,16 +3,12 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <optional>
 
+#include "learn/run_tasks.h"
 #include "learn/scalar.h"
 
 namespace llmpatch {
-
-// Calls its second argument for every number below its first, on any thread.
-using RunBf16Tasks =
-    std::function<void(std::int64_t count, const std::function<void(std::int64_t)>& task)>;
 
 // What one instruction multiplies: two neighbouring bf16 values with two others, or one with one,
 // both widened to f32. Products of bf16 values are exact in f32, so the two differ only in the
@@ -31,7 +27,7 @@ std::optional<Bf16Unit> fastest_bf16_unit();
 template <class T>
 [[nodiscard]] bool bf16_product(std::int64_t rows, std::int64_t columns, std::int64_t depth,
                                 const Bf16* a, const Bf16* b, bool transposed, T* c,
-                                std::int64_t threads, const RunBf16Tasks& run,
+                                std::int64_t threads, const RunTasks& run,
                                 std::optional<Bf16Unit> unit = fastest_bf16_unit());
 
 }  // namespace llmpatch

@@ -10,18 +10,15 @@
 #if defined(__AVX512VNNI__) && defined(__AVX512BW__) && defined(__AVX512DQ__) && \
     defined(__AVX512VL__)
 #define LLMPATCH_INT8_KERNEL
-#include <immintrin.h>
+#include "learn/avx512_lanes.h"
 #endif
 
 namespace llmpatch {
 namespace {
 
 constexpr std::int64_t kBlock = Int8Matrix::kBlock;
-constexpr std::int64_t kLanes = 16;
-constexpr int kVectors = 2;
-constexpr std::int64_t kPanel = kVectors * kLanes;  // columns of C computed together
-constexpr int kRows = 6;                            // rows of C computed together
-constexpr std::int64_t kGroup = 4;                  // values that one lane multiplies at once
+constexpr std::int64_t kPanel = 32;  // columns of C computed together
+constexpr std::int64_t kGroup = 4;   // values that one lane multiplies at once
 constexpr std::int64_t kPanelBlock = kBlock * kPanel;
 constexpr int kLargest = 127, kOffset = 128;
 
@@ -30,8 +27,7 @@ constexpr int kLargest = 127, kOffset = 128;
 std::int64_t Int8Matrix::panels() const { return (columns_ + kPanel - 1) / kPanel; }
 
 Int8Matrix::Int8Matrix(std::int64_t depth, std::int64_t columns, const Bf16* values,
-                       std::int64_t depth_stride, std::int64_t column_stride,
-                       const RunInt8Tasks& run)
+                       std::int64_t depth_stride, std::int64_t column_stride, const RunTasks& run)
     : depth_(depth), columns_(columns) {
   values_.assign(static_cast<std::size_t>(panels() * blocks() * kPanelBlock), kOffset);
   scales_.assign(static_cast<std::size_t>(panels() * blocks() * kPanel), 0);
@@ -65,6 +61,9 @@ Int8Matrix::Int8Matrix(std::int64_t depth, std::int64_t columns, const Bf16* val
 #ifdef LLMPATCH_INT8_KERNEL
 namespace {
 
+constexpr int kVectors = kPanel / kVectorLanes;
+constexpr int kRows = 6;  // rows of C computed together
+
 // Rows of A as integers: [rows, depth] of them, and for every block of a row its scale and what the
 // offset of B's values adds to a product of it, taken away.
 struct Rounded {
@@ -86,12 +85,12 @@ __m512 widened(const Bf16* from) {
 }
 
 void round_block(const Bf16* from, std::int8_t* to, float& scale, std::int32_t& correction) {
-  constexpr int kParts = kBlock / kLanes;
+  constexpr int kParts = kBlock / kVectorLanes;
   __m512 parts[kParts];
   __m512 largest = _mm512_setzero_ps();
   __mmask16 not_finite = 0;
   for (int i = 0; i < kParts; ++i) {
-    parts[i] = widened(from + i * kLanes);
+    parts[i] = widened(from + i * kVectorLanes);
     largest = _mm512_max_ps(largest, _mm512_abs_ps(parts[i]));
     not_finite |= _mm512_fpclass_ps_mask(parts[i], 0x99);  // either infinity, either kind of NaN
   }
@@ -104,28 +103,10 @@ void round_block(const Bf16* from, std::int8_t* to, float& scale, std::int32_t& 
   for (int i = 0; i < kParts; ++i) {
     const __m512i rounded = _mm512_cvtps_epi32(_mm512_mul_ps(parts[i], factor));
     sum = _mm512_add_epi32(sum, rounded);
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(to + i * kLanes), _mm512_cvtsepi32_epi8(rounded));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(to + i * kVectorLanes),
+                     _mm512_cvtsepi32_epi8(rounded));
   }
   correction = -kOffset * _mm512_reduce_add_epi32(sum);
-}
-
-__mmask16 first_lanes(std::int64_t count) {
-  return static_cast<__mmask16>((1U << std::clamp<std::int64_t>(count, 0, kLanes)) - 1);
-}
-
-void store_lanes(float* to, __mmask16 lanes, __m512 values) {
-  _mm512_mask_storeu_ps(to, lanes, values);
-}
-void store_lanes(Bf16* to, __mmask16 lanes, __m512 values) {
-#ifdef __AVX512BF16__
-  _mm256_mask_storeu_epi16(to, lanes, (__m256i)_mm512_cvtneps_pbh(values));
-#else
-  alignas(64) float each[kLanes];
-  _mm512_store_ps(each, values);
-  for (int i = 0; i < kLanes; ++i) {
-    if ((lanes >> i) & 1) store(to[i], each[i]);
-  }
-#endif
 }
 
 // sum += right . left, four values in each lane. Written out because GCC 12 copies every sum twice
@@ -171,7 +152,7 @@ void tile(std::int64_t blocks, const std::int8_t* a, const float* a_scales,
     }
 #pragma GCC unroll 4
     for (int v = 0; v < kVectors; ++v) {
-      const __m512 scales = _mm512_loadu_ps(b_scales + block * kPanel + v * kLanes);
+      const __m512 scales = _mm512_loadu_ps(b_scales + block * kPanel + v * kVectorLanes);
 #pragma GCC unroll 8
       for (int i = 0; i < Rows; ++i) {
         const __m512 scale = _mm512_mul_ps(scales, _mm512_set1_ps(a_scales[i * blocks + block]));
@@ -183,7 +164,8 @@ void tile(std::int64_t blocks, const std::int8_t* a, const float* a_scales,
   for (int i = 0; i < Rows; ++i) {
 #pragma GCC unroll 4
     for (int v = 0; v < kVectors; ++v) {
-      store_lanes(c + i * columns + v * kLanes, first_lanes(width - v * kLanes), sums[i][v]);
+      store_lanes(c + i * columns + v * kVectorLanes, first_lanes(width - v * kVectorLanes),
+                  sums[i][v]);
     }
   }
 }
@@ -198,7 +180,7 @@ bool has_fast_int8() {
 
 template <class T>
 void Int8Matrix::multiply(std::int64_t rows, const Bf16* a, T* c, std::int64_t threads,
-                          const RunInt8Tasks& run) const {
+                          const RunTasks& run) const {
   const Rounded left(rows, blocks());
   run(rows, [&](std::int64_t row) {
     for (std::int64_t i = row * blocks(); i < (row + 1) * blocks(); ++i) {
@@ -229,12 +211,12 @@ void Int8Matrix::multiply(std::int64_t rows, const Bf16* a, T* c, std::int64_t t
 #else
 bool has_fast_int8() { return false; }
 template <class T>
-void Int8Matrix::multiply(std::int64_t, const Bf16*, T*, std::int64_t, const RunInt8Tasks&) const {}
+void Int8Matrix::multiply(std::int64_t, const Bf16*, T*, std::int64_t, const RunTasks&) const {}
 #endif
 
 template void Int8Matrix::multiply<float>(std::int64_t, const Bf16*, float*, std::int64_t,
-                                          const RunInt8Tasks&) const;
+                                          const RunTasks&) const;
 template void Int8Matrix::multiply<Bf16>(std::int64_t, const Bf16*, Bf16*, std::int64_t,
-                                         const RunInt8Tasks&) const;
+                                         const RunTasks&) const;
 
 }  // namespace llmpatch

@@ -3,16 +3,12 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <vector>
 
+#include "learn/run_tasks.h"
 #include "learn/scalar.h"
 
 namespace llmpatch {
-
-// Calls its second argument for every number below its first, on any thread.
-using RunInt8Tasks =
-    std::function<void(std::int64_t count, const std::function<void(std::int64_t)>& task)>;
 
 // Whether int8 products are the fastest way on this processor (and compiled in): AVX512-VNNI, and
 // neither AMX, with which bf16 is faster, nor another than x86-64.
@@ -30,7 +26,7 @@ class Int8Matrix {
   // B's value at (d, c) is values[d * depth_stride + c * column_stride]. Its depth must be a
   // multiple of kBlock. What is not finite, here or in A, makes every product of its block NaN.
   Int8Matrix(std::int64_t depth, std::int64_t columns, const Bf16* values,
-             std::int64_t depth_stride, std::int64_t column_stride, const RunInt8Tasks& run);
+             std::int64_t depth_stride, std::int64_t column_stride, const RunTasks& run);
 
   std::int64_t depth() const { return depth_; }
   std::int64_t columns() const { return columns_; }
@@ -39,7 +35,7 @@ class Int8Matrix {
   // only decides how small the tasks are. Only where has_fast_int8().
   template <class T>
   void multiply(std::int64_t rows, const Bf16* a, T* c, std::int64_t threads,
-                const RunInt8Tasks& run) const;
+                const RunTasks& run) const;
 
  private:
   std::int64_t blocks() const { return depth_ / kBlock; }

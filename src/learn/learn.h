@@ -12,7 +12,7 @@
 #include "base/cancel.h"
 #include "base/progress.h"
 #include "base/result.h"
-#include "learn/dtype.h"
+#include "learn/arithmetic.h"
 #include "learn/trainer.h"
 #include "patch/manifest.h"
 #include "runtime/prompt.h"

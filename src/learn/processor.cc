@@ -1,7 +1,5 @@
 #include "learn/processor.h"
 
-#include "learn/int8_matrix.h"
-
 #if defined(__x86_64__)
 #include <cpuid.h>
 #endif
@@ -53,11 +51,6 @@ bool is_intel() {
 #else
   return false;
 #endif
-}
-
-Arithmetic fastest_arithmetic() {
-  if (!has_avx512_bf16() && !has_amx_bf16()) return Arithmetic::kF32;
-  return has_fast_int8() ? Arithmetic::kInt8 : Arithmetic::kBf16;
 }
 
 }  // namespace llmpatch

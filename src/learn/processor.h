@@ -1,8 +1,6 @@
 // What the processor can do for learning.
 #pragma once
 
-#include "learn/dtype.h"
-
 namespace llmpatch {
 
 // Products of bf16 pairs summed in f32, in vectors and in tiles. False on other than x86-64.
@@ -14,9 +12,5 @@ bool has_avx512_vnni();
 
 // Whether Intel made it; some instructions are fast with one maker and slow with another.
 bool is_intel();
-
-// What this processor learns fastest in. bf16 only where it is multiplied in hardware: elsewhere it
-// is emulated, and slower than f32.
-Arithmetic fastest_arithmetic();
 
 }  // namespace llmpatch

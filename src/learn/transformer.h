@@ -10,7 +10,7 @@
 
 #include "base/result.h"
 #include "gguf/gguf_file.h"
-#include "learn/dtype.h"
+#include "learn/arithmetic.h"
 #include "learn/layout.h"
 #include "learn/linear.h"
 
