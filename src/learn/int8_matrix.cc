@@ -110,7 +110,7 @@ void round_block(const Bf16* from, std::int8_t* to, float& scale, std::int32_t& 
 }
 
 // sum += right . left, four values in each lane. Written out because GCC 12 copies every sum twice
-// for the intrinsic, which costs a third of the speed.
+// for the intrinsic.
 void multiply_add(__m512i& sum, __m512i right, __m512i left) {
   asm("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(right), "v"(left));
 }
