@@ -138,9 +138,8 @@ void declare_learning(CLI::App& app, Options& options) {
   add("--kl-limit", learn.divergence_limit,
       "Divergence from the base model that costs a checkpoint nothing");
   add("--precision", options.precision,
-      "Of matrix products: f32, bf16, int8 (the model's blocks in 8-bit integers, the rest in "
-      "bf16) "
-      "or auto, the fastest here");
+      "Of matrix products: f32, bf16, int8 (with the model's matrices in 8-bit integers, "
+      "others as bf16) or auto, the fastest here");
   add("--threads", learn.threads, "Threads (0: every core)");
   add("--seed", learn.seed, "Of samples, order and random rows");
 }

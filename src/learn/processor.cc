@@ -7,41 +7,21 @@
 namespace llmpatch {
 namespace {
 
-#if defined(__x86_64__)
-// CPUID leaf 7.
+// CPUID leaf 7; all zero where there is none.
 struct Features {
   unsigned int a = 0, b = 0, c = 0, d = 0;
-  explicit Features(unsigned int sub_leaf) {
+  explicit Features([[maybe_unused]] unsigned int sub_leaf) {
+#if defined(__x86_64__)
     if (__get_cpuid_count(7, sub_leaf, &a, &b, &c, &d) == 0) a = b = c = d = 0;
+#endif
   }
 };
-#endif
 
 }  // namespace
 
-bool has_avx512_bf16() {
-#if defined(__x86_64__)
-  return (Features(1).a & (1U << 5)) != 0;
-#else
-  return false;
-#endif
-}
-
-bool has_avx512_vnni() {
-#if defined(__x86_64__)
-  return (Features(0).c & (1U << 11)) != 0;
-#else
-  return false;
-#endif
-}
-
-bool has_amx_bf16() {
-#if defined(__x86_64__)
-  return (Features(0).d & (1U << 22)) != 0;
-#else
-  return false;
-#endif
-}
+bool has_avx512_bf16() { return (Features(1).a & (1U << 5)) != 0; }
+bool has_avx512_vnni() { return (Features(0).c & (1U << 11)) != 0; }
+bool has_amx_bf16() { return (Features(0).d & (1U << 22)) != 0; }
 
 bool is_intel() {
 #if defined(__x86_64__)
