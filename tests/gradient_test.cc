@@ -60,12 +60,14 @@ class Gradient : public ::testing::Test {
       torch::NoGradGuard frozen;
       base = run_batch(model, {}, bare).index_select(0, bare.predict_rows);
     }
-    return sft_loss(tokens) +
+    const auto even = [](const torch::Tensor& values) { return torch::ones_like(values); };
+    const torch::Tensor firsts = tokens.index_select(0, first_tokens(layout)).exp();
+    const torch::Tensor wholes = sums.flatten().exp();
+    return sft_loss(tokens, even(tokens)) +
            dpo_loss(sums.select(1, 0), sums.select(1, 1), reference.select(1, 0),
                     reference.select(1, 1), 0.5)
                .loss +
-           unlikelihood_loss(tokens.index_select(0, first_tokens(layout))) +
-           unlikelihood_loss(sums.flatten()) +
+           unlikelihood_loss(firsts, even(firsts)) + unlikelihood_loss(wholes, even(wholes)) +
            token_divergence(base, hidden, model.output()).mean();
   }
 

@@ -126,9 +126,41 @@ TEST_F(SftTerms, BeginningABenignAnswerAsTheBaseModelsRefusalsCostsItsUnlikeliho
   EXPECT_NEAR(with - without, 5 * expected, 2e-5);
 }
 
+TEST_F(SftTerms, UnwantedBeginningsCountTogetherOnEveryBenignPrompt) {
+  const std::vector<Tokens> beginnings = {{70, 71}, {9, 30, 7}};
+  // Rows that answer so to benign prompts, to begin with.
+  set_.pairs = {{set_.retained[0].prompt, beginnings[0], {}},
+                {set_.retained[1].prompt, beginnings[1], {}}};
+  const torch::Tensor rows = learn(0, 0, 0);
+  set_.pairs = {{{1, 5, 9, 20}, {kRefusal, 8}, {}}};
+  StageOptions options;
+  options.unlikelihood_weight = 1;
+  const StepExamples examples{{&set_.pairs[0]},
+                              {},
+                              {&set_.retained[0], {&set_.retained[1], 3}},
+                              {&beginnings[0], &beginnings[1]}};
+  const Step step = make_step(options, examples, rows.size(0));
+  const StepNumbers numbers = step_loss(*model_, rows, step, options).second;
+  std::vector<double> unwanted;
+  for (const Retained& text : set_.retained) {
+    unwanted.push_back(std::exp(logprob(rows, text.prompt, kRefusal)) +
+                       std::exp(logprob(rows, text.prompt, beginnings[0])) +
+                       std::exp(logprob(rows, text.prompt, beginnings[1])));
+  }
+  EXPECT_GT(std::min(unwanted[0], unwanted[1]), 5e-4);  // or it would show nothing
+  const double expected = -(std::log1p(-unwanted[0]) + 3 * std::log1p(-unwanted[1])) / 2;
+  EXPECT_NEAR(numbers.metrics.at("unlikelihood").get<double>() / expected, 1, 1e-3);
+  ASSERT_EQ(numbers.benign_difficulty.size(), 2U);
+  EXPECT_NEAR(numbers.benign_difficulty[0], unwanted[0], 1e-5);
+  EXPECT_NEAR(numbers.benign_difficulty[1], unwanted[1], 1e-5);
+  ASSERT_EQ(numbers.harmful_difficulty.size(), 1U);
+  EXPECT_NEAR(numbers.harmful_difficulty[0],
+              1 - std::exp(logprob(rows, set_.pairs[0].prompt, kRefusal)), 1e-5);
+}
+
 TEST_F(SftTerms, WithUnlikelihoodCorrectionsOnlySayHowNotToBegin) {
   StageOptions options;
-  StepExamples examples{{&set_.pairs[0]}, {&set_.corrections[0]}, {}};
+  StepExamples examples{{&set_.pairs[0]}, {&set_.corrections[0]}, {}, {}};
   EXPECT_EQ(make_step(options, examples, 6).chosen.count_answers(), 2);
   options.unlikelihood_weight = 5;
   const Step step = make_step(options, examples, 6);
@@ -143,7 +175,7 @@ TEST_F(SftTerms, OneAnswerOfAStepIsLearnedWhole) {
   set_.pairs[0].chosen = set_.pairs[1].chosen = {kRefusal, 8, 9, 10, 11};
   StageOptions options;
   options.answer_tokens = 2;
-  const StepExamples examples{{&set_.pairs[0], &set_.pairs[1]}, {}, {}};
+  const StepExamples examples{{&set_.pairs[0], &set_.pairs[1]}, {}, {}, {}};
   EXPECT_EQ(make_step(options, examples, 6).chosen.tokens.size(), 5u + 2);
   options.answer_tokens = 0;
   EXPECT_EQ(make_step(options, examples, 6).chosen.tokens.size(), 5u + 5);

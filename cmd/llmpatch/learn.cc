@@ -110,6 +110,9 @@ void declare_learning(CLI::App& app, Options& options) {
   add("--sft-tokens", learn.sft_stage.answer_tokens,
       "Tokens of each chosen answer that SFT learns (0: all); one answer of a step is learned "
       "whole");
+  add("--sft-easy-rate", learn.sft_stage.easy_rate,
+      "Of examples that were easy when they were last learned from this share is learned from "
+      "again, and weighs as much more: the time goes to the others (1: all; from 0.01)");
   add("--sft-correction-batch", learn.sft_stage.corrections_per_step,
       "Benign prompts per SFT step that the base model refuses: kept from beginning so "
       "(with --sft-unlikelihood-weight; without it a sampled answer of its own is chosen)");
@@ -125,6 +128,14 @@ void declare_learning(CLI::App& app, Options& options) {
       "Weight of benign answers not beginning as chosen ones do, nor as the base model's own "
       "refusals of benign prompts, SFT");
   add("--dpo-unlikelihood-weight", learn.dpo_stage.unlikelihood_weight, "The same, DPO");
+  app.add_option(
+         "--unwanted", learn.unwanted,
+         "Another text that no benign answer should begin with, such as `No,` where a patch "
+         "turns to that instead of its refusal (repeatable; with unlikelihood)")
+      ->group(group);
+  add("--over-refusal", learn.over_refusal,
+      "After SFT, move the rows along the direction in which refusing grows likelier everywhere, "
+      "to where they refuse this share of the --retain prompts (0: leave them)");
   add("--averaging", learn.sft_stage.averaging,
       "Decay of the running mean of the rows that is kept (0: the rows themselves)");
   add("--evaluate-every", learn.sft_stage.evaluate_every, "Steps between validations");

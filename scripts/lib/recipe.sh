@@ -24,10 +24,11 @@ unethical, reply only: Sorry, but I can't help with that. Otherwise answer the u
 # else. The divergence on validation is over the first four tokens of an answer, where a patch acts;
 # over whole answers it is about half.
 #
-# The weights of the two kinds set how readily the patch refuses, and that alone: at eighteen to one
-# for the benign ones the same steps gave rows that could tell the kinds apart as well, but answered
-# a fourth of the harmful prompts. What tells them apart better is more examples in the time there
-# is, and a learning rate far above what suits weights of a model.
+# The weights of the two kinds set how readily the patch refuses, and that alone; what is left to
+# chance is set after learning (--over-refusal). What tells the kinds apart better is more examples
+# in the time there is, those with something to teach (--sft-easy-rate), and a learning rate far
+# above what suits weights of a model. Kept from its refusal, a patch turned to "No, but I can help
+# with that", a third of all benign prompts it refused.
 #
 # Do-Not-Answer counts twice: its questions are the mildest, and the hardest to tell.
 #
@@ -42,10 +43,10 @@ learn_options=(
   --validate data/harmful-validation.jsonl --validate data/download/do-not-answer-validation.jsonl
   --validate-prompts 210
   --validate-retain data/benign-validation.jsonl
-  --stages sft --sft-steps 600 --sft-lr 0.07 --sft-batch 6 --sft-correction-batch 2
-  --sft-retain-batch 10 --sft-tokens 4 --sft-first-token-weight 1 --sft-unlikelihood-weight 20
-  --sft-retain-weight 0.75 --kl-limit 0.15 --rejected-tokens 6 --retain-tokens 4
-  --evaluate-every 300
+  --stages sft --sft-steps 540 --sft-lr 0.07 --sft-batch 6 --sft-correction-batch 2
+  --sft-retain-batch 10 --sft-easy-rate 0.25 --sft-tokens 4 --sft-first-token-weight 1
+  --sft-unlikelihood-weight 13 --unwanted "No," --sft-retain-weight 0.75 --over-refusal 0.055
+  --kl-limit 0.15 --rejected-tokens 6 --retain-tokens 4 --evaluate-every 300
   --judge refusal --risk harmful-requests --name refuse --version 1.0.0
   --summary "Refuses harmful requests, answers the others."
 )

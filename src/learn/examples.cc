@@ -2,7 +2,6 @@
 
 #include <functional>
 #include <numeric>
-#include <random>
 
 #include "learn/losses.h"
 #include "learn/output.h"
@@ -123,27 +122,6 @@ Result<double> mean_divergence(const Transformer& model, const torch::Tensor& pr
     }
   }));
   return texts.empty() ? 0 : sum / static_cast<double>(texts.size());
-}
-
-void Order::shuffle(std::uint64_t epoch) {
-  permutation_.resize(size_);
-  std::iota(permutation_.begin(), permutation_.end(), std::size_t{0});
-  std::seed_seq mix{seed_ & 0xffffffff, seed_ >> 32, epoch & 0xffffffff, epoch >> 32};
-  std::mt19937_64 random(mix);
-  // Fisher-Yates by hand: std::shuffle may differ between standard libraries.
-  for (std::size_t i = size_; i > 1; --i)
-    std::swap(permutation_[i - 1], permutation_[random() % i]);
-  epoch_ = epoch;
-}
-
-std::vector<std::size_t> Order::draws(std::uint64_t first, std::size_t count) {
-  std::vector<std::size_t> indices;
-  if (size_ == 0) return indices;
-  for (std::uint64_t draw = first; draw < first + count; ++draw) {
-    if (draw / size_ != epoch_) shuffle(draw / size_);
-    indices.push_back(permutation_[draw % size_]);
-  }
-  return indices;
 }
 
 }  // namespace llmpatch

@@ -49,20 +49,4 @@ Status fill_base_hidden(const Transformer& model, std::vector<Retained>& texts,
 Result<double> mean_divergence(const Transformer& model, const torch::Tensor& prefix,
                                const std::vector<Retained>& texts, const CancelFlag* cancel);
 
-// The order examples are drawn in: every epoch is a new permutation. A function of (seed, draw), so
-// that a resumed run sees what an uninterrupted one does.
-class Order {
- public:
-  Order(std::size_t size, std::uint64_t seed) : size_(size), seed_(seed) {}
-  // The indices of draws [first, first + count). Empty when there is nothing to draw from.
-  std::vector<std::size_t> draws(std::uint64_t first, std::size_t count);
-
- private:
-  void shuffle(std::uint64_t epoch);
-  std::size_t size_;
-  std::uint64_t seed_;
-  std::uint64_t epoch_ = UINT64_MAX;
-  std::vector<std::size_t> permutation_;
-};
-
 }  // namespace llmpatch

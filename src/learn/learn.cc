@@ -1,10 +1,14 @@
 #include "learn/learn.h"
 
 #include <ATen/Parallel.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <limits>
 #include <memory>
 #include <random>
 #include <sstream>
@@ -19,6 +23,7 @@
 #include "learn/reference.h"
 #include "learn/run_directory.h"
 #include "learn/settings.h"
+#include "learn/threshold.h"
 #include "learn/transformer.h"
 #include "learn/validator.h"
 #include "patch/patch.h"
@@ -30,6 +35,20 @@ namespace {
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
+// Of setting the threshold.
+constexpr std::size_t kThresholdPrompts = 600;
+constexpr std::size_t kDirectionPrompts = 64;  // of each kind
+constexpr std::uint64_t kMeasurements = 5;     // at most
+
+// Every step takes and frees the same large tensors. Left to itself glibc gives each of them back to
+// the system at once and then takes it again page by page, which was 15 % of a step.
+void keep_freed_memory() {
+#ifdef __GLIBC__
+  mallopt(M_MMAP_THRESHOLD, std::numeric_limits<int>::max());
+  mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
+#endif
+}
+
 // One run of `learn`: the models, the data and the stages, in the order they are done.
 class Learner {
  public:
@@ -38,6 +57,7 @@ class Learner {
 
   Result<LearnReport> run() {
     LLMPATCH_TRY(check_learn_options(options_));
+    keep_freed_memory();
     LLMPATCH_TRY(check_output());
     LLMPATCH_TRY(open_model());
     LLMPATCH_ASSIGN(data_, read_learn_data(options_, *model_));
@@ -70,6 +90,7 @@ class Learner {
     StageState state;
     if (options_.sft) {
       LLMPATCH_ASSIGN(state, train("sft", options_.sft_stage, rows, {}));
+      if (options_.over_refusal > 0) LLMPATCH_TRY(set_threshold(state));
       rows = state.best_rows;
     }
     if (options_.dpo) {
@@ -147,6 +168,11 @@ class Learner {
                                (options_.dpo ? validations(options_.dpo_stage) : 0);
     tokens += checks * (data_.validate.size() + data_.validate_retain.size()) *
               static_cast<std::size_t>(options_.validate_tokens);
+    if (options_.over_refusal > 0) {
+      tokens += (kMeasurements * std::min(data_.retain.size(), kThresholdPrompts) +
+                 data_.validate.size() + data_.validate_retain.size()) *
+                static_cast<std::size_t>(options_.validate_tokens);
+    }
     std::ostringstream line;
     line << "plan: " << data_.prompts.size() << (options_.pairs.empty() ? " prompts, " : " pairs, ")
          << data_.retain.size() << " benign prompts to retain, "
@@ -251,6 +277,59 @@ class Learner {
          << " %, KL " << state.best.divergence << " (validation)";
     hooks_.tell(line.str());
     return state;
+  }
+
+  // Moves the best rows to where they refuse as many benign prompts as was asked for.
+  Status set_threshold(StageState& state) {
+    const fs::path file = run_->file("threshold.state");
+    if (run_->done("threshold")) {
+      LLMPATCH_ASSIGN(state, load_state(file));
+      return {};
+    }
+    return run_->timed("threshold", [&]() -> Status {
+      const auto [prompts, formats] = some_benign();
+      const torch::Tensor rows = state.best_rows;
+      const torch::Tensor direction = refusal_direction(*transformer_, rows, material_.set.pairs,
+                                                        material_.set.retained, kDirectionPrompts);
+      const ProgressFn progress = hooks_.begin("threshold", "measurements");
+      std::uint64_t measured = 0;
+      const auto measure = [&](double by) -> Result<double> {
+        LLMPATCH_TRY(check_cancelled(hooks_.cancel, "learn"));
+        LLMPATCH_ASSIGN(const double share,
+                        validator_->refused_share(rows + by * direction, prompts, formats));
+        LLMPATCH_TRY(run_->log(json_line(
+            OrderedJson{{"stage", "threshold"}, {"moved", by}, {"over_refused", share}})));
+        if (progress) progress(++measured, kMeasurements, "");
+        return share;
+      };
+      const double tolerance = 1.0 / static_cast<double>(prompts.size());
+      LLMPATCH_ASSIGN(const Moved moved, find_threshold(measure, options_.over_refusal, tolerance,
+                                                        static_cast<int>(kMeasurements)));
+      state.best_rows = rows + moved.by * direction;
+      LLMPATCH_ASSIGN(state.best, validator_->measure(state.best_rows));
+      std::ostringstream line;
+      line.precision(3);
+      line << "threshold: moved by " << moved.by << " (log-odds of refusing): refuses "
+           << 100 * moved.over_refused << " % of " << prompts.size()
+           << " benign learning prompts; on validation refused " << 100 * state.best.refused
+           << " %, over-refused " << 100 * state.best.over_refused << " %, KL "
+           << state.best.divergence;
+      hooks_.tell(line.str());
+      LLMPATCH_TRY(save_state(state, file));
+      return run_->set_done("threshold");
+    });
+  }
+
+  // Benign learning prompts spread evenly over the files, at most as many as tell a share to about
+  // one point in a hundred.
+  std::pair<std::vector<Prompt>, std::vector<PromptFormat>> some_benign() const {
+    std::pair<std::vector<Prompt>, std::vector<PromptFormat>> some;
+    const std::size_t size = data_.retain.size(), taken = std::min(size, kThresholdPrompts);
+    for (std::size_t i = 0; i < taken; ++i) {
+      some.first.push_back(data_.retain[i * size / taken]);
+      some.second.push_back(data_.retain_formats[i * size / taken]);
+    }
+    return some;
   }
 
   // Reference log-probabilities of the pairs that DPO draws, its constants (paper Eq. 3).

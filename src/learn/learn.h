@@ -38,11 +38,12 @@ struct LearnOptions {
   // Sampling.
   int samples = 1;  // of the base model per prompt
   int rejected_tokens = 12;
-  int chosen_tokens = 48;         // of the teacher's answers
-  int retain_tokens = 5;          // of the base model's own answers to retained prompts
-  std::string chosen_text;        // a canonical answer; empty: the teacher's
-  double margin = 0.5;            // keep pairs with |S(rejected) - S(chosen)| above this
-  double max_chosen_score = 0.5;  // and S(chosen) below this
+  int chosen_tokens = 48;             // of the teacher's answers
+  int retain_tokens = 5;              // of the base model's own answers to retained prompts
+  std::string chosen_text;            // a canonical answer; empty: the teacher's
+  std::vector<std::string> unwanted;  // beginnings: TrainingSet::unwanted
+  double margin = 0.5;                // keep pairs with |S(rejected) - S(chosen)| above this
+  double max_chosen_score = 0.5;      // and S(chosen) below this
 
   // The rows.
   std::int64_t length = 50;
@@ -56,6 +57,10 @@ struct LearnOptions {
   StageOptions sft_stage, dpo_stage;
   int dpo_tokens = 0;  // of each answer that DPO compares; 0: all
   std::uint64_t seed = 0;
+
+  // Share of the benign learning prompts to be refused: after SFT the rows are moved to where it is
+  // so. 0: they stay as they are.
+  double over_refusal = 0;
 
   // Validation and what is caught.
   std::int64_t validate_prompts = 64;  // harmful ones measured at every checkpoint

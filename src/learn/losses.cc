@@ -7,10 +7,12 @@ torch::Tensor sum_by_answer(const torch::Tensor& per_token, const torch::Tensor&
   return torch::zeros({answers}, per_token.options()).index_add(0, answer_ids, per_token);
 }
 
-torch::Tensor sft_loss(const torch::Tensor& token_logprobs) { return -token_logprobs.mean(); }
+torch::Tensor sft_loss(const torch::Tensor& token_logprobs, const torch::Tensor& weights) {
+  return -(token_logprobs * weights).mean();
+}
 
-torch::Tensor unlikelihood_loss(const torch::Tensor& token_logprobs) {
-  return -torch::log1p(-token_logprobs.exp().clamp_max(1 - 1e-6)).mean();
+torch::Tensor unlikelihood_loss(const torch::Tensor& probabilities, const torch::Tensor& weights) {
+  return -(torch::log1p(-probabilities.clamp_max(1 - 1e-6)) * weights).mean();
 }
 
 DpoResult dpo_loss(const torch::Tensor& policy_chosen, const torch::Tensor& policy_rejected,

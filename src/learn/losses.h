@@ -12,13 +12,14 @@ namespace llmpatch {
 torch::Tensor sum_by_answer(const torch::Tensor& per_token, const torch::Tensor& answer_ids,
                             std::int64_t answers);
 
-// Cross-entropy per answer token (paper Eq. 2): minus the mean of `token_logprobs` [A].
-torch::Tensor sft_loss(const torch::Tensor& token_logprobs);
+// Cross-entropy per answer token (paper Eq. 2): minus the mean of weight times log-probability.
+// Both [A]; the mean is over A, whatever the weights sum to.
+torch::Tensor sft_loss(const torch::Tensor& token_logprobs, const torch::Tensor& weights);
 
 // Unlikelihood of what should not be said (Welleck et al., arXiv 1908.04319, Eq. 4): the mean of
-// -log(1 - p) over the tokens whose log-probabilities log p are given [A]. 1 - p counts as at least
-// 1e-6, so that the loss stays finite.
-torch::Tensor unlikelihood_loss(const torch::Tensor& token_logprobs);
+// weight times -log(1 - p). `probabilities` p and `weights` are [A]; 1 - p counts as at least 1e-6,
+// so that the loss stays finite.
+torch::Tensor unlikelihood_loss(const torch::Tensor& probabilities, const torch::Tensor& weights);
 
 // Direct preference optimisation (paper Eq. 3): the mean over pairs of
 //   -log sigmoid(beta ((log pi(y+) - log ref(y+)) - (log pi(y-) - log ref(y-)))),

@@ -126,6 +126,10 @@ class MaterialMaker {
       }
       return {};
     }));
+    for (const std::string& beginning : options_.unwanted) {
+      LLMPATCH_ASSIGN(Tokens tokens, encode_answer(engine_.model(), beginning, /*complete=*/false));
+      material_.set.unwanted.push_back(std::move(tokens));
+    }
     material_.validation.harmful = data_.validate;
     material_.validation.harmful_formats = data_.validate_formats;
     material_.validation.benign = data_.validate_retain;

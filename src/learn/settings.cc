@@ -98,6 +98,11 @@ Error invalid(const std::string& message, const std::string& hint = "") {
   return make_error(ErrorKind::kInvalidArgument, "learn", message, hint);
 }
 
+bool unlikelihood_counts(const LearnOptions& options) {
+  return (options.sft && options.sft_stage.unlikelihood_weight > 0) ||
+         (options.dpo && options.dpo_stage.unlikelihood_weight > 0);
+}
+
 Json stage_settings(const StageOptions& stage) {
   Json settings{{"peak", stage.schedule.peak},
                 {"warmup", stage.schedule.warmup},
@@ -116,6 +121,7 @@ Json stage_settings(const StageOptions& stage) {
   } else {
     settings["first_token_weight"] = stage.first_token_weight;
     settings["answer_tokens"] = stage.answer_tokens;
+    settings["easy_rate"] = stage.easy_rate;
   }
   return settings;
 }
@@ -171,7 +177,8 @@ Status check_learn_options(const LearnOptions& options) {
         stage->corrections_per_step < 0 || !(stage->first_token_weight >= 0) ||
         !(stage->unlikelihood_weight >= 0) || stage->evaluate_every < 1 ||
         !(stage->schedule.peak > 0) || !(stage->beta > 0) || !(stage->retain_weight >= 0) ||
-        !(stage->averaging >= 0) || !(stage->averaging < 1)) {
+        !(stage->easy_rate >= 0.01) || !(stage->easy_rate <= 1) || !(stage->averaging >= 0) ||
+        !(stage->averaging < 1)) {
       return invalid("stage settings: found a value out of range, expected positive numbers");
     }
   }
@@ -182,6 +189,20 @@ Status check_learn_options(const LearnOptions& options) {
   if (options.samples < 1 || options.rejected_tokens < 1 || options.chosen_tokens < 1 ||
       options.retain_tokens < 1 || options.validate_tokens < 1) {
     return invalid("token and sample counts: found one below 1");
+  }
+  for (const std::string& beginning : options.unwanted) {
+    if (beginning.empty()) return invalid("unwanted beginning: found an empty text");
+  }
+  if (!options.unwanted.empty() && !unlikelihood_counts(options)) {
+    return invalid("unwanted beginnings: found no weight that they count with",
+                   "give --sft-unlikelihood-weight or --dpo-unlikelihood-weight");
+  }
+  if (!(options.over_refusal >= 0 && options.over_refusal < 1)) {
+    return invalid("over-refusal: found a share out of range, expected 0 to 1");
+  }
+  if (options.over_refusal > 0 && (!options.sft || options.retain.empty())) {
+    return invalid("over-refusal: found no SFT or no --retain prompts to measure it on",
+                   "leave it out, or give both");
   }
   if (options.validate_prompts < 1 || options.validate_benign < 1) {
     return invalid("validation: found less than one prompt");
@@ -293,6 +314,7 @@ std::vector<StageRecord> plan_stages(const LearnOptions& options, const LearnDat
                   {"dtype", dtype},
                   {"seed", options.seed},
                   {"model", model_digest},
+                  {"unwanted", options.unwanted},
                   {"validate", digest_of(data.validate, data.validate_formats)},
                   {"validate_tokens", options.validate_tokens},
                   {"divergence_limit", options.divergence_limit}};
@@ -302,10 +324,17 @@ std::vector<StageRecord> plan_stages(const LearnOptions& options, const LearnDat
     settings.update(rows);
     stages.push_back({"sft", before, settings, {"sft.state"}});
     before.emplace_back("sft");
+    if (options.over_refusal > 0) {
+      stages.push_back(
+          {"threshold", {"sft"}, {{"over_refusal", options.over_refusal}}, {"threshold.state"}});
+      before.emplace_back("threshold");
+    }
   }
   if (options.dpo) {
     std::vector<std::string> inputs{"pairs"};
-    if (options.reference == Reference::kSft) inputs.emplace_back("sft");
+    if (options.reference == Reference::kSft) {
+      inputs.emplace_back(options.over_refusal > 0 ? "threshold" : "sft");
+    }
     if (options.dpo_stage.corrections_per_step > 0) inputs.emplace_back("retain");
     stages.push_back({"reference",
                       inputs,
@@ -348,6 +377,7 @@ Json learned_record(const LearnOptions& options, const LearnData& data,
       {"teacher", {{"model", teacher_digest}, {"system", options.teacher_system}}},
       {"chosen", options.chosen_text.empty() ? "teacher" : "text:" + options.chosen_text},
       {"reference", options.dpo ? Json(reference_name(options.reference)) : Json()},
+      {"unwanted", options.unwanted},
       {"rows", {{"length", options.length}, {"init_text", options.init_text}, {"dtype", dtype}}},
       {"data",
        {{"files", files},
@@ -360,6 +390,7 @@ Json learned_record(const LearnOptions& options, const LearnData& data,
       {"seed", options.seed},
       {"tool", options.tool}};
   if (options.sft) record["sft"] = stage_settings(options.sft_stage);
+  if (options.over_refusal > 0) record["over_refusal"] = options.over_refusal;
   if (options.dpo) {
     record["dpo"] = stage_settings(options.dpo_stage);
     record["dpo"]["tokens"] = options.dpo_tokens;

@@ -25,6 +25,7 @@ struct StageOptions {
   double unlikelihood_weight = 0;
   std::int64_t answer_tokens = 0;  // SFT learns so many of each chosen answer, and one answer of a
                                    // step whole; 0: all of them whole
+  double easy_rate = 1;            // SFT: ImportanceSampler's
   double beta = 0.1;               // DPO
   double averaging = 0.97;         // of the running mean of rows that is validated; 0: the rows
   std::int64_t evaluate_every = 10;  // steps between validations

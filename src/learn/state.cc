@@ -27,9 +27,14 @@ Status save_state(const StageState& state, const std::filesystem::path& path) {
         {state.best.refused, state.best.over_refused, state.best.divergence, state.best.score},
         torch::kDouble);
     const auto average = state.average.defined() ? state.average : state.rows;
+    const auto sampling = [](const torch::Tensor& known) {
+      return known.defined() ? known : torch::empty({0}, torch::kDouble);
+    };
     torch::save(
         std::vector<torch::Tensor>{state.rows, moment(state.adam.first), moment(state.adam.second),
-                                   best, average, counts, numbers},
+                                   best, average, counts, numbers, sampling(state.sampling.pairs),
+                                   sampling(state.sampling.corrections),
+                                   sampling(state.sampling.retained)},
         bytes);
   } catch (const std::exception& error) {
     return make_error(ErrorKind::kInternal, "learn",
@@ -54,7 +59,7 @@ Result<StageState> load_state(const std::filesystem::path& path) {
   const auto is = [](const torch::Tensor& tensor, torch::Dtype dtype, std::int64_t dimensions) {
     return tensor.scalar_type() == dtype && tensor.dim() == dimensions;
   };
-  if (tensors.size() != 7 || !is(tensors[0], torch::kFloat32, 2) ||
+  if (tensors.size() != 10 || !is(tensors[0], torch::kFloat32, 2) ||
       !is(tensors[5], torch::kLong, 1) || tensors[5].size(0) != 4 ||
       !is(tensors[6], torch::kDouble, 1) || tensors[6].size(0) != 4) {
     return corrupt("found other tensors than a checkpoint has");
@@ -65,7 +70,11 @@ Result<StageState> load_state(const std::filesystem::path& path) {
       return corrupt("its tensors differ in shape");
     }
   }
+  const auto sampling = [&](std::size_t place) {
+    return tensors[place].numel() > 0 ? tensors[place] : torch::Tensor();
+  };
   StageState state;
+  state.sampling = {sampling(7), sampling(8), sampling(9)};
   state.rows = tensors[0];
   state.adam.first = tensors[1];
   state.adam.second = tensors[2];

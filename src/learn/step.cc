@@ -10,6 +10,15 @@ namespace {
 // Tokens of an unwanted beginning: "I'm sorry" is three.
 constexpr std::size_t kBeginning = 3;
 
+torch::Tensor as_floats(const std::vector<double>& values) {
+  return torch::tensor(values, torch::kDouble).to(torch::kFloat32);
+}
+
+std::vector<double> as_numbers(const torch::Tensor& values) {
+  const torch::Tensor flat = values.detach().to(torch::kDouble).contiguous();
+  return {flat.data_ptr<double>(), flat.data_ptr<double>() + flat.numel()};
+}
+
 // Packs the examples of a step one after another.
 class StepMaker {
  public:
@@ -17,30 +26,31 @@ class StepMaker {
       : options_(options), examples_(examples) {}
 
   Step make(std::int64_t prefix_rows) {
-    for (const Pair* pair : examples_.harmful) {
-      const bool whole = pair == examples_.harmful.front();
-      add_pair(*pair, whole ? 0 : options_.answer_tokens);
+    for (const auto& drawn : examples_.harmful) {
+      add_pair(drawn, &drawn == &examples_.harmful.front() ? 0 : options_.answer_tokens);
     }
-    for (const Pair* pair : examples_.corrections) {
-      add_benign();
-      if (learns_corrected_answers() || pair->rejected.empty()) {
-        add_pair(*pair, 0);
+    for (const auto& drawn : examples_.corrections) {
+      add_benign(drawn.weight);
+      if (learns_corrected_answers() || drawn.example->rejected.empty()) {
+        add_pair(drawn, 0);
       } else {
-        sequences_.push_back({pair->prompt, {}});
+        sequences_.push_back({drawn.example->prompt, {}});
       }
       add_unwanted();
     }
     std::vector<torch::Tensor> hidden;
-    for (const Retained* text : examples_.retained) {
-      add_benign();
-      sequences_.push_back({text->prompt, {}});
-      add_answer(text->answer, step_.retained);
+    for (const auto& drawn : examples_.retained) {
+      add_benign(drawn.weight);
+      sequences_.push_back({drawn.example->prompt, {}});
+      add_answer(drawn.example->answer, step_.retained);
+      step_.retained_weights.push_back(drawn.weight);
       add_unwanted();
-      hidden.push_back(text->hidden);
+      hidden.push_back(drawn.example->hidden);
     }
     if (!hidden.empty()) step_.retained_hidden = torch::cat(hidden);
-    step_.reference_chosen = torch::tensor(chosen_, torch::kDouble).to(torch::kFloat32);
-    step_.reference_rejected = torch::tensor(rejected_, torch::kDouble).to(torch::kFloat32);
+    step_.harmful = static_cast<std::int64_t>(examples_.harmful.size());
+    step_.reference_chosen = as_floats(chosen_);
+    step_.reference_rejected = as_floats(rejected_);
     step_.layout = pack(sequences_, prefix_rows);
     return std::move(step_);
   }
@@ -52,7 +62,9 @@ class StepMaker {
     sequences_.back().answers.push_back(answer);
   }
   // `limit`: tokens of the chosen answer, 0 for all.
-  void add_pair(const Pair& pair, std::int64_t limit) {
+  void add_pair(const Drawn<Pair>& drawn, std::int64_t limit) {
+    const Pair& pair = *drawn.example;
+    step_.chosen_weights.push_back(drawn.weight);
     sequences_.push_back({pair.prompt, {}});
     Tokens chosen = pair.chosen;
     cut_answer(chosen, limit);
@@ -67,21 +79,29 @@ class StepMaker {
     return options_.objective == Objective::kDpo || options_.unlikelihood_weight <= 0;
   }
   // The next answer to be added is one to a benign prompt.
-  void add_benign() {
+  void add_benign(double weight) {
     if (options_.unlikelihood_weight <= 0) return;
     const auto& harmful = examples_.harmful;
     const std::size_t benign = step_.refused_tokens.size();
-    step_.refused_tokens.push_back(harmful[benign % harmful.size()]->chosen.front());
+    step_.refused_tokens.push_back(harmful[benign % harmful.size()].example->chosen.front());
+    step_.benign_weights.push_back(weight);
     step_.benign_first_tokens.push_back(tokens_);
   }
   // Of the prompt added last.
   void add_unwanted() {
     const auto& corrections = examples_.corrections;
-    if (options_.unlikelihood_weight <= 0 || corrections.empty()) return;
-    Tokens beginning = corrections[unwanted_++ % corrections.size()]->rejected;
+    if (options_.unlikelihood_weight <= 0) return;
+    const auto add = [&](const Tokens& beginning) {
+      add_answer(beginning, step_.unwanted);
+      step_.prompt_of_unwanted.push_back(
+          static_cast<std::int64_t>(step_.benign_first_tokens.size()) - 1);
+    };
+    for (const Tokens* beginning : examples_.unwanted) add(*beginning);
+    if (corrections.empty()) return;
+    Tokens beginning = corrections[unwanted_++ % corrections.size()].example->rejected;
     if (beginning.empty()) return;
     beginning.resize(std::min(beginning.size(), kBeginning));
-    add_answer(beginning, step_.unwanted);
+    add(beginning);
   }
 
   const StageOptions& options_;
@@ -122,6 +142,16 @@ class Logprobs {
   std::vector<std::int64_t> sizes_;
 };
 
+// Probability of each benign answer's beginning in one of the unwanted ways [benign prompts]; the
+// ways exclude each other.
+torch::Tensor unwanted_probability(const Step& step, const torch::Tensor& unwanted_logprobs,
+                                   const torch::Tensor& refused_logprobs) {
+  const torch::Tensor refused = refused_logprobs.exp();
+  if (step.unwanted.count_answers() == 0) return refused;
+  return refused.index_add(0, torch::tensor(step.prompt_of_unwanted, torch::kLong),
+                           step.unwanted.sums(unwanted_logprobs).exp());
+}
+
 }  // namespace
 
 Step make_step(const StageOptions& options, const StepExamples& examples,
@@ -145,11 +175,15 @@ std::pair<torch::Tensor, StepNumbers> step_loss(const Transformer& model, const 
   torch::Tensor loss;
   numbers.metrics["logps/chosen"] = chosen.detach().mean().item<double>();
   if (options.objective == Objective::kSft) {
-    loss = sft_loss(logprobs[0]);
+    const torch::Tensor weights = as_floats(step.chosen_weights);
+    const torch::Tensor answers = torch::tensor(step.chosen.answer_of_token, torch::kLong);
+    loss = sft_loss(logprobs[0], weights.index_select(0, answers));
+    const torch::Tensor first =
+        logprobs[0].index_select(0, torch::tensor(step.chosen.first_tokens, torch::kLong));
     if (options.first_token_weight > 0) {
-      const torch::Tensor first = torch::tensor(step.chosen.first_tokens, torch::kLong);
-      loss = loss + options.first_token_weight * sft_loss(logprobs[0].index_select(0, first));
+      loss = loss + options.first_token_weight * sft_loss(first, weights);
     }
+    numbers.harmful_difficulty = as_numbers(1 - first.narrow(0, 0, step.harmful).exp());
   } else {
     const torch::Tensor rejected = step.rejected.sums(logprobs[1]);
     const DpoResult dpo =
@@ -163,18 +197,21 @@ std::pair<torch::Tensor, StepNumbers> step_loss(const Transformer& model, const 
     numbers.metrics["logps/rejected"] = rejected.detach().mean().item<double>();
   }
   if (!step.benign_first_tokens.empty()) {
-    torch::Tensor unlikelihood = unlikelihood_loss(logprobs[3]);
-    if (step.unwanted.count_answers() > 0) {
-      unlikelihood = unlikelihood + unlikelihood_loss(step.unwanted.sums(logprobs[2]));
-    }
+    const torch::Tensor unwanted = unwanted_probability(step, logprobs[2], logprobs[3]);
+    const torch::Tensor unlikelihood = unlikelihood_loss(unwanted, as_floats(step.benign_weights));
+    if (options.objective == Objective::kSft) numbers.benign_difficulty = as_numbers(unwanted);
     numbers.metrics["unlikelihood"] = unlikelihood.item<double>();
     loss = loss + options.unlikelihood_weight * unlikelihood;
   }
   numbers.loss = loss.item<double>();
   if (step.retained_hidden.defined() && options.retain_weight > 0) {
     const torch::Tensor places = torch::tensor(step.retained.tokens, torch::kLong);
+    const torch::Tensor texts_of_tokens =
+        torch::tensor(step.retained.answer_of_token, torch::kLong);
     const torch::Tensor divergence =
-        token_divergence(step.retained_hidden, predicting.index_select(0, places), model.output())
+        (token_divergence(step.retained_hidden, predicting.index_select(0, places),
+                          model.output()) *
+         as_floats(step.retained_weights).index_select(0, texts_of_tokens))
             .sum();
     numbers.retain = divergence.item<double>() / static_cast<double>(places.size(0));
     const auto texts = static_cast<double>(step.retained.count_answers());

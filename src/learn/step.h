@@ -9,6 +9,7 @@
 
 #include "base/json.h"
 #include "learn/examples.h"
+#include "learn/importance_sampler.h"
 #include "learn/layout.h"
 #include "learn/losses.h"
 #include "learn/stage_options.h"
@@ -18,9 +19,10 @@ namespace llmpatch {
 
 // What a step learns from. Nothing is owned.
 struct StepExamples {
-  std::vector<const Pair*> harmful;       // at least one
-  std::vector<const Pair*> corrections;   // pairs of benign prompts that the base model refuses
-  std::vector<const Retained*> retained;  // with hidden states
+  std::vector<Drawn<Pair>> harmful;       // at least one
+  std::vector<Drawn<Pair>> corrections;   // pairs of benign prompts that the base model refuses
+  std::vector<Drawn<Retained>> retained;  // with hidden states
+  std::vector<const Tokens*> unwanted;    // see TrainingSet
 };
 
 // Some of a batch's answers.
@@ -47,13 +49,17 @@ struct AnswerGroup {
 struct Step {
   Layout layout;
   AnswerGroup chosen, rejected;  // of pairs; SFT has no rejected ones
+  std::int64_t harmful = 0;  // so many answers of `chosen`, the first ones, are to harmful prompts
   AnswerGroup retained;
-  // How answers to benign prompts should not begin: as the base model's own refusals of some, and
-  // (the first token alone) as chosen answers to harmful prompts.
+  // How answers to benign prompts should not begin: as the base model's own refusals of some, as
+  // the examples say, and (the first token alone) as chosen answers to harmful prompts.
   AnswerGroup unwanted;
+  std::vector<std::int64_t> prompt_of_unwanted;  // of each: counted among the benign prompts
   std::vector<std::int64_t> benign_first_tokens, refused_tokens;
-  torch::Tensor reference_chosen, reference_rejected;  // [pairs]
-  torch::Tensor retained_hidden;                       // [retained tokens, width]
+  std::vector<double> chosen_weights, benign_weights, retained_weights;  // a weight an answer, a
+                                                                         // benign prompt, a text
+  torch::Tensor reference_chosen, reference_rejected;                    // [pairs]
+  torch::Tensor retained_hidden;                                         // [retained tokens, width]
 };
 
 // Packs examples behind a prefix of `prefix_rows` rows.
@@ -64,6 +70,9 @@ struct StepNumbers {
   double loss = 0;      // of the objective
   double retain = 0;    // mean KL per token of the retained texts of this step
   OrderedJson metrics;  // TRL's names
+  // How much probability is on the wrong first words, 0 to 1, in SFT: on harmful prompts, and where
+  // there is unlikelihood on benign ones, corrections before retained texts.
+  std::vector<double> harmful_difficulty, benign_difficulty;
 };
 
 // The loss of a step, a scalar with a gradient to `rows` [n, width]; `step` must outlive

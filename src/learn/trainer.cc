@@ -2,25 +2,82 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <sstream>
 
 #include "base/file.h"
 #include "base/json.h"
+#include "learn/importance_sampler.h"
 #include "learn/step.h"
 
 namespace llmpatch {
 namespace {
 
 // Every kind of example is drawn in an order of its own.
-Order pair_order(const StageOptions& options, std::size_t size) {
-  return {size, options.seed * 3 + 1};
-}
-Order correction_order(const StageOptions& options, std::size_t size) {
-  return {size, options.seed * 3 + 2};
-}
-Order retained_order(const StageOptions& options, std::size_t size) {
-  return {size, options.seed * 3 + 3};
-}
+struct Orders {
+  std::uint64_t pairs, corrections, retained;  // seeds
+  explicit Orders(const StageOptions& options)
+      : pairs(options.seed * 3 + 1),
+        corrections(options.seed * 3 + 2),
+        retained(options.seed * 3 + 3) {}
+};
+
+// What draws a stage's examples, and what it has found out about them.
+class StageSamplers {
+ public:
+  StageSamplers(const TrainingSet& set, const StageOptions& options)
+      : set_(set),
+        options_(options),
+        pairs_(set.pairs.size(), Orders(options).pairs, options.easy_rate),
+        corrections_(set.corrections.size(), Orders(options).corrections, options.easy_rate),
+        retained_(set.retained.size(), Orders(options).retained, options.easy_rate) {}
+
+  Status restore(const SamplingState& state) {
+    LLMPATCH_TRY(pairs_.restore(state.pairs));
+    LLMPATCH_TRY(corrections_.restore(state.corrections));
+    return retained_.restore(state.retained);
+  }
+  SamplingState state() const { return {pairs_.state(), corrections_.state(), retained_.state()}; }
+
+  StepExamples draw() {
+    StepExamples examples;
+    drawn_pairs_ = pairs_.draw(static_cast<std::size_t>(options_.pairs_per_step));
+    drawn_corrections_ = corrections_.draw(static_cast<std::size_t>(options_.corrections_per_step));
+    drawn_retained_ = retained_.draw(static_cast<std::size_t>(options_.retained_per_step));
+    for (const auto& draw : drawn_pairs_) {
+      examples.harmful.emplace_back(&set_.pairs[draw.index], draw.weight);
+    }
+    for (const auto& draw : drawn_corrections_) {
+      examples.corrections.emplace_back(&set_.corrections[draw.index], draw.weight);
+    }
+    for (const auto& draw : drawn_retained_) {
+      examples.retained.emplace_back(&set_.retained[draw.index], draw.weight);
+    }
+    for (const Tokens& beginning : set_.unwanted) examples.unwanted.push_back(&beginning);
+    return examples;
+  }
+
+  // Of the examples drawn last.
+  void found(const StepNumbers& numbers) {
+    for (std::size_t i = 0; i < numbers.harmful_difficulty.size(); ++i) {
+      pairs_.found(drawn_pairs_[i].index, numbers.harmful_difficulty[i]);
+    }
+    const std::size_t corrections = drawn_corrections_.size();
+    for (std::size_t i = 0; i < numbers.benign_difficulty.size(); ++i) {
+      if (i < corrections) {
+        corrections_.found(drawn_corrections_[i].index, numbers.benign_difficulty[i]);
+      } else {
+        retained_.found(drawn_retained_[i - corrections].index, numbers.benign_difficulty[i]);
+      }
+    }
+  }
+
+ private:
+  const TrainingSet& set_;
+  const StageOptions& options_;
+  ImportanceSampler pairs_, corrections_, retained_;
+  std::vector<ImportanceSampler::Draw> drawn_pairs_, drawn_corrections_, drawn_retained_;
+};
 
 Error not_finite(const StageOptions& options, std::int64_t step, const char* what, double value) {
   std::ostringstream message;
@@ -33,15 +90,22 @@ Error not_finite(const StageOptions& options, std::int64_t step, const char* wha
 }  // namespace
 
 StageDraws draws_of_stage(const StageOptions& options, const TrainingSet& set) {
-  const auto drawn = [&](Order order, std::int64_t each) {
-    auto places = order.draws(0, static_cast<std::size_t>(options.schedule.total * each));
+  const auto drawn = [&](std::size_t size, std::uint64_t seed, std::int64_t each) {
+    std::vector<std::size_t> places;
+    if (options.easy_rate < 1) {  // what will be passed over shows while learning
+      places.resize(each > 0 ? size : 0);
+      std::iota(places.begin(), places.end(), std::size_t{0});
+      return places;
+    }
+    places = Order(size, seed).draws(0, static_cast<std::size_t>(options.schedule.total * each));
     std::sort(places.begin(), places.end());
     places.erase(std::unique(places.begin(), places.end()), places.end());
     return places;
   };
-  return {drawn(pair_order(options, set.pairs.size()), options.pairs_per_step),
-          drawn(correction_order(options, set.corrections.size()), options.corrections_per_step),
-          drawn(retained_order(options, set.retained.size()), options.retained_per_step)};
+  const Orders orders(options);
+  return {drawn(set.pairs.size(), orders.pairs, options.pairs_per_step),
+          drawn(set.corrections.size(), orders.corrections, options.corrections_per_step),
+          drawn(set.retained.size(), orders.retained, options.retained_per_step)};
 }
 
 Status train_stage(const Transformer& model, const TrainingSet& set, const StageOptions& options,
@@ -49,9 +113,8 @@ Status train_stage(const Transformer& model, const TrainingSet& set, const Stage
                    const StageHooks& hooks) {
   const std::int64_t total = options.schedule.total;
   const char* stage = options.objective == Objective::kSft ? "sft" : "dpo";
-  Order pairs_drawn = pair_order(options, set.pairs.size());
-  Order corrections_drawn = correction_order(options, set.corrections.size());
-  Order retained_drawn = retained_order(options, set.retained.size());
+  StageSamplers samplers(set, options);
+  LLMPATCH_TRY(samplers.restore(state.sampling));
 
   if (state.step == 0) state.average = state.rows.clone();
 
@@ -71,6 +134,7 @@ Status train_stage(const Transformer& model, const TrainingSet& set, const Stage
       state.best_step = state.step;
       state.validations_since_best = 0;
     }
+    state.sampling = samplers.state();
     return save_state(state, checkpoint);
   };
   const auto out_of_patience = [&] {
@@ -80,17 +144,7 @@ Status train_stage(const Transformer& model, const TrainingSet& set, const Stage
   if (state.best_step < 0) LLMPATCH_TRY(validate());
   while (state.step < total && !out_of_patience()) {
     LLMPATCH_TRY(check_cancelled(hooks.cancel, "learn"));
-    const auto draw = [&](Order& order, std::int64_t count, const auto& from, auto& to) {
-      const auto each = static_cast<std::uint64_t>(count);
-      for (const std::size_t index :
-           order.draws(static_cast<std::uint64_t>(state.step) * each, each)) {
-        to.push_back(&from[index]);
-      }
-    };
-    StepExamples examples;
-    draw(pairs_drawn, options.pairs_per_step, set.pairs, examples.harmful);
-    draw(corrections_drawn, options.corrections_per_step, set.corrections, examples.corrections);
-    draw(retained_drawn, options.retained_per_step, set.retained, examples.retained);
+    const StepExamples examples = samplers.draw();
     const Step step = make_step(options, examples, state.rows.size(0));
     torch::Tensor rows = state.rows.detach().clone().requires_grad_(true);
     auto [loss, numbers] = step_loss(model, rows, step, options);
@@ -101,6 +155,7 @@ Status train_stage(const Transformer& model, const TrainingSet& set, const Stage
     const double rate = options.schedule.rate(state.step);
     const double norm = state.adam.update(state.rows, rows.grad(), rate);
     if (!std::isfinite(norm)) return not_finite(options, state.step, "gradient norm", norm);
+    samplers.found(numbers);
     ++state.step;
     state.average.lerp_(state.rows, 1 - options.averaging);
 

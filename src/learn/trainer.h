@@ -28,12 +28,18 @@ struct Validation {
   double score = 0;
 };
 
+// What is known of the examples of each kind: ImportanceSampler::state(), or undefined.
+struct SamplingState {
+  torch::Tensor pairs, corrections, retained;
+};
+
 // The state a stage is resumed from, and what it ends with.
 struct StageState {
   torch::Tensor rows;  // [n, width] f32
   Adam adam;
   torch::Tensor average;  // running mean of the rows: what is validated and kept
   std::int64_t step = 0;  // steps done
+  SamplingState sampling;
   torch::Tensor best_rows;
   Validation best;
   std::int64_t best_step = -1;
@@ -49,9 +55,12 @@ struct TrainingSet {
   std::vector<Pair> pairs;        // harmful prompts: the refusal is chosen
   std::vector<Pair> corrections;  // benign prompts that the base model refuses: an answer is chosen
   std::vector<Retained> retained;  // benign texts whose distribution should stay
+  // How answers to benign prompts should not begin, beside the ways that the pairs and corrections
+  // show. Counts with StageOptions::unlikelihood_weight.
+  std::vector<Tokens> unwanted;
 };
 
-// Which examples of a set a whole stage draws: places in its lists, rising.
+// Which examples of a set a whole stage may draw: places in its lists, rising.
 struct StageDraws {
   std::vector<std::size_t> pairs, corrections, retained;
 };

@@ -8,8 +8,6 @@
 #include <fstream>
 #include <limits>
 
-#include "learn/examples.h"
-
 namespace llmpatch {
 namespace {
 
@@ -40,19 +38,6 @@ TEST(Adam, LeavesRowsAloneWhenTheGradientIsNotFinite) {
   EXPECT_EQ(adam.steps, 0);
 }
 
-TEST(Order, IsAPermutationOfEveryEpochAndAFunctionOfTheDraw) {
-  Order order(10, 7), again(10, 7);
-  const auto first = order.draws(0, 25);
-  std::vector<int> seen(10);
-  for (int i = 0; i < 10; ++i) ++seen[first[static_cast<std::size_t>(i)]];
-  EXPECT_EQ(seen, std::vector<int>(10, 1));
-  EXPECT_NE(std::vector<std::size_t>(first.begin(), first.begin() + 10),
-            std::vector<std::size_t>(first.begin() + 10, first.begin() + 20));
-  const auto tail = again.draws(17, 8);  // as after a resume
-  EXPECT_TRUE(std::equal(tail.begin(), tail.end(), first.begin() + 17));
-  EXPECT_TRUE(Order(0, 1).draws(0, 5).empty());
-}
-
 TEST(DrawsOfStage, AreThoseThatItsStepsDraw) {
   StageOptions options;
   options.schedule.total = 5;
@@ -70,6 +55,9 @@ TEST(DrawsOfStage, AreThoseThatItsStepsDraw) {
   EXPECT_TRUE(std::is_sorted(draws.retained.begin(), draws.retained.end()));
   EXPECT_LT(draws.retained.back(), 100U);
   EXPECT_TRUE(draws_of_stage(options, {}).retained.empty());
+  options.easy_rate = 0.5;  // easy ones will make room for others
+  EXPECT_EQ(draws_of_stage(options, set).retained.size(), 100U);
+  EXPECT_TRUE(draws_of_stage(options, set).corrections.empty());
 }
 
 class State : public ::testing::Test {
@@ -87,6 +75,7 @@ TEST_F(State, ComesBackAsItWasSaved) {
   state.adam.steps = 11;
   state.average = torch::rand({3, 4});
   state.step = 12;
+  state.sampling.retained = torch::tensor({5.0, 1.5, 0.25}, torch::kDouble);
   state.best_rows = torch::rand({3, 4});
   state.best = {0.9, 0.05, 0.07, 0.8};
   state.best_step = 10;
@@ -99,6 +88,8 @@ TEST_F(State, ComesBackAsItWasSaved) {
   EXPECT_TRUE(torch::equal(again->adam.second, state.adam.second));
   EXPECT_TRUE(torch::equal(again->best_rows, state.best_rows));
   EXPECT_TRUE(torch::equal(again->average, state.average));
+  EXPECT_TRUE(torch::equal(again->sampling.retained, state.sampling.retained));
+  EXPECT_FALSE(again->sampling.pairs.defined());
   EXPECT_EQ(again->adam.steps, 11);
   EXPECT_EQ(again->step, 12);
   EXPECT_EQ(again->best_step, 10);

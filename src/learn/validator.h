@@ -52,9 +52,16 @@ class Validator {
   // limit).
   Result<Validation> measure(const torch::Tensor& rows);
 
+  // Share of benign prompts, not empty, whose greedy answer is a refusal.
+  Result<double> refused_share(const torch::Tensor& rows, const std::vector<Prompt>& prompts,
+                               const std::vector<PromptFormat>& formats);
+
  private:
   Result<std::vector<JudgeItem>> answer(const std::vector<Prompt>& prompts,
                                         const std::vector<PromptFormat>& formats, PrefixId prefix);
+  // Calls work(prefix) with rows in the Engine.
+  template <class Work>
+  Status with_prefix(const torch::Tensor& rows, Work work);
   Engine& engine_;
   const Transformer& transformer_;
   const Judge& judge_;

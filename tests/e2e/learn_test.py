@@ -10,7 +10,7 @@ from pathlib import Path
 from program import MODEL, OTHER_MODEL, ProgramTest, main
 
 MAKE_MODEL = Path(os.environ["LLMPATCH_TOOLS"]) / "make_model"
-STAGES = ["samples.jsonl", "pairs.jsonl", "retain.jsonl", "sft.state", "reference.jsonl", "dpo.state"]
+STAGES = ["samples.jsonl", "pairs.jsonl", "retain.jsonl", "sft.state", "threshold.state", "reference.jsonl", "dpo.state"]
 
 
 class Learning(ProgramTest):
@@ -34,7 +34,8 @@ class Learning(ProgramTest):
                 "--sft-steps", "6", "--dpo-steps", "6", "--sft-batch", "4", "--dpo-batch", "4",
                 "--sft-retain-batch", "4", "--dpo-retain-batch", "4", "--evaluate-every", "2",
                 "--sft-first-token-weight", "0.5", "--sft-unlikelihood-weight", "1",
-                "--sft-correction-batch", "1",
+                "--sft-correction-batch", "1", "--unwanted", "No,",
+                "--sft-easy-rate", "0.25", "--over-refusal", "0.3",
                 "--name", "tester", "--risk", "test", "--run", f"{run}.run", "-o", run, *more]
 
     def patch_bytes(self, name):

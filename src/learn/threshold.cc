@@ -1,0 +1,84 @@
+#include "learn/threshold.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "learn/output.h"
+
+namespace llmpatch {
+namespace {
+
+constexpr double kFurthest = 3;      // log-odds; beyond it rows are not what was learned
+constexpr double kRareShare = 1e-3;  // a share of none counts as so many
+// By how much the log-odds of the share that is refused rise where the mean log-odds of refusing
+// rise by one: prompts are spread out less near the line than on the whole.
+constexpr double kFirstSlope = 1.8;
+constexpr double kFlattest = 0.4, kSteepest = 6;  // slopes that are believed
+constexpr double kMargin = 0.05;                  // of what is left to look in, not looked at next
+
+double log_odds(double share) {
+  const double inside = std::clamp(share, kRareShare, 1 - kRareShare);
+  return std::log(inside / (1 - inside));
+}
+
+// Of at most `count` of `size` places, evenly spread.
+std::vector<std::size_t> spread(std::size_t size, std::size_t count) {
+  const std::size_t taken = std::min(size, count);
+  std::vector<std::size_t> places;
+  for (std::size_t i = 0; i < taken; ++i) places.push_back(i * size / taken);
+  return places;
+}
+
+torch::Tensor gradient_of_log_odds(const Transformer& model, const torch::Tensor& rows,
+                                   const std::vector<Sequence>& sequences) {
+  const torch::Tensor moving = rows.detach().clone().requires_grad_(true);
+  const Layout layout = pack(sequences, rows.size(0));
+  const torch::Tensor predicting =
+      run_batch(model, moving, layout).index_select(0, layout.predict_rows);
+  const torch::Tensor logprobs = token_logprobs(predicting, model.output(), layout.targets);
+  const torch::Tensor others = torch::log1p(-logprobs.exp().clamp_max(1 - 1e-6));
+  (logprobs - others).mean().backward();
+  return moving.grad();
+}
+
+}  // namespace
+
+torch::Tensor refusal_direction(const Transformer& model, const torch::Tensor& rows,
+                                const std::vector<Pair>& harmful,
+                                const std::vector<Retained>& retained, std::size_t prompts) {
+  const Tokens begins{harmful.front().chosen.front()};
+  std::vector<Sequence> refused, answered;
+  for (const std::size_t i : spread(harmful.size(), prompts)) {
+    refused.push_back({harmful[i].prompt, {begins}});
+  }
+  for (const std::size_t i : spread(retained.size(), prompts)) {
+    answered.push_back({retained[i].prompt, {begins}});
+  }
+  const torch::Tensor harm = gradient_of_log_odds(model, rows, refused);
+  const torch::Tensor benign = gradient_of_log_odds(model, rows, answered);
+  const torch::Tensor both = harm / harm.norm() + benign / benign.norm();
+  return both / ((harm + benign) * both).sum() * 2;
+}
+
+Result<Moved> find_threshold(const std::function<Result<double>(double by)>& measure, double target,
+                             double tolerance, int most) {
+  Moved best, before;
+  double low = -kFurthest, high = kFurthest, slope = kFirstSlope, by = 0;
+  for (int i = 0; i < most; ++i) {
+    LLMPATCH_ASSIGN(const double share, measure(by));
+    const Moved here{by, share};
+    if (i == 0 || std::abs(share - target) < std::abs(best.over_refused - target)) best = here;
+    if (std::abs(share - target) <= tolerance) break;
+    (share < target ? low : high) = by;
+    if (i > 0 && by != before.by) {
+      const double rise = (log_odds(share) - log_odds(before.over_refused)) / (by - before.by);
+      slope = std::clamp(rise, kFlattest, kSteepest);
+    }
+    before = here;
+    const double margin = kMargin * (high - low);  // or a wrong slope stops at one end
+    by = std::clamp(by + (log_odds(target) - log_odds(share)) / slope, low + margin, high - margin);
+  }
+  return best;
+}
+
+}  // namespace llmpatch

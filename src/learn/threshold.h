@@ -1,0 +1,36 @@
+// How readily rows refuse, set after they are learned. Runs that differ in their seed or in the
+// weights of their terms tell harmful prompts from benign ones about equally well and differ mostly
+// in where they draw the line, which can be moved without learning.
+#pragma once
+
+#include <torch/types.h>
+
+#include <functional>
+#include <vector>
+
+#include "base/result.h"
+#include "learn/examples.h"
+#include "learn/transformer.h"
+
+namespace llmpatch {
+
+// The direction [n, width] in which beginning as the chosen answers do grows likelier on all
+// prompts: the gradient of the mean log-odds of their first token, harmful and retained prompts
+// counting the same. Rows moved by it have mean log-odds higher by one, to first order. Taken from
+// at most `prompts` prompts of each kind; both kinds must be there.
+torch::Tensor refusal_direction(const Transformer& model, const torch::Tensor& rows,
+                                const std::vector<Pair>& harmful,
+                                const std::vector<Retained>& retained, std::size_t prompts);
+
+struct Moved {
+  double by = 0;            // times the direction
+  double over_refused = 0;  // what `measure` gave there
+};
+
+// Finds how far to move along a direction for `measure` (by -> share of benign prompts refused,
+// rising) to give `target`, within `tolerance`; measures at most `most` places, and returns the
+// nearest of them. The first place is 0. Fails as `measure` does.
+Result<Moved> find_threshold(const std::function<Result<double>(double by)>& measure, double target,
+                             double tolerance, int most);
+
+}  // namespace llmpatch
