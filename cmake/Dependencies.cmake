@@ -7,6 +7,7 @@ find_package(LibArchive REQUIRED)
 find_package(CLI11 REQUIRED)
 
 if(NOT LLMPATCH_VERIFY_ONLY)
+  find_package(CURL 7.85 REQUIRED)  # CURLOPT_PROTOCOLS_STR
   find_package(SQLite3 3.37 REQUIRED)  # STRICT tables
   # llama.cpp as scripts/setup built it (cmake/llama); CMAKE_PREFIX_PATH names the place.
   find_package(llama CONFIG REQUIRED)

@@ -46,9 +46,12 @@ RunFn declare_keygen(CLI::App& app);
 RunFn declare_learn(CLI::App& app);
 RunFn declare_list(CLI::App& app);
 RunFn declare_pack(CLI::App& app);
+RunFn declare_pull(CLI::App& app);
+RunFn declare_push(CLI::App& app);
 RunFn declare_remove(CLI::App& app);
 RunFn declare_rollback(CLI::App& app);
 RunFn declare_sign(CLI::App& app);
+RunFn declare_tags(CLI::App& app);
 RunFn declare_unpack(CLI::App& app);
 RunFn declare_verify(CLI::App& app);
 

@@ -1,0 +1,32 @@
+#include "registry_options.h"
+
+namespace llmpatch {
+
+void RegistryPlace::declare(CLI::App& app) {
+  const char* group = "Registry";
+  app.add_option("--docker-config", docker_config,
+                 "Docker's config file with the credentials (default: ~/.docker/config.json)")
+      ->group(group);
+  app.add_option("--registry-ca", certificates,
+                 "PEM file of the roots that the registry's certificate must lead to (default: the "
+                 "system's)")
+      ->group(group);
+  app.add_flag("--plain-http", plain_http, "Speak http, to a registry on this machine only")
+      ->group(group);
+}
+
+Result<Registry> RegistryPlace::open(const OciReference& reference, RegistryAccess access,
+                                     const CancelFlag& cancel) const {
+  RegistryOptions options;
+  options.http.certificates = certificates;
+  options.http.plain_http = plain_http;
+  options.http.cancel = &cancel;
+  options.docker_config = docker_config.empty() ? default_docker_config() : docker_config;
+  if (!docker_config.empty() && !std::filesystem::exists(docker_config)) {
+    return make_error(ErrorKind::kNotFound, "registry",
+                      "Docker's config: found no file " + docker_config.string());
+  }
+  return Registry::open(reference.host, reference.repository, access, options);
+}
+
+}  // namespace llmpatch

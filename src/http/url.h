@@ -1,0 +1,28 @@
+// Addresses: their parts, and what a relative one means.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace llmpatch {
+
+struct Url {
+  std::string scheme, host;  // lower case; an IPv6 host in brackets
+  std::string port;          // empty: the scheme's
+};
+
+// The parts of an absolute http or https URL without user and password. kInvalidArgument otherwise.
+Result<Url> parse_url(std::string_view text);
+
+// `text`, which may be relative, seen from `base`. kInvalidArgument.
+Result<std::string> resolve_url(std::string_view base, std::string_view text);
+
+// `url` with "name=value" added to its query, escaped.
+Result<std::string> add_query(std::string_view url, std::string_view name, std::string_view value);
+
+// localhost, 127.0.0.0/8 or [::1].
+bool is_this_machine(const Url& url);
+
+}  // namespace llmpatch

@@ -1,0 +1,300 @@
+"""A registry that lies, stalls or goes round in circles costs little, and which check failed is said.
+
+The registry is written here: a server that answers from a table, and can be told to misbehave.
+"""
+
+import base64
+import hashlib
+import json
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, urlsplit
+
+from program import main
+from stores import StoreTest
+
+MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+PATCH = "application/vnd.llmpatch.patch.v1"
+
+
+def digest(content):
+    return "sha256:" + hashlib.sha256(content).hexdigest()
+
+
+class FakeRegistry(ThreadingHTTPServer):
+    """Serves self.pages: path -> function(handler), or bytes."""
+
+    daemon_threads = True
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.pages, self.asked = {}, []
+        self.host = f"127.0.0.1:{self.server_address[1]}"
+        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01},
+                         daemon=True).start()
+
+    def handle_error(self, request, client_address):
+        pass  # a client that leaves
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *args):
+        pass
+
+    def answer(self, status, body=b"", **headers):
+        self.send_response(status)
+        headers.setdefault("Content_Length", len(body))
+        for name, value in headers.items():
+            if value is not None:
+                self.send_header(name.replace("_", "-"), str(value))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def do_GET(self):
+        self.server.asked.append((self.command, self.path, dict(self.headers)))
+        page = self.server.pages.get(self.path.split("?")[0])
+        if page is None:
+            self.answer(404)
+        elif callable(page):
+            page(self)
+        else:
+            self.answer(200, page, Content_Type=MANIFEST)
+
+    do_HEAD = do_POST = do_PUT = do_GET
+
+
+class LyingRegistry(StoreTest):
+
+    def setUp(self):
+        super().setUp()
+        self.patch = self.release()
+        self.registry = FakeRegistry()
+        self.addCleanup(self.registry.server_close)
+        self.addCleanup(self.registry.shutdown)
+        self.contents = {path.name: path.read_bytes() for path in self.patch.iterdir()}
+        for content in self.contents.values():
+            self.registry.pages[f"/v2/tester/blobs/{digest(content)}"] = content
+        self.serve()
+
+    def manifest(self, **changes):
+        layers = [{"mediaType": "text/plain", "digest": digest(content), "size": len(content),
+                   "annotations": {"org.opencontainers.image.title": name}}
+                  for name, content in self.contents.items()]
+        return {"schemaVersion": 2, "mediaType": MANIFEST, "artifactType": PATCH, "layers": layers,
+                **changes}
+
+    def serve(self, **changes):
+        content = json.dumps(self.manifest(**changes)).encode()
+        self.registry.pages["/v2/tester/manifests/1"] = content
+        return content
+
+    def blob(self, name="adapter_model.safetensors"):
+        return f"/v2/tester/blobs/{digest(self.contents[name])}"
+
+    def arguments(self, reference="tester:1"):
+        return ["pull", f"{self.registry.host}/{reference}", "-o", "back", "--key", "vendor.pub",
+                "--plain-http"]
+
+    def pull_fails(self, code, pattern, reference="tester:1", within=20):
+        start = time.monotonic()
+        self.fails(code, pattern, *self.arguments(reference))
+        self.assertLess(time.monotonic() - start, within)
+
+    def pulled(self):
+        self.run_ok(*self.arguments(), "--force")
+        self.assertEqual({path.name: path.read_bytes() for path in (self.dir / "back").iterdir()},
+                         self.contents)
+
+    def test_an_honest_one_is_pulled_from(self):
+        self.pulled()
+
+    def test_other_bytes_than_the_digest(self):
+        content = self.contents["adapter_model.safetensors"]
+        self.registry.pages[self.blob()] = content[:-1] + bytes([content[-1] ^ 1])
+        self.pull_fails(5, "found the digest sha256:")
+
+    def test_a_pinned_digest_that_is_answered_with_something_else(self):
+        honest = self.serve()
+        other = self.serve(annotations={"a": "b"})
+        self.registry.pages[f"/v2/tester/manifests/{digest(honest)}"] = other
+        self.pull_fails(5, "found the digest sha256:", f"tester@{digest(honest)}")
+
+    def test_an_artifact_that_is_no_patch(self):
+        self.serve(artifactType="application/vnd.example.other.v1")
+        self.pull_fails(7, "vnd.example.other")
+        self.serve(mediaType="application/vnd.oci.image.index.v1+json")
+        self.pull_fails(7, "image or index")
+
+    def test_layers_that_no_patch_has(self):
+        honest = self.manifest()["layers"]
+        title = "org.opencontainers.image.title"
+
+        def layers(**changes):
+            return [{**honest[0], **changes}, *honest[1:]]
+
+        for changed, code, pattern in [
+                (layers(annotations={title: "../../.ssh/authorized_keys"}), 4, "authorized_keys"),
+                (layers(annotations={title: "/etc/passwd"}), 4, "passwd"),
+                (layers(annotations={}), 4, title),
+                (layers(digest="sha256:../../../../etc/passwd"), 4, "layer digest"),
+                (layers(digest="sha512:" + "a" * 128), 4, "layer digest"),
+                (layers(size=-1), 4, "size"),
+                (layers(size=10**13), 9, "adapter_config|larger|at most"),
+                (layers(size="9"), 4, "size"),
+                ([honest[0], honest[0], *honest[1:]], 4, "twice"),
+                ([], 4, "none"),
+                ("layers", 4, "layers"),
+                ([7], 4, "layer")]:
+            self.serve(layers=changed)
+            self.pull_fails(code, pattern)
+
+    def test_a_manifest_that_is_none(self):
+        for content, code in [(b"", 4), (b"{", 4), (b"[]", 4), (b"{}", 4), (b'{"a":1,"a":2}', 4),
+                              (b"[" * 100000, 4), (b" " * (5 << 20), 9)]:
+            self.registry.pages["/v2/tester/manifests/1"] = content
+            self.pull_fails(code, "tester:1|manifests/1")
+
+    def test_a_layer_without_an_end(self):
+        sent = []
+
+        def endless(handler):
+            handler.send_response(200)
+            handler.send_header("Connection", "close")
+            handler.end_headers()
+            while True:
+                handler.wfile.write(b"x" * 65536)
+                sent.append(65536)
+
+        self.registry.pages[self.blob()] = endless
+        self.pull_fails(9, "more than")
+        self.assertLess(sum(sent), 16 << 20)
+
+    def test_a_layer_that_breaks_off_is_gone_on_with(self):
+        content = self.contents["adapter_model.safetensors"]
+        half = len(content) // 2
+
+        def broken(handler):
+            asked = handler.headers.get("Range")
+            if asked:
+                self.assertEqual(asked, f"bytes={half}-")
+                handler.answer(206, content[half:], Content_Range=f"bytes {half}-{len(content) - 1}/"
+                                                                  f"{len(content)}")
+            else:
+                handler.answer(200, content[:half], Content_Length=len(content))
+                handler.close_connection = True
+
+        self.registry.pages[self.blob()] = broken
+        self.pulled()
+
+    def test_a_registry_without_ranges_is_asked_for_the_whole_again(self):
+        content = self.contents["adapter_model.safetensors"]
+        attempts = []
+
+        def broken(handler):
+            attempts.append(handler.headers.get("Range"))
+            if len(attempts) == 1:
+                handler.answer(200, content[:1000], Content_Length=len(content))
+                handler.close_connection = True
+            else:
+                handler.answer(200, content)
+
+        self.registry.pages[self.blob()] = broken
+        self.pulled()
+        self.assertEqual(attempts, [None, "bytes=1000-", None])
+
+    def test_a_busy_registry_is_asked_again(self):
+        answers = [503, 429]
+
+        def busy(handler):
+            if answers:
+                handler.answer(answers.pop(0), b"later", Retry_After=1)
+            else:
+                handler.answer(200, self.contents["adapter_model.safetensors"])
+
+        self.registry.pages[self.blob()] = busy
+        self.pulled()
+        self.assertEqual(answers, [])
+
+    def test_a_registry_that_stays_broken_is_given_up(self):
+        self.registry.pages["/v2/tester/manifests/1"] = lambda handler: handler.answer(500)
+        self.pull_fails(10, "500")
+        self.assertEqual(len(self.registry.asked), 4)
+
+    def test_redirects_in_a_circle(self):
+        self.registry.pages[self.blob()] = lambda handler: handler.answer(
+            307, Location=handler.path)
+        self.pull_fails(9, "redirects")
+
+    def test_a_redirect_to_another_scheme(self):
+        self.registry.pages[self.blob()] = lambda handler: handler.answer(
+            307, Location=f"file://{self.dir}/vendor.key")
+        self.pull_fails(12, "rotocol")
+
+    def test_a_challenge_that_never_ends(self):
+        config = {"auths": {self.registry.host: {"auth": base64.b64encode(b"a:b").decode()}}}
+        self.write("config.json", json.dumps(config))
+        tokens = []
+
+        def token(handler):
+            asked = parse_qs(urlsplit(handler.path).query)
+            self.assertEqual(asked, {"service": ["s"], "scope": ["repository:tester:pull"]})
+            tokens.append(handler.headers.get("Authorization"))
+            handler.answer(200, json.dumps({"token": f"t{len(tokens)}"}).encode())
+
+        self.registry.pages["/token"] = token
+        realm = f'Bearer realm="http://{self.registry.host}/token",service="s"'
+        self.registry.pages["/v2/tester/manifests/1"] = lambda handler: handler.answer(
+            401, WWW_Authenticate=realm)
+        self.fails(12, "401", *self.arguments(), "--docker-config", "config.json")
+        self.assertEqual(len(tokens), 2)
+        self.assertEqual(set(tokens), {"Basic " + base64.b64encode(b"a:b").decode()})
+
+    def test_credentials_stay_with_their_host(self):
+        other = FakeRegistry()
+        self.addCleanup(other.server_close)
+        self.addCleanup(other.shutdown)
+        other.pages[self.blob()] = self.contents["adapter_model.safetensors"]
+        config = {"auths": {self.registry.host: {"auth": base64.b64encode(b"a:b").decode()}}}
+        self.write("config.json", json.dumps(config))
+        manifest = self.serve()
+
+        def asks(handler):
+            if "Authorization" in handler.headers:
+                handler.answer(200, manifest, Content_Type=MANIFEST)
+            else:
+                handler.answer(401, WWW_Authenticate='Basic realm="patches"')
+
+        self.registry.pages["/v2/tester/manifests/1"] = asks
+        self.registry.pages[self.blob()] = lambda handler: handler.answer(
+            307, Location=f"http://{other.host}{handler.path}")
+        self.run_ok(*self.arguments(), "--docker-config", "config.json")
+        [(_, _, headers)] = other.asked
+        self.assertNotIn("Authorization", headers)
+
+    def test_http_to_another_machine_is_refused(self):
+        self.fails(12, "expected https", "pull", "registry.example.com/tester:1", "-o", "back",
+                   "--key", "vendor.pub", "--plain-http")
+
+    def test_a_slow_drip_does_not_outlast_a_ctrl_c(self):
+        def drip(handler):
+            handler.send_response(200)
+            handler.send_header("Content-Length", "100000")
+            handler.end_headers()
+            while True:
+                handler.wfile.write(b"x")
+                handler.wfile.flush()
+                time.sleep(0.1)
+
+        self.registry.pages["/v2/tester/manifests/1"] = drip
+        process = self.start_program(*self.arguments())
+        while not self.registry.asked:
+            time.sleep(0.01)
+        process.send_signal(2)
+        self.assertEqual(process.wait(timeout=20), 130)
+
+
+main()

@@ -1,0 +1,177 @@
+"""Debian's docker-registry is pushed to and pulled from, and skopeo reads and copies what is there.
+
+Run by CTest (label `peer`); skipped where the two programs are not installed.
+"""
+
+import base64
+import hashlib
+import json
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+from program import SKIPPED, main
+from stores import StoreTest
+
+for tool in ["docker-registry", "skopeo"]:
+    if shutil.which(tool) is None:
+        print(f"skipped: no {tool} (apt-get install {tool})")
+        sys.exit(SKIPPED)
+
+CONFIG = """version: 0.1
+log: {{level: error}}
+storage:
+  filesystem: {{rootdirectory: {folder}}}
+http: {{addr: 127.0.0.1:{port}}}
+{auth}"""
+# The password is "secret": bcrypt, as htpasswd -B makes it.
+PASSWORDS = "vendor:$2b$05$UmscdDWhRNBOBiQ0rqyYHuem84VFsMCn5f9oYlumNGUwO6aGaw54q\n"
+
+
+class Registry(StoreTest):
+
+    def setUp(self):
+        super().setUp()
+        self.patch = self.release(expires="2031-01-31T00:00:00Z", summary="Answers in French.")
+
+    def start(self, auth=""):
+        """Starts a registry; its address."""
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        self.write("registry.yml", CONFIG.format(folder=self.dir / "registry", port=port, auth=auth))
+        process = subprocess.Popen(["docker-registry", "serve", "registry.yml"], cwd=self.dir,
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        for _ in range(200):
+            try:
+                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+                return f"127.0.0.1:{port}"
+            except OSError:
+                time.sleep(0.05)
+        self.fail("the registry does not start")
+
+    def skopeo(self, *args):
+        self.write("policy.json", json.dumps({"default": [{"type": "insecureAcceptAnything"}]}))
+        done = subprocess.run(["skopeo", "--policy", "policy.json", *map(str, args)], cwd=self.dir,
+                              capture_output=True, encoding="utf-8", timeout=60)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout
+
+    def push(self, patch, reference, *args):
+        return self.run_ok("push", patch, reference, "--plain-http", "--json", *args)
+
+    def files(self, folder):
+        return {path.name: path.read_bytes() for path in (self.dir / folder).iterdir()}
+
+    def test_what_is_pushed_comes_back_byte_for_byte(self):
+        host = self.start()
+        first = json.loads(self.push(self.patch, f"{host}/team/tester:1.0.0").stdout)
+        self.assertTrue(first["changed"] and first["signed"])
+        again = json.loads(self.push(self.patch, f"{host}/team/tester:1.0.0").stdout)
+        self.assertEqual((again["changed"], again["digest"]), (False, first["digest"]))
+        for wanted in [":1.0.0", "@" + first["digest"], ":1.0.0@" + first["digest"]]:
+            report = json.loads(self.run_ok("pull", f"oci://{host}/team/tester{wanted}", "-o", "back",
+                                            "--key", "vendor.pub", "--plain-http", "--force",
+                                            "--json").stdout)
+            self.assertEqual(report["digest"], first["digest"])
+            self.assertEqual(self.files("back"), self.files(self.patch))
+        self.assertEqual(self.run_ok("tags", f"{host}/team/tester", "--plain-http").stdout, "1.0.0\n")
+
+    def test_skopeo_reads_and_copies_it(self):
+        host = self.start()
+        digest = json.loads(self.push(self.patch, f"{host}/tester:1.0.0").stdout)["digest"]
+        raw = self.skopeo("inspect", "--raw", "--tls-verify=false", f"docker://{host}/tester:1.0.0")
+        self.assertEqual("sha256:" + hashlib.sha256(raw.encode()).hexdigest(), digest)
+        manifest = json.loads(raw)
+        titles = {layer["annotations"]["org.opencontainers.image.title"]: layer["digest"]
+                  for layer in manifest["layers"]}
+        self.assertEqual(titles, {name: "sha256:" + hashlib.sha256(content).hexdigest()
+                                  for name, content in self.files(self.patch).items()})
+        self.assertEqual(manifest["annotations"]["org.opencontainers.image.description"],
+                         "Answers in French.")
+        self.skopeo("copy", "--src-tls-verify=false", "--dest-tls-verify=false",
+                    f"docker://{host}/tester:1.0.0", f"docker://{host}/copied:latest")
+        self.run_ok("pull", f"{host}/copied:latest", "-o", "copied", "--key", "vendor.pub",
+                    "--plain-http")
+        self.assertEqual(self.files("copied"), self.files(self.patch))
+
+    def test_the_signature_refers_to_the_patch(self):
+        host = self.start()
+        digest = json.loads(self.push(self.patch, f"{host}/tester:1.0.0").stdout)["digest"]
+        index = json.loads(self.skopeo("inspect", "--raw", "--tls-verify=false",
+                                       f"docker://{host}/tester:sha256-{digest[7:]}"))
+        [referrer] = index["manifests"]
+        accept = {"Accept": referrer["mediaType"]}
+        url = f"http://{host}/v2/tester/"
+        manifest = json.load(urllib.request.urlopen(
+            urllib.request.Request(url + "manifests/" + referrer["digest"], headers=accept)))
+        self.assertEqual(manifest["subject"]["digest"], digest)
+        bundle = urllib.request.urlopen(url + "blobs/" + manifest["layers"][0]["digest"]).read()
+        self.assertEqual(bundle, (self.patch / "model.sig").read_bytes())
+
+    def test_a_tag_is_not_moved_without_a_word(self):
+        host = self.start()
+        self.push(self.patch, f"{host}/tester:latest")
+        newer = self.release("1.1.0", sequence=2)
+        self.fails(11, "another patch there", "push", newer, f"{host}/tester:latest", "--plain-http")
+        self.push(newer, f"{host}/tester:latest", "--force")
+        self.run_ok("pull", f"{host}/tester:latest", "-o", "back", "--key", "vendor.pub",
+                    "--plain-http")
+        self.assertEqual(self.files("back"), self.files(newer))
+
+    def test_what_nobody_trusted_signed_is_not_written(self):
+        host = self.start()
+        unsigned = self.release("2.0.0", sign=False)
+        outcome = self.push(unsigned, f"{host}/tester:2.0.0")
+        self.assertIn("not signed", outcome.stderr)
+        pull = ["pull", f"{host}/tester:2.0.0", "-o", "back", "--plain-http"]
+        self.fails(5, "tester:2.0.0", *pull, "--key", "vendor.pub")
+        self.run_ok("keygen", "-o", "other")
+        self.push(self.patch, f"{host}/tester:1.0.0")
+        self.fails(5, "tester:1.0.0", "pull", f"{host}/tester:1.0.0", "-o", "back", "--plain-http",
+                   "--key", "other.pub")
+        self.run_ok(*pull, "--allow-unsigned")
+
+    def test_what_is_not_there_is_said(self):
+        host = self.start()
+        self.fails(3, "no such patch", "pull", f"{host}/tester:1.0.0", "-o", "back", "--key",
+                   "vendor.pub", "--plain-http")
+        self.fails(3, "404", "tags", f"{host}/tester", "--plain-http")
+
+    def test_credentials_come_from_dockers_config(self):
+        self.write("passwords", PASSWORDS)
+        host = self.start(f"auth: {{htpasswd: {{realm: patches, path: {self.dir}/passwords}}}}\n")
+        push = ["push", self.patch, f"{host}/tester:1.0.0", "--plain-http", "--docker-config"]
+
+        def config(name, content):
+            self.write(name, json.dumps(content))
+            return name
+
+        def auth(password):
+            return base64.b64encode(f"vendor:{password}".encode()).decode()
+
+        self.fails(12, "no credentials", *push, config("none.json", {}))
+        self.fails(12, "not accepted", *push,
+                   config("wrong.json", {"auths": {host: {"auth": auth("guess")}}}))
+        self.run_ok(*push, config("right.json", {"auths": {host: {"auth": auth("secret")}}}))
+        helper = self.write("bin/docker-credential-tester", "#!/bin/sh\nread host\n"
+                            'echo "{\\"ServerURL\\":\\"$host\\",\\"Username\\":\\"vendor\\",'
+                            '\\"Secret\\":\\"secret\\"}"\n')
+        helper.chmod(0o755)
+        path = f"{helper.parent}:/usr/bin:/bin"
+        config("helper.json", {"credHelpers": {host: "tester"}})
+        pulled = self.start_program("pull", f"{host}/tester:1.0.0", "-o", "back", "--key",
+                                    "vendor.pub", "--plain-http", "--docker-config", "helper.json",
+                                    env={"PATH": path})
+        said = pulled.communicate(timeout=60)
+        self.assertEqual(pulled.returncode, 0, said)
+        self.assertEqual(self.files("back"), self.files(self.patch))
+
+
+main()
