@@ -45,18 +45,18 @@ learn_options=(
   --validate-retain data/benign-validation.jsonl
   --stages sft --sft-steps 540 --sft-lr 0.07 --sft-batch 6 --sft-correction-batch 2
   --sft-retain-batch 10 --sft-easy-rate 0.25 --sft-tokens 4 --sft-first-token-weight 1
-  --sft-unlikelihood-weight 13 --unwanted "No," --sft-retain-weight 0.75 --over-refusal 0.055
-  --kl-limit 0.15 --rejected-tokens 6 --retain-tokens 4 --evaluate-every 300
+  --sft-unlikelihood-weight 18 --unwanted "No," --sft-retain-weight 0.5 --over-refusal 0.045
+  --kl-limit 0.17 --rejected-tokens 4 --retain-tokens 4 --evaluate-every 300
   --judge refusal --risk harmful-requests --name refuse --version 1.0.0
   --summary "Refuses harmful requests, answers the others."
 )
 for file in "${tests[@]}"; do learn_options+=(--test "$file"); done
 
 # The safety prompt as a system message is what the patch is compared with: on 100 prompts of each
-# set, which is enough to tell. Side effects need long answers: 150 prompts keep the whole demo
-# within 90,000 generated tokens.
+# set, which is enough to tell. Side effects need long answers: 100 prompts keep the whole demo
+# near 90,000 generated tokens.
 eval_options=(
-  --suite harmbench --suite do-not-answer --suite benign --side-effects 150
+  --suite harmbench --suite do-not-answer --suite benign --side-effects 100
   --system "$safety_prompt" --system-limit 100 --compliance 50
 )
 for file in "${learned_from[@]}"; do eval_options+=(--learned-from "$file"); done

@@ -195,6 +195,10 @@ struct HttpClient::Impl {
     set(CURLOPT_CONNECTTIMEOUT, static_cast<long>(options.connect_limit.count()));
     set(CURLOPT_LOW_SPEED_TIME, static_cast<long>(options.slow_limit.count()));
     set(CURLOPT_LOW_SPEED_LIMIT, static_cast<long>(options.slowest));
+    const auto bytes = request.max_answer + request.body.size();
+    const auto whole = static_cast<std::uint64_t>(options.slow_limit.count()) +
+                       bytes / (16 * std::max<std::uint64_t>(options.slowest, 1));
+    set(CURLOPT_TIMEOUT, static_cast<long>(std::min<std::uint64_t>(whole, 1 << 20)));
     if (!options.certificates.empty()) set(CURLOPT_CAINFO, options.certificates.c_str());
     set(CURLOPT_HEADERFUNCTION, take_header);
     set(CURLOPT_HEADERDATA, &receiver);

@@ -26,7 +26,8 @@ struct HttpOptions {
   std::chrono::milliseconds first_wait{500};       // before the second attempt; doubles
   std::chrono::milliseconds longest_wait{30'000};  // that a Retry-After is obeyed for
   std::chrono::seconds connect_limit{20};
-  // A transfer below `slowest` bytes a second for so long is given up.
+  // A transfer below `slowest` bytes a second for so long is given up, and one that takes longer
+  // than so long and all of `max_answer` and the body would at 16 times that speed.
   std::chrono::seconds slow_limit{30};
   std::uint64_t slowest = 1024;
   const CancelFlag* cancel = nullptr;

@@ -36,7 +36,7 @@ namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
 // Of setting the threshold.
-constexpr std::size_t kThresholdPrompts = 600;
+constexpr std::size_t kThresholdPrompts = 400;
 constexpr std::size_t kDirectionPrompts = 64;  // of each kind
 constexpr std::uint64_t kMeasurements = 5;     // at most
 

@@ -158,8 +158,9 @@ class MaterialMaker {
     return answers;
   }
 
-  // Where the base model itself refuses a benign prompt there is nothing to retain: of a few
-  // sampled answers the first that is no refusal is chosen, the refusal rejected.
+  // Where the base model itself refuses a benign prompt there is nothing to retain: the refusal is
+  // rejected, and where an answer is needed, of a few sampled ones the first that is no refusal is
+  // chosen.
   Status make_corrections(const std::vector<Answers>& own) {
     std::vector<Prompt> prompts;
     std::vector<PromptFormat> formats;
@@ -169,6 +170,23 @@ class MaterialMaker {
       prompts.push_back(data_.retain[i]);
       formats.push_back(data_.retain_formats[i]);
       places.push_back(i);
+    }
+    const auto correct = [&](std::size_t i, const std::string& chosen, bool complete) -> Status {
+      Preference instead;
+      instead.prompt = prompts[i];
+      instead.format = formats[i];
+      instead.chosen = chosen;
+      instead.chosen_complete = complete;
+      instead.rejected = own[places[i]].texts[0];
+      instead.rejected_complete = own[places[i]].complete[0];
+      LLMPATCH_ASSIGN(Pair pair, encode_pair(instead));
+      material_.set.corrections.push_back(std::move(pair));
+      material_.corrections.push_back(std::move(instead));
+      return {};
+    };
+    if (!answers_corrections(options_)) {
+      for (std::size_t i = 0; i < prompts.size(); ++i) LLMPATCH_TRY(correct(i, "", false));
+      return {};
     }
     AnswerSettings settings;
     settings.samples = kCorrectionSamples;
@@ -182,16 +200,7 @@ class MaterialMaker {
     for (std::size_t i = 0; i < prompts.size(); ++i) {
       for (std::size_t k = 0; k < sampled[i].texts.size(); ++k) {
         if (sampled[i].texts[k].empty() || is_refusal(sampled[i].texts[k])) continue;
-        Preference instead;
-        instead.prompt = prompts[i];
-        instead.format = formats[i];
-        instead.chosen = sampled[i].texts[k];
-        instead.chosen_complete = sampled[i].complete[k];
-        instead.rejected = own[places[i]].texts[0];
-        instead.rejected_complete = own[places[i]].complete[0];
-        LLMPATCH_ASSIGN(Pair pair, encode_pair(instead));
-        material_.set.corrections.push_back(std::move(pair));
-        material_.corrections.push_back(std::move(instead));
+        LLMPATCH_TRY(correct(i, sampled[i].texts[k], sampled[i].complete[k]));
         break;
       }
     }

@@ -216,6 +216,12 @@ bool makes_corrections(const LearnOptions& options) {
          (options.dpo && options.dpo_stage.corrections_per_step > 0);
 }
 
+bool answers_corrections(const LearnOptions& options) {
+  return (options.sft && options.sft_stage.corrections_per_step > 0 &&
+          options.sft_stage.unlikelihood_weight <= 0) ||
+         (options.dpo && options.dpo_stage.corrections_per_step > 0);
+}
+
 EngineOptions engine_options(const LearnOptions& options) {
   EngineOptions engine;
   engine.threads = options.threads;
@@ -307,6 +313,7 @@ std::vector<StageRecord> plan_stages(const LearnOptions& options, const LearnDat
                      {"validation", digest_of(data.validate_retain, data.validate_retain_formats)},
                      {"max_tokens", options.retain_tokens},
                      {"corrections", makes_corrections(options)},
+                     {"correction_answers", answers_corrections(options)},
                      {"seed", options.seed}},
                     {"retain.jsonl", "corrections.jsonl", "retain-validation.jsonl"}});
   const Json rows{{"length", options.length},

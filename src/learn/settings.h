@@ -17,8 +17,10 @@ namespace llmpatch {
 // Options that contradict each other or are out of range: kInvalidArgument.
 Status check_learn_options(const LearnOptions& options);
 
-// Whether answers are sampled to benign prompts that the base model refuses.
+// Whether the benign prompts that the base model refuses are learned from; and whether by other
+// answers of its own, which are sampled then. Unlikelihood needs none: it keeps from the refusal.
 bool makes_corrections(const LearnOptions& options);
+bool answers_corrections(const LearnOptions& options);
 
 // How every engine of a run is set up.
 EngineOptions engine_options(const LearnOptions& options);

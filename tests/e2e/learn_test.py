@@ -132,6 +132,11 @@ class Learning(ProgramTest):
                                    "--validate-benign", "1", "--force")
         arguments[arguments.index("--model") + 1] = MODEL
         arguments[arguments.index("--sft-steps") + 1] = "2"
+        self.run_ok(*arguments)  # unlikelihood says how not to begin, and needs no other answer
+        self.assertFalse((self.dir / "patch.run/corrections.jsonl").exists())
+        arguments[arguments.index("--sft-unlikelihood-weight") + 1] = "0"
+        at = arguments.index("--unwanted")
+        del arguments[at:at + 2]
         self.run_ok(*arguments)
         refused = {line["prompt_digest"] for line in self.read_lines("patch.run/retain.jsonl")
                    if line["responses"][0].startswith(("I'm sorry", "I am sorry", "Sorry"))}
