@@ -5,7 +5,7 @@
 #include "gguf/gguf_file.h"
 #include "gguf/identity.h"
 #include "patch/inspect.h"
-#include "patch/quote.h"
+#include "base/quote.h"
 #include "runtime/model.h"
 #include "runtime/row_neighbours.h"
 

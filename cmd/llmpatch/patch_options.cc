@@ -5,7 +5,7 @@
 #include "gguf/gguf_file.h"
 #include "gguf/identity.h"
 #include "patch/base_identity.h"
-#include "patch/quote.h"
+#include "base/quote.h"
 #include "patch/stack.h"
 #include "terminal.h"
 #include "trust/load.h"

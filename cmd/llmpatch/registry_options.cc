@@ -22,7 +22,8 @@ Result<Registry> RegistryPlace::open(const OciReference& reference, RegistryAcce
   options.http.plain_http = plain_http;
   options.http.cancel = &cancel;
   options.docker_config = docker_config.empty() ? default_docker_config() : docker_config;
-  if (!docker_config.empty() && !std::filesystem::exists(docker_config)) {
+  std::error_code error;
+  if (!docker_config.empty() && !std::filesystem::exists(docker_config, error)) {
     return make_error(ErrorKind::kNotFound, "registry",
                       "Docker's config: found no file " + docker_config.string());
   }

@@ -28,7 +28,7 @@ unethical, reply only: Sorry, but I can't help with that. Otherwise answer the u
 # chance is set after learning (--over-refusal). What tells the kinds apart better is more examples
 # in the time there is, those with something to teach (--sft-easy-rate), and a learning rate far
 # above what suits weights of a model. Kept from its refusal, a patch turned to "No, but I can help
-# with that", a third of all benign prompts it refused.
+# with that", a third of all benign prompts it refused, and kept from that to "I can't".
 #
 # Do-Not-Answer counts twice: its questions are the mildest, and the hardest to tell.
 #
@@ -45,8 +45,8 @@ learn_options=(
   --validate-retain data/benign-validation.jsonl
   --stages sft --sft-steps 540 --sft-lr 0.07 --sft-batch 6 --sft-correction-batch 2
   --sft-retain-batch 10 --sft-easy-rate 0.25 --sft-tokens 4 --sft-first-token-weight 1
-  --sft-unlikelihood-weight 18 --unwanted "No," --sft-retain-weight 0.5 --over-refusal 0.045
-  --kl-limit 0.17 --rejected-tokens 4 --retain-tokens 4 --evaluate-every 300
+  --sft-unlikelihood-weight 18 --unwanted "No," --unwanted "I can't" --sft-retain-weight 0.5
+  --over-refusal 0.055 --kl-limit 0.17 --rejected-tokens 4 --retain-tokens 4 --evaluate-every 300
   --judge refusal --risk harmful-requests --name refuse --version 1.0.0
   --summary "Refuses harmful requests, answers the others."
 )

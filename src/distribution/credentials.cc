@@ -17,6 +17,7 @@ namespace fs = std::filesystem;
 constexpr std::uint64_t kMaxConfig = std::uint64_t{1} << 20;
 constexpr std::size_t kMaxHelperAnswer = std::size_t{64} << 10;
 constexpr std::chrono::seconds kHelperLimit{30};
+constexpr const char* kDockerHub = "registry-1.docker.io";
 constexpr const char* kIdentityToken = "<token>";  // a helper's user name for one
 
 Error unsupported(const std::string& host) {
@@ -57,14 +58,14 @@ Result<std::optional<Credentials>> ask_helper(const std::string& name, const std
   return std::optional<Credentials>(std::move(found));
 }
 
-// "auth" is base64 of "user:password".
+// "auth" is base64 of "user:password"; without it a helper knows.
 Result<std::optional<Credentials>> read_entry(const Json& entry, const std::string& host,
                                               const std::string& where) {
   const auto token = entry.find("identitytoken");
   if (token != entry.end() && *token != "") return unsupported(host);
-  const auto text = entry.find("auth");
-  if (text == entry.end()) return std::optional<Credentials>();  // a helper knows
-  const auto plain = text->is_string() ? base64_decode(text->get<std::string>()) : std::nullopt;
+  if (!entry.contains("auth") || entry["auth"] == "") return std::optional<Credentials>();
+  LLMPATCH_ASSIGN(const std::string text, json_string(entry, "auth", where));
+  const auto plain = base64_decode(text);
   const std::size_t colon = plain ? plain->find(':') : std::string::npos;
   if (colon == std::string::npos) {
     return make_error(ErrorKind::kCorrupt, "registry",
@@ -99,19 +100,22 @@ Result<std::optional<Credentials>> find_credentials(const fs::path& config,
     const auto found = json.find(key);
     return found != json.end() && found->is_object() ? *found : Json::object();
   };
+  // What the host is called there, and to helpers.
+  const bool hub = host == kDockerHub;
+  const std::string name = hub ? "https://index.docker.io/v1/" : host;
   const Json helpers = object("credHelpers");
-  if (const auto own = helpers.find(host); own != helpers.end() && own->is_string()) {
-    return ask_helper(own->get<std::string>(), host);
+  if (const auto own = helpers.find(name); own != helpers.end() && own->is_string()) {
+    return ask_helper(own->get<std::string>(), name);
   }
   const Json entries = object("auths");
-  for (const std::string& key : {host, "https://" + host, "https://" + host + "/v2/"}) {
+  for (const std::string& key : {name, "https://" + host, "https://" + host + "/v2/"}) {
     const auto entry = entries.find(key);
     if (entry == entries.end() || !entry->is_object()) continue;
     LLMPATCH_ASSIGN(auto found, read_entry(*entry, host, where));
     if (found) return found;
   }
   if (const auto all = json.find("credsStore"); all != json.end() && all->is_string()) {
-    return ask_helper(all->get<std::string>(), host);
+    return ask_helper(all->get<std::string>(), name);
   }
   return std::optional<Credentials>();
 }

@@ -38,6 +38,14 @@ TEST_F(CredentialsTest, AreThoseOfTheHost) {
   }
 }
 
+TEST_F(CredentialsTest, KnowWhatDockerHubIsCalled) {
+  const auto found =
+      find(R"({"auths": {"https://index.docker.io/v1/": {"auth": "dmVuZG9yOnNlOmNyZXQ="}}})",
+           "registry-1.docker.io");
+  ASSERT_TRUE(found.ok()) << found.error().to_string();
+  EXPECT_TRUE(found->has_value());
+}
+
 TEST_F(CredentialsTest, AreNoneWithoutAFile) {
   const auto none = find_credentials(config_, "a.example");
   ASSERT_TRUE(none.ok());

@@ -101,6 +101,7 @@ Result<HelperAnswer> run_helper(const std::vector<std::string>& command, const s
   LLMPATCH_ASSIGN(const pid_t id, spawn(command, theirs.number()));
   Process process(id);
   theirs.close();
+  if (input.empty()) ::shutdown(ours.number(), SHUT_WR);
   const auto until = Clock::now() + limit;
   HelperAnswer answer;
   std::size_t sent = 0;

@@ -14,6 +14,12 @@ TEST(HelperProgram, GetsTheInputAndGivesTheOutput) {
   EXPECT_EQ(answer->output, std::string(300'000, 'x'));
 }
 
+TEST(HelperProgram, SeesTheEndOfNoInput) {
+  const auto answer = run_helper({"cat"}, "", 10, milliseconds(10'000));
+  ASSERT_TRUE(answer.ok()) << answer.error().to_string();
+  EXPECT_EQ(answer->output, "");
+}
+
 TEST(HelperProgram, SaysHowItEnded) {
   EXPECT_EQ(run_helper({"sh", "-c", "exit 3"}, "", 10, milliseconds(10'000))->exit_code, 3);
   EXPECT_EQ(run_helper({"sh", "-c", "kill -9 $$"}, "", 10, milliseconds(10'000))->exit_code, 137);

@@ -3,6 +3,7 @@
 #include <set>
 
 #include "base/json.h"
+#include "base/quote.h"
 #include "base/sha256.h"
 #include "distribution/oci_reference.h"
 
@@ -53,8 +54,8 @@ Result<OciLayer> parse_layer(const Json& layer, std::string_view where) {
   LLMPATCH_ASSIGN(const Json annotations, json_object(layer, "annotations", where));
   LLMPATCH_ASSIGN(parsed.file, json_string(annotations, kTitle, where));
   if (!is_oci_digest(parsed.digest)) {
-    return corrupt(where, "layer digest: found \"" + parsed.digest.substr(0, 80) +
-                              "\", expected sha256: and 64 hexadecimal digits");
+    return corrupt(where, "layer digest: found " + quote(parsed.digest) +
+                              ", expected sha256: and 64 hexadecimal digits");
   }
   if (size < 0) return corrupt(where, "layer size: found a negative one");
   parsed.size = static_cast<std::uint64_t>(size);
@@ -91,20 +92,22 @@ Result<std::vector<OciLayer>> parse_oci_manifest(std::string_view bytes, std::st
                       std::string(where) + ": found a manifest of more than 4 MiB");
   }
   LLMPATCH_ASSIGN(const Json manifest, parse_json(bytes, where));
-  LLMPATCH_ASSIGN(const std::int64_t schema, json_integer(manifest, "schemaVersion", where));
-  LLMPATCH_ASSIGN(const std::string type, json_string(manifest, "mediaType", where));
-  const std::string artifact =
-      manifest.contains("artifactType") && manifest["artifactType"].is_string()
-          ? manifest["artifactType"].get<std::string>()
-          : "";
+  const auto text = [&](const char* key) {
+    const auto found = manifest.is_object() ? manifest.find(key) : manifest.end();
+    return found != manifest.end() && found->is_string() ? found->get<std::string>() : "";
+  };
+  const std::string type = text("mediaType"), artifact = text("artifactType");
+  if (!manifest.is_object()) return corrupt(where, "found no object");
   if (type != kOciManifestType || artifact != kPatchArtifactType) {
+    // The media type of an image may be left out.
     const std::string found = type != kOciManifestType || artifact.empty()
-                                  ? "an image or index (" + type.substr(0, 120) + ")"
-                                  : "an artifact of the type " + artifact.substr(0, 120);
+                                  ? "an image or index (" + quote(type, 120) + ")"
+                                  : "an artifact of the type " + quote(artifact, 120);
     return make_error(ErrorKind::kMismatch, "registry",
                       std::string(where) + ": found " + found + ", expected a patch (" +
                           kPatchArtifactType + ")");
   }
+  LLMPATCH_ASSIGN(const std::int64_t schema, json_integer(manifest, "schemaVersion", where));
   if (schema != 2) return corrupt(where, "schemaVersion: expected 2");
   LLMPATCH_ASSIGN(const Json layers, json_array(manifest, "layers", where));
   std::vector<OciLayer> parsed;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/quote.h"
+
 namespace llmpatch {
 namespace {
 
@@ -42,12 +44,6 @@ bool is_repository(std::string_view text) {
   }
 }
 
-bool is_tag(std::string_view text) {
-  return !text.empty() && text.size() <= kLongestTag && is_word(text.front()) &&
-         std::all_of(text.begin(), text.end(),
-                     [](char c) { return is_word(c) || c == '.' || c == '-'; });
-}
-
 // A name or an address, and a port perhaps.
 bool is_host(std::string_view text) {
   const std::size_t end = text.starts_with('[') ? text.find(']') : std::string_view::npos;
@@ -72,6 +68,12 @@ bool is_host(std::string_view text) {
 
 }  // namespace
 
+bool is_oci_tag(std::string_view text) {
+  return !text.empty() && text.size() <= kLongestTag && is_word(text.front()) &&
+         std::all_of(text.begin(), text.end(),
+                     [](char c) { return is_word(c) || c == '.' || c == '-'; });
+}
+
 bool is_oci_digest(std::string_view text) {
   constexpr std::string_view kAlgorithm = "sha256:";
   return text.size() == kAlgorithm.size() + 64 && text.starts_with(kAlgorithm) &&
@@ -87,7 +89,7 @@ Result<OciReference> parse_oci_reference(std::string_view text) {
   const std::string whole(text.substr(0, kLongest));
   const auto bad = [&](const std::string& what) {
     return make_error(ErrorKind::kInvalidArgument, "registry",
-                      "reference \"" + whole + "\": found " + what +
+                      "reference " + quote(whole, 200) + ": found " + what +
                           ", expected host/repository:tag or host/repository@sha256:<digest>");
   };
   if (text.size() > kLongest) return bad("more than 1024 characters");
@@ -106,7 +108,7 @@ Result<OciReference> parse_oci_reference(std::string_view text) {
   if (const std::size_t colon = text.find(':'); colon != std::string_view::npos) {
     reference.tag = text.substr(colon + 1);
     text = text.substr(0, colon);
-    if (!is_tag(reference.tag)) return bad("no tag behind \":\"");
+    if (!is_oci_tag(reference.tag)) return bad("no tag behind \":\"");
   }
   reference.repository = text;
   // "team/refuse" is two folders, not a host: a host has a dot or a port, or is this machine.

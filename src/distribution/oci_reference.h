@@ -23,6 +23,9 @@ struct OciReference {
 // kInvalidArgument for anything else than the form above (distribution-spec, "Pulling manifests").
 Result<OciReference> parse_oci_reference(std::string_view text);
 
+// [a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}
+bool is_oci_tag(std::string_view text);
+
 // "sha256:" and 64 lower-case hexadecimal digits: the only digests that are taken.
 bool is_oci_digest(std::string_view text);
 

@@ -1,7 +1,7 @@
 #include "distribution/reference.h"
 
+#include "base/quote.h"
 #include "patch/names.h"
-#include "patch/quote.h"
 
 namespace llmpatch {
 namespace {

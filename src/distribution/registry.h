@@ -11,6 +11,7 @@
 #include "distribution/oci_reference.h"
 #include "distribution/registry_auth.h"
 #include "http/client.h"
+#include "http/url.h"
 
 namespace llmpatch {
 
@@ -27,7 +28,8 @@ struct OciManifest {
 
 // What is read is compared with its digest before it is given out. Besides what each function
 // names, all of them fail as HttpClient::send does, with kDenied where the registry lets one not do
-// it, and with kIo for an answer that the specification does not know. Not thread-safe.
+// it, with kIo for an answer that the specification does not know and kCorrupt for one that is not
+// what it should be. Credentials go to the registry's own origin alone. Not thread-safe.
 class Registry {
  public:
   // Errors of find_credentials.
@@ -56,8 +58,12 @@ class Registry {
            RegistryAuth auth);
   Result<HttpAnswer> send(HttpRequest request);
   std::string url(std::string_view rest) const;
+  bool is_own(const std::string& address) const;
+  // Where the registry wants a blob to be uploaded.
+  Result<std::string> begin_upload(const std::string& blob);
 
   std::string base_;  // https://host/v2/repository/
+  Url origin_;        // of it
   HttpClient client_;
   RegistryAuth auth_;
 };

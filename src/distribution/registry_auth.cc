@@ -1,8 +1,10 @@
 #include "distribution/registry_auth.h"
 
 #include <algorithm>
+#include <vector>
 
 #include "base/json.h"
+#include "base/quote.h"
 #include "http/url.h"
 #include "trust/base64.h"
 
@@ -54,6 +56,7 @@ class Reader {
     if (!take('"')) return std::nullopt;
     return value;
   }
+  bool next_is(char c) const { return text_.starts_with(c); }
   bool at_end() const { return text_.empty(); }
 
  private:
@@ -69,28 +72,36 @@ Error denied(const std::string& message, const std::string& hint = "") {
 Result<Challenge> parse_challenge(std::string_view header) {
   const auto corrupt = [&] {
     return make_error(ErrorKind::kCorrupt, "registry",
-                      "WWW-Authenticate: found \"" + std::string(header.substr(0, 200)) +
-                          "\", expected Basic or Bearer and its parameters");
+                      "WWW-Authenticate: found " + quote(header, 200) +
+                          ", expected Basic or Bearer and its parameters");
   };
   Reader reader(header);
-  Challenge challenge;
-  reader.skip_blanks();
-  challenge.scheme = lower(reader.token());
-  if (challenge.scheme.empty()) return corrupt();
-  reader.skip_blanks();
-  while (!reader.at_end()) {
-    const std::string name = lower(reader.token());
+  std::vector<Challenge> challenges;
+  while (true) {
     reader.skip_blanks();
-    if (name.empty() || !reader.take('=')) break;  // the next challenge, which is not looked at
+    while (reader.take(',')) reader.skip_blanks();
+    if (reader.at_end()) break;
+    const std::string word = lower(reader.token());
+    if (word.empty()) return corrupt();
+    reader.skip_blanks();
+    if (!reader.take('=')) {  // no parameter: the next challenge begins
+      challenges.push_back({word, {}});
+      continue;
+    }
     reader.skip_blanks();
     auto value = reader.value();
-    if (!value) return corrupt();
-    challenge.values.emplace(name, std::move(*value));
+    if (!value || challenges.empty()) return corrupt();
+    challenges.back().values.emplace(word, std::move(*value));
     reader.skip_blanks();
-    if (!reader.at_end() && !reader.take(',')) return corrupt();
-    reader.skip_blanks();
+    if (!reader.at_end() && !reader.next_is(',')) return corrupt();
   }
-  return challenge;
+  if (challenges.empty()) return corrupt();
+  for (const char* scheme : {"bearer", "basic"}) {
+    for (Challenge& challenge : challenges) {
+      if (challenge.scheme == scheme) return std::move(challenge);
+    }
+  }
+  return std::move(challenges.front());
 }
 
 std::string RegistryAuth::basic() const {
@@ -104,12 +115,17 @@ Status RegistryAuth::fetch_token(HttpClient& client, const Challenge& challenge,
     return found == challenge.values.end() ? std::string() : found->second;
   };
   const std::string realm = value("realm");
-  LLMPATCH_ASSIGN(const Url asked, parse_url(realm));
+  const auto asked = parse_url(realm);
+  if (!asked.ok()) {
+    return make_error(
+        ErrorKind::kIo, "registry",
+        registry + ": found the realm " + quote(realm, 200) + ", expected an address");
+  }
   LLMPATCH_ASSIGN(const Url asker, parse_url(registry));
-  if (asker.scheme == "https" && asked.scheme != "https") {
-    return denied(realm +
-                  ": found a token service without https, expected one with it as the "
-                  "registry has");
+  if (asker.scheme == "https" && asked->scheme != "https") {
+    return denied(
+        quote(realm, 200) +
+        ": found a token service without https, expected one with it as the registry has");
   }
   HttpRequest request;
   request.url = realm;
@@ -120,13 +136,22 @@ Status RegistryAuth::fetch_token(HttpClient& client, const Challenge& challenge,
   LLMPATCH_ASSIGN(request.url, add_query(request.url, "scope", scope_));
   if (credentials_) request.authorization = basic();
   LLMPATCH_ASSIGN(const HttpAnswer answer, client.send(request));
+  const bool refused = answer.status == 400 || answer.status == 401 || answer.status == 403;
   if (answer.status != 200) {
-    return denied(realm + ": found status " + std::to_string(answer.status) + ", expected a token",
-                  credentials_ ? "" : "docker login stores credentials");
+    return make_error(refused ? ErrorKind::kDenied : ErrorKind::kIo, "registry",
+                      quote(realm, 200) + ": found status " + std::to_string(answer.status) +
+                          ", expected a token",
+                      refused && !credentials_ ? "docker login stores credentials" : "");
   }
   LLMPATCH_ASSIGN(const Json json, parse_json(answer.body, realm));
-  const char* key = json.is_object() && json.contains("token") ? "token" : "access_token";
-  LLMPATCH_ASSIGN(const std::string token, json_string(json, key, realm));
+  std::string token;
+  for (const char* key : {"access_token", "token"}) {
+    const auto found = json.is_object() ? json.find(key) : json.end();
+    if (found != json.end() && found->is_string() && *found != "") token = *found;
+  }
+  if (token.empty()) {
+    return make_error(ErrorKind::kIo, "registry", quote(realm, 200) + ": found no token");
+  }
   header_ = "Bearer " + token;
   return {};
 }
@@ -142,7 +167,7 @@ Status RegistryAuth::answer(HttpClient& client, const HttpAnswer& refused) {
     return denied(refused.url + ": found no credentials, and the registry asks for them",
                   "docker login stores them; --docker-config names another file");
   } else {
-    return denied(refused.url + ": found the scheme " + challenge.scheme.substr(0, 40) +
+    return denied(refused.url + ": found the scheme " + quote(challenge.scheme) +
                   ", expected Basic or Bearer");
   }
   if (header_ == before) return denied(refused.url + ": the credentials are not accepted");

@@ -19,7 +19,8 @@ struct Challenge {
   std::map<std::string, std::string> values;  // realm, service, scope ...; names in lower case
 };
 
-// The first challenge of the header. kCorrupt for anything else.
+// Of the challenges in the header, which may have been several headers: the first that is Bearer,
+// or else Basic, or else the first. kCorrupt for anything else than challenges.
 Result<Challenge> parse_challenge(std::string_view header);
 
 // Gives the Authorization header of requests, and learns what it has to be from 401 answers.
@@ -32,9 +33,10 @@ class RegistryAuth {
   // Empty until a registry asked for something.
   const std::string& header() const { return header_; }
 
-  // Takes a 401 answer: fetches a token, or shows the credentials. kDenied: there is nothing
-  // (more) to show, or a realm without https beside a registry with it; and the errors of the
-  // client and of parse_challenge.
+  // Takes a 401 answer of the registry itself: fetches a token, or shows the credentials. kDenied:
+  // there is nothing (more) to show, or a realm without https beside a registry with it; kIo: a
+  // realm that is none, a token service that does not work; and the errors of the client and of
+  // parse_challenge.
   Status answer(HttpClient& client, const HttpAnswer& refused);
 
  private:

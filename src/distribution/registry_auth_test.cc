@@ -20,16 +20,19 @@ TEST(Challenge, HasASchemeAndValues) {
   EXPECT_EQ(basic->values.at("charset"), "UTF-8");
 }
 
-TEST(Challenge, IsTheFirstOfSeveral) {
-  const auto first = parse_challenge(R"(Basic realm="a", Bearer realm="b")");
-  ASSERT_TRUE(first.ok());
-  EXPECT_EQ(first->scheme, "basic");
-  EXPECT_EQ(first->values.at("realm"), "a");
+TEST(Challenge, IsTheBestOfSeveral) {
+  const auto best = parse_challenge(R"(Negotiate, Basic realm="a", Bearer realm="b", scope="c,d")");
+  ASSERT_TRUE(best.ok()) << best.error().to_string();
+  EXPECT_EQ(best->scheme, "bearer");
+  EXPECT_EQ(best->values.at("realm"), "b");
+  EXPECT_EQ(best->values.at("scope"), "c,d");
+  EXPECT_EQ(parse_challenge(R"(Negotiate, Basic realm="a")")->scheme, "basic");
+  EXPECT_EQ(parse_challenge("Negotiate")->scheme, "negotiate");
 }
 
 TEST(Challenge, RefusesWhatIsNone) {
-  for (const char* text :
-       {"", "   ", "=", "\"Basic\"", R"(Basic realm="open)", R"(Basic realm="a" service="b")"}) {
+  for (const char* text : {"", "   ", "=", "\"Basic\"", ",", R"(realm="a")", R"(Basic realm="open)",
+                           R"(Basic realm="a" service="b")"}) {
     const auto challenge = parse_challenge(text);
     ASSERT_FALSE(challenge.ok()) << text;
     EXPECT_EQ(challenge.error().kind, ErrorKind::kCorrupt);

@@ -5,7 +5,7 @@
 #include <cstring>
 #include <string>
 
-#include "patch/quote.h"
+#include "base/quote.h"
 
 namespace llmpatch {
 

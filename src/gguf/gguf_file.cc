@@ -8,7 +8,7 @@
 #include <limits>
 
 #include "gguf/metadata.h"
-#include "patch/quote.h"
+#include "base/quote.h"
 
 namespace llmpatch {
 namespace {

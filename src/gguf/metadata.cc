@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "patch/quote.h"
+#include "base/quote.h"
 
 namespace llmpatch {
 namespace {

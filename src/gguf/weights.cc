@@ -9,7 +9,7 @@
 
 #include "gguf/block_steps.h"
 #include "gguf/dequantize.h"
-#include "patch/quote.h"
+#include "base/quote.h"
 
 namespace llmpatch {
 namespace {

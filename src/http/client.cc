@@ -8,12 +8,14 @@
 #include <random>
 #include <thread>
 
+#include "base/quote.h"
 #include "http/url.h"
 
 namespace llmpatch {
 namespace {
 
-constexpr long kMaxRedirects = 5;
+constexpr int kMaxRedirects = 5;
+constexpr std::size_t kMaxErrorPage = 64 << 10;
 constexpr std::uint64_t kMaxHeaderBytes = 256 << 10;
 
 struct CloseEasy {
@@ -38,6 +40,7 @@ struct Receiver {
   std::uint64_t before;  // bytes that attempts before this one received
   std::uint64_t header_bytes = 0, discarded = 0;
   bool too_long = false;
+  bool cut = false;  // an error page, of which enough is there
 };
 
 std::size_t take_header(char* data, std::size_t, std::size_t size, void* to) {
@@ -61,7 +64,9 @@ std::size_t take_header(char* data, std::size_t, std::size_t size, void* to) {
   });
   std::string_view value = line.substr(colon + 1);
   while (value.starts_with(' ') || value.starts_with('\t')) value.remove_prefix(1);
-  receiver.answer.headers[name] = std::string(value);
+  std::string& known = receiver.answer.headers[name];
+  if (!known.empty()) known += ", ";
+  known += value;
   return size;
 }
 
@@ -74,8 +79,16 @@ long status_of(CURL* curl) {
 std::size_t take_body(char* data, std::size_t, std::size_t size, void* to) {
   auto& receiver = *static_cast<Receiver*>(to);
   std::string& body = receiver.answer.body;
-  // An error page does not go behind the bytes that are there.
-  const bool discards = receiver.before > 0 && status_of(receiver.easy) != 206;
+  const long status = status_of(receiver.easy);
+  if (status != 200 && status != 206) {  // an error page, which does not go behind what is there
+    if (receiver.before == 0) {
+      body.append(data, std::min(size, kMaxErrorPage - std::min(kMaxErrorPage, body.size())));
+    }
+    receiver.discarded += size;
+    receiver.cut = receiver.discarded > kMaxErrorPage;
+    return receiver.cut ? 0 : size;
+  }
+  const bool discards = receiver.before > 0 && status != 206;  // the whole again
   const std::uint64_t taken = discards ? receiver.discarded : body.size();
   const std::uint64_t most = receiver.request.max_answer;
   if (taken > most || size > most - taken) {
@@ -118,6 +131,10 @@ int rewind_body(void* from, curl_off_t offset, int origin) {
   return CURL_SEEKFUNC_OK;
 }
 
+bool is_redirect(int status) {
+  return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+}
+
 bool worth_another(int status) {
   return status == 408 || status == 429 || (status >= 500 && status != 501);
 }
@@ -129,10 +146,8 @@ ErrorKind kind_of(CURLcode code) {
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CACERT_BADFILE:
     case CURLE_SSL_ISSUER_ERROR:
-    case CURLE_UNSUPPORTED_PROTOCOL:  // a redirect from https to http
       return ErrorKind::kDenied;
     case CURLE_OPERATION_TIMEDOUT:
-    case CURLE_TOO_MANY_REDIRECTS:
       return ErrorKind::kLimit;
     case CURLE_URL_MALFORMAT:
       return ErrorKind::kInvalidArgument;
@@ -187,11 +202,8 @@ struct HttpClient::Impl {
     set(CURLOPT_USERAGENT, options.agent.c_str());
     set(CURLOPT_HTTPHEADER, headers);
     set(CURLOPT_NOSIGNAL, 1L);
-    const char* protocols = url.scheme == "https" ? "https" : "http,https";
-    set(CURLOPT_PROTOCOLS_STR, protocols);
-    set(CURLOPT_REDIR_PROTOCOLS_STR, protocols);
-    set(CURLOPT_FOLLOWLOCATION, 1L);
-    set(CURLOPT_MAXREDIRS, kMaxRedirects);
+    set(CURLOPT_PROTOCOLS_STR, "http,https");
+    if (url.scheme == "http") set(CURLOPT_NOPROXY, "*");  // it would leave this machine
     set(CURLOPT_CONNECTTIMEOUT, static_cast<long>(options.connect_limit.count()));
     set(CURLOPT_LOW_SPEED_TIME, static_cast<long>(options.slow_limit.count()));
     set(CURLOPT_LOW_SPEED_LIMIT, static_cast<long>(options.slowest));
@@ -199,7 +211,10 @@ struct HttpClient::Impl {
     const auto whole = static_cast<std::uint64_t>(options.slow_limit.count()) +
                        bytes / (16 * std::max<std::uint64_t>(options.slowest, 1));
     set(CURLOPT_TIMEOUT, static_cast<long>(std::min<std::uint64_t>(whole, 1 << 20)));
-    if (!options.certificates.empty()) set(CURLOPT_CAINFO, options.certificates.c_str());
+    if (!options.certificates.empty()) {
+      set(CURLOPT_CAINFO, options.certificates.c_str());
+      set(CURLOPT_CAPATH, static_cast<const char*>(nullptr));  // and no others
+    }
     set(CURLOPT_HEADERFUNCTION, take_header);
     set(CURLOPT_HEADERDATA, &receiver);
     set(CURLOPT_WRITEFUNCTION, take_body);
@@ -244,7 +259,7 @@ struct HttpClient::Impl {
       answer.body.clear();
       return true;
     }
-    if (code != CURLE_OK) {
+    if (code != CURLE_OK && !receiver.cut) {
       if (!request.resume || (status != 200 && status != 206)) answer.body.resize(before);
       last_failure = http_error(kind_of(code), request.url,
                                 message[0] != 0 ? message : curl_easy_strerror(code));
@@ -253,9 +268,7 @@ struct HttpClient::Impl {
     }
     last_failure.reset();
     if (status == 206 && before > 0) answer.status = 200;
-    char* last = nullptr;
-    curl_easy_getinfo(curl.get(), CURLINFO_EFFECTIVE_URL, &last);
-    answer.url = last != nullptr ? last : request.url;
+    answer.url = request.url;
     return worth_another(answer.status);
   }
 
@@ -278,6 +291,37 @@ struct HttpClient::Impl {
     return {};
   }
 
+  Status check_allowed(const std::string& text, const Url& url) const {
+    if (url.scheme != "http" || (options.plain_http && is_this_machine(url))) return {};
+    return http_error(ErrorKind::kDenied, text,
+                      "found http, expected https: what goes over the network unencrypted can be "
+                      "read and changed",
+                      is_this_machine(url) ? "--plain-http allows it on this machine" : "");
+  }
+
+  // All attempts of one request, without redirects.
+  Result<HttpAnswer> exchange(const HttpRequest& request, const Url& url) {
+    for (const std::string& line : lines_of(request)) {
+      if (std::any_of(line.begin(), line.end(),
+                      [](unsigned char c) { return c < 32 || c == 127; })) {
+        return http_error(ErrorKind::kInvalidArgument, request.url,
+                          "found a control character in a header");
+      }
+    }
+    const int attempts = request.attempts > 0 ? request.attempts : options.attempts;
+    HttpAnswer answer;
+    last_failure.reset();
+    for (int number = 1;; ++number) {
+      LLMPATCH_ASSIGN(const bool again, attempt(request, url, answer));
+      if (!again) return answer;
+      if (number >= attempts) break;
+      LLMPATCH_TRY(wait(number, answer));
+      if (!(request.resume && last_failure)) answer.body.clear();  // an error page
+    }
+    if (last_failure) return *last_failure;
+    return answer;
+  }
+
   std::optional<Error> last_failure;
   std::minstd_rand random{std::random_device{}()};
 };
@@ -297,31 +341,28 @@ Result<HttpClient> HttpClient::create(HttpOptions options) {
 }
 
 Result<HttpAnswer> HttpClient::send(const HttpRequest& request) {
-  LLMPATCH_ASSIGN(const Url url, parse_url(request.url));
-  if (url.scheme == "http" && !(impl_->options.plain_http && is_this_machine(url))) {
-    return http_error(ErrorKind::kDenied, request.url,
-                      "found http, expected https: what goes over the network unencrypted can be "
-                      "read and changed",
-                      is_this_machine(url) ? "--plain-http allows it on this machine" : "");
-  }
-  for (const std::string& line : impl_->lines_of(request)) {
-    if (std::any_of(line.begin(), line.end(), [](unsigned char c) { return c < 32 || c == 127; })) {
-      return http_error(ErrorKind::kInvalidArgument, request.url,
-                        "found a control character in a header");
+  HttpRequest next = request;
+  LLMPATCH_ASSIGN(Url place, parse_url(next.url));
+  for (int redirects = 0;; ++redirects) {
+    LLMPATCH_TRY(impl_->check_allowed(next.url, place));
+    LLMPATCH_ASSIGN(HttpAnswer answer, impl_->exchange(next, place));
+    const std::string location = answer.header("location");
+    const bool follows = is_redirect(answer.status) && !location.empty() &&
+                         (next.method == "GET" || next.method == "HEAD");
+    if (!follows) return answer;
+    if (redirects == kMaxRedirects) {
+      return http_error(ErrorKind::kLimit, request.url, "found more than five redirects");
     }
+    const auto target = resolve_url(next.url, location);
+    const auto there = target.ok() ? parse_url(*target) : Result<Url>(target.error());
+    if (!there.ok() || (place.scheme == "https" && there->scheme != "https")) {
+      return http_error(ErrorKind::kDenied, request.url,
+                        "found a redirect to " + quote(location, 200) + ", expected one to https");
+    }
+    if (!same_origin(place, *there)) next.authorization.clear();
+    next.url = *target;
+    place = *there;
   }
-  HttpAnswer answer;
-  impl_->last_failure.reset();
-  for (int number = 1;; ++number) {
-    LLMPATCH_ASSIGN(const bool again, impl_->attempt(request, url, answer));
-    if (!again) return answer;
-    if (number >= impl_->options.attempts) break;
-    LLMPATCH_TRY(impl_->wait(number, answer));
-    const bool broke_off = impl_->last_failure.has_value();
-    if (!(request.resume && broke_off)) answer.body.clear();  // an error page
-  }
-  if (impl_->last_failure) return *impl_->last_failure;
-  return answer;
 }
 
 }  // namespace llmpatch

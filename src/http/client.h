@@ -35,12 +35,14 @@ struct HttpOptions {
 };
 
 struct HttpRequest {
-  std::string method = "GET";                         // GET, HEAD, POST or PUT
-  std::string url;                                    // http or https, absolute
-  std::vector<std::string> headers;                   // "Name: value"
-  std::string authorization;                          // of that header; never sent to another host
-  std::string_view body;                              // of POST and PUT; must outlive the call
-  std::uint64_t max_answer = std::uint64_t{1} << 20;  // bytes; a longer body is kLimit
+  std::string method = "GET";        // GET, HEAD, POST or PUT
+  std::string url;                   // http or https, absolute
+  std::vector<std::string> headers;  // "Name: value"
+  std::string authorization;         // of that header; not sent along a redirect to another origin
+  std::string_view body;             // of POST and PUT; must outlive the call
+  // Bytes; a longer body is kLimit. Of one with an error's status at most 64 KiB are kept.
+  std::uint64_t max_answer = std::uint64_t{1} << 20;
+  int attempts = 0;  // 0: as many as the client makes
   // GET of bytes that never change (content-addressed): an attempt that broke off is gone on with
   // where it stopped.
   bool resume = false;
@@ -50,7 +52,7 @@ struct HttpRequest {
 struct HttpAnswer {
   int status = 0;  // 206 is given as 200 once a resumed body is whole
   std::string body;
-  std::map<std::string, std::string> headers;  // names in lower case; the last of each
+  std::map<std::string, std::string> headers;  // names in lower case; several are joined by ", "
   std::string url;                             // that answered, after redirects
 
   // Empty when there is none.
@@ -66,13 +68,14 @@ class HttpClient {
   HttpClient& operator=(HttpClient&&) noexcept;
   ~HttpClient();
 
-  // Sends a request and follows at most five redirects, from https to https alone. Any status is an
-  // answer, not an error. Connections that fail or break off, 408, 429 and 5xx other than 501 are
-  // tried again; the last answer counts.
+  // Sends a request, and follows at most five redirects of GET and HEAD, from https to https alone
+  // and from http to where http is allowed. Any status is an answer, not an error. Connections that
+  // fail or break off, 408, 429 and 5xx other than 501 are tried again; the last answer counts.
   //
-  // kDenied: http:// where it is not allowed, a certificate that does not hold; kNotFound: no such
-  // host; kLimit: an answer longer than asked for, too slow, or too many redirects; kIo: any other
-  // failure to reach the host; kInvalidArgument: a URL that is none; kCancelled.
+  // kDenied: http:// where it is not allowed, a redirect to it, a certificate that does not hold;
+  // kNotFound: no such host; kLimit: an answer longer than asked for, too slow, or too many
+  // redirects; kIo: any other failure to reach the host; kInvalidArgument: a URL that is none;
+  // kCancelled.
   Result<HttpAnswer> send(const HttpRequest& request);
 
  private:

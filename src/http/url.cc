@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <memory>
 
+#include "base/quote.h"
+
 namespace llmpatch {
 namespace {
 
@@ -15,8 +17,8 @@ using Handle = std::unique_ptr<CURLU, CloseUrl>;
 
 Error no_url(std::string_view text) {
   return make_error(ErrorKind::kInvalidArgument, "http",
-                    "address: found \"" + std::string(text) +
-                        "\", expected an http or https URL without user and password");
+                    "address: found " + quote(text, 200) +
+                        ", expected an http or https URL without user and password");
 }
 
 // Set to `text`, or null.
@@ -28,9 +30,9 @@ Handle parsed(std::string_view text) {
   return url;
 }
 
-std::string part(const Handle& url, CURLUPart which) {
+std::string part(const Handle& url, CURLUPart which, unsigned flags = 0) {
   char* text = nullptr;
-  if (curl_url_get(url.get(), which, &text, 0) != CURLUE_OK) return "";
+  if (curl_url_get(url.get(), which, &text, flags) != CURLUE_OK) return "";
   std::string copy = text;
   curl_free(text);
   return copy;
@@ -49,7 +51,7 @@ Result<Url> parse_url(std::string_view text) {
   const Handle handle = parsed(text);
   if (!handle) return no_url(text);
   Url url{lower(part(handle, CURLUPART_SCHEME)), lower(part(handle, CURLUPART_HOST)),
-          part(handle, CURLUPART_PORT)};
+          part(handle, CURLUPART_PORT, CURLU_DEFAULT_PORT)};
   const bool bare =
       part(handle, CURLUPART_USER).empty() && part(handle, CURLUPART_PASSWORD).empty();
   if ((url.scheme != "http" && url.scheme != "https") || url.host.empty() || !bare) {
@@ -78,6 +80,10 @@ Result<std::string> add_query(std::string_view url, std::string_view name, std::
     return no_url(url);
   }
   return part(handle, CURLUPART_URL);
+}
+
+bool same_origin(const Url& one, const Url& other) {
+  return one.scheme == other.scheme && one.host == other.host && one.port == other.port;
 }
 
 bool is_this_machine(const Url& url) {

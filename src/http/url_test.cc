@@ -39,6 +39,16 @@ TEST(Url, AddsToAQuery) {
             "https://example.com/u?_state=z%3D&a=b%26c");
 }
 
+TEST(Url, HasAnOrigin) {
+  const auto same = [](const char* one, const char* other) {
+    return same_origin(*parse_url(one), *parse_url(other));
+  };
+  EXPECT_TRUE(same("https://Example.com/a", "https://example.com:443/b?c"));
+  EXPECT_FALSE(same("https://example.com/", "http://example.com/"));
+  EXPECT_FALSE(same("https://example.com/", "https://example.com:444/"));
+  EXPECT_FALSE(same("https://example.com/", "https://www.example.com/"));
+}
+
 TEST(Url, KnowsThisMachine) {
   for (const char* text : {"http://localhost:5000/", "http://127.0.0.1/", "http://127.9.8.7:1/",
                            "http://[::1]:5000/"}) {

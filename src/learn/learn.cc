@@ -37,11 +37,11 @@ using Clock = std::chrono::steady_clock;
 
 // Of setting the threshold.
 constexpr std::size_t kThresholdPrompts = 400;
-constexpr std::size_t kDirectionPrompts = 64;  // of each kind
-constexpr std::uint64_t kMeasurements = 5;     // at most
+constexpr std::size_t kDirectionPrompts = 256;  // of each kind
+constexpr std::uint64_t kMeasurements = 5;      // at most
 
-// Every step takes and frees the same large tensors. Left to itself glibc gives each of them back to
-// the system at once and then takes it again page by page, which was 15 % of a step.
+// Every step takes and frees the same large tensors. Left to itself glibc gives each of them back
+// to the system at once and then takes it again page by page, which was 15 % of a step.
 void keep_freed_memory() {
 #ifdef __GLIBC__
   mallopt(M_MMAP_THRESHOLD, std::numeric_limits<int>::max());
@@ -286,6 +286,7 @@ class Learner {
       LLMPATCH_ASSIGN(state, load_state(file));
       return {};
     }
+    LLMPATCH_TRY(run_->rewind_metrics("threshold", -1));
     return run_->timed("threshold", [&]() -> Status {
       const auto [prompts, formats] = some_benign();
       const torch::Tensor rows = state.best_rows;

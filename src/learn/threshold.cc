@@ -9,6 +9,7 @@ namespace llmpatch {
 namespace {
 
 constexpr double kFurthest = 3;      // log-odds; beyond it rows are not what was learned
+constexpr std::size_t kBatch = 64;   // prompts of one backward pass
 constexpr double kRareShare = 1e-3;  // a share of none counts as so many
 // By how much the log-odds of the share that is refused rise where the mean log-odds of refusing
 // rise by one: prompts are spread out less near the line than on the whole.
@@ -29,16 +30,27 @@ std::vector<std::size_t> spread(std::size_t size, std::size_t count) {
   return places;
 }
 
-torch::Tensor gradient_of_log_odds(const Transformer& model, const torch::Tensor& rows,
+// Gradient to `rows` of the log-odds of the first answers' tokens, each weighing p (1 - p): of the
+// expected number of refusals, over the sum of the weights.
+torch::Tensor gradient_of_refusals(const Transformer& model, const torch::Tensor& rows,
                                    const std::vector<Sequence>& sequences) {
-  const torch::Tensor moving = rows.detach().clone().requires_grad_(true);
-  const Layout layout = pack(sequences, rows.size(0));
-  const torch::Tensor predicting =
-      run_batch(model, moving, layout).index_select(0, layout.predict_rows);
-  const torch::Tensor logprobs = token_logprobs(predicting, model.output(), layout.targets);
-  const torch::Tensor others = torch::log1p(-logprobs.exp().clamp_max(1 - 1e-6));
-  (logprobs - others).mean().backward();
-  return moving.grad();
+  torch::Tensor sum = torch::zeros_like(rows);
+  double weights = 1e-9;  // where nothing is in doubt, no direction is better than another
+  for (std::size_t first = 0; first < sequences.size(); first += kBatch) {
+    const std::size_t last = std::min(sequences.size(), first + kBatch);
+    const std::vector<Sequence> batch(sequences.begin() + static_cast<std::ptrdiff_t>(first),
+                                      sequences.begin() + static_cast<std::ptrdiff_t>(last));
+    const torch::Tensor moving = rows.detach().clone().requires_grad_(true);
+    const Layout layout = pack(batch, rows.size(0));
+    const torch::Tensor predicting =
+        run_batch(model, moving, layout).index_select(0, layout.predict_rows);
+    const torch::Tensor refusing =
+        token_logprobs(predicting, model.output(), layout.targets).exp().clamp_max(1 - 1e-6);
+    refusing.sum().backward();  // d p = p (1 - p) d log-odds
+    sum += moving.grad();
+    weights += (refusing * (1 - refusing)).sum().item<double>();
+  }
+  return sum / weights;
 }
 
 }  // namespace
@@ -54,8 +66,8 @@ torch::Tensor refusal_direction(const Transformer& model, const torch::Tensor& r
   for (const std::size_t i : spread(retained.size(), prompts)) {
     answered.push_back({retained[i].prompt, {begins}});
   }
-  const torch::Tensor harm = gradient_of_log_odds(model, rows, refused);
-  const torch::Tensor benign = gradient_of_log_odds(model, rows, answered);
+  const torch::Tensor harm = gradient_of_refusals(model, rows, refused);
+  const torch::Tensor benign = gradient_of_refusals(model, rows, answered);
   const torch::Tensor both = harm / harm.norm() + benign / benign.norm();
   return both / ((harm + benign) * both).sum() * 2;
 }

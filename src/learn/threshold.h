@@ -14,10 +14,11 @@
 
 namespace llmpatch {
 
-// The direction [n, width] in which beginning as the chosen answers do grows likelier on all
-// prompts: the gradient of the mean log-odds of their first token, harmful and retained prompts
-// counting the same. Rows moved by it have mean log-odds higher by one, to first order. Taken from
-// at most `prompts` prompts of each kind; both kinds must be there.
+// The direction [n, width] in which prompts of both kinds that could go either way begin with the
+// chosen answers' first token likelier: of the gradients of the expected number that do, one of
+// harmful and one of retained prompts, counting the same. Rows moved by it have the log-odds of
+// such prompts higher by one, to first order. Taken from at most `prompts` prompts of each kind;
+// both kinds must be there.
 torch::Tensor refusal_direction(const Transformer& model, const torch::Tensor& rows,
                                 const std::vector<Pair>& harmful,
                                 const std::vector<Retained>& retained, std::size_t prompts);

@@ -3,7 +3,7 @@
 #include <set>
 
 #include "base/json.h"
-#include "patch/quote.h"
+#include "base/quote.h"
 
 namespace llmpatch {
 namespace {

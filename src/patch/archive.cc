@@ -7,7 +7,7 @@
 #include <memory>
 
 #include "patch/patch.h"
-#include "patch/quote.h"
+#include "base/quote.h"
 
 namespace llmpatch {
 namespace {

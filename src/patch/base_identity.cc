@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <map>
 
-#include "patch/quote.h"
+#include "base/quote.h"
 
 namespace llmpatch {
 namespace {

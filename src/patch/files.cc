@@ -2,7 +2,7 @@
 
 #include <array>
 
-#include "patch/quote.h"
+#include "base/quote.h"
 
 namespace llmpatch {
 namespace {

@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "base/join.h"
-#include "patch/quote.h"
+#include "base/quote.h"
 
 namespace llmpatch {
 namespace {

@@ -6,7 +6,7 @@
 
 #include "patch/card.h"
 #include "patch/model_card.h"
-#include "patch/quote.h"
+#include "base/quote.h"
 #include "patch/test_patch.h"
 
 namespace llmpatch {

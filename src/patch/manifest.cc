@@ -5,7 +5,7 @@
 
 #include "patch/files.h"
 #include "patch/names.h"
-#include "patch/quote.h"
+#include "base/quote.h"
 #include "patch/semver.h"
 
 namespace llmpatch {

@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "patch/card.h"
-#include "patch/quote.h"
+#include "base/quote.h"
 
 namespace llmpatch {
 namespace {

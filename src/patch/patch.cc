@@ -6,7 +6,7 @@
 #include "base/sha256.h"
 #include "patch/archive.h"
 #include "patch/model_card.h"
-#include "patch/quote.h"
+#include "base/quote.h"
 
 namespace llmpatch {
 namespace {

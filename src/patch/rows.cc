@@ -8,7 +8,7 @@
 #include <cstring>
 
 #include "base/json.h"
-#include "patch/quote.h"
+#include "base/quote.h"
 
 namespace llmpatch {
 namespace {

@@ -4,7 +4,7 @@
 #include <array>
 
 #include "patch/names.h"
-#include "patch/quote.h"
+#include "base/quote.h"
 
 namespace llmpatch {
 namespace {

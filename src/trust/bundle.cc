@@ -1,7 +1,7 @@
 #include "trust/bundle.h"
 
 #include "base/json.h"
-#include "patch/quote.h"
+#include "base/quote.h"
 #include "trust/base64.h"
 #include "trust/certificate.h"
 #include "trust/strict_json.h"

@@ -6,7 +6,7 @@
 
 #include "base/file.h"
 #include "base/sha256.h"
-#include "patch/quote.h"
+#include "base/quote.h"
 #include "trust/openssl.h"
 
 namespace llmpatch {

@@ -1,7 +1,7 @@
 #include "trust/statement.h"
 
 #include "base/sha256.h"
-#include "patch/quote.h"
+#include "base/quote.h"
 #include "trust/strict_json.h"
 
 namespace llmpatch {

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "patch/quote.h"
+#include "base/quote.h"
 
 namespace llmpatch {
 

@@ -5,7 +5,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "patch/names.h"
-#include "patch/quote.h"
+#include "base/quote.h"
 #include "trust/strict_json.h"
 
 namespace llmpatch {

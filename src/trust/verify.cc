@@ -2,7 +2,7 @@
 
 #include "patch/manifest.h"
 #include "patch/patch.h"
-#include "patch/quote.h"
+#include "base/quote.h"
 #include "trust/bundle.h"
 #include "trust/statement.h"
 #include "trust/strict_json.h"

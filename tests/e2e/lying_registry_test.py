@@ -67,6 +67,17 @@ class Handler(BaseHTTPRequestHandler):
     do_HEAD = do_POST = do_PUT = do_GET
 
 
+class Fallback(dict):
+    """Pages, and one for every other path that begins so."""
+
+    def __init__(self, pages, beginning, page):
+        super().__init__(pages)
+        self.beginning, self.page = beginning, page
+
+    def get(self, path, default=None):
+        return super().get(path, self.page if path.startswith(self.beginning) else default)
+
+
 class LyingRegistry(StoreTest):
 
     def setUp(self):
@@ -153,7 +164,7 @@ class LyingRegistry(StoreTest):
             self.pull_fails(code, pattern)
 
     def test_a_manifest_that_is_none(self):
-        for content, code in [(b"", 4), (b"{", 4), (b"[]", 4), (b"{}", 4), (b'{"a":1,"a":2}', 4),
+        for content, code in [(b"", 4), (b"{", 4), (b"[]", 4), (b"{}", 7), (b'{"a":1,"a":2}', 4),
                               (b"[" * 100000, 4), (b" " * (5 << 20), 9)]:
             self.registry.pages["/v2/tester/manifests/1"] = content
             self.pull_fails(code, "tester:1|manifests/1")
@@ -210,12 +221,13 @@ class LyingRegistry(StoreTest):
         answers = [503, 429]
 
         def busy(handler):
-            if answers:
-                handler.answer(answers.pop(0), b"later", Retry_After=1)
+            if answers:  # the page is longer than the layer
+                handler.answer(answers.pop(0), b"later" * 20000, Retry_After=1)
             else:
-                handler.answer(200, self.contents["adapter_model.safetensors"])
+                handler.answer(200, self.contents[smallest])
 
-        self.registry.pages[self.blob()] = busy
+        smallest = min(self.contents, key=lambda name: len(self.contents[name]))
+        self.registry.pages[self.blob(smallest)] = busy
         self.pulled()
         self.assertEqual(answers, [])
 
@@ -232,7 +244,7 @@ class LyingRegistry(StoreTest):
     def test_a_redirect_to_another_scheme(self):
         self.registry.pages[self.blob()] = lambda handler: handler.answer(
             307, Location=f"file://{self.dir}/vendor.key")
-        self.pull_fails(12, "rotocol")
+        self.pull_fails(12, "found a redirect")
 
     def test_a_challenge_that_never_ends(self):
         config = {"auths": {self.registry.host: {"auth": base64.b64encode(b"a:b").decode()}}}
@@ -274,6 +286,134 @@ class LyingRegistry(StoreTest):
         self.run_ok(*self.arguments(), "--docker-config", "config.json")
         [(_, _, headers)] = other.asked
         self.assertNotIn("Authorization", headers)
+
+    def log_in(self):
+        """Docker's config with credentials for the registry."""
+        auth = base64.b64encode(b"vendor:secret").decode()
+        self.write("config.json", json.dumps({"auths": {self.registry.host: {"auth": auth}}}))
+        return ["--docker-config", "config.json"]
+
+    def test_a_token_is_fetched_and_shown(self):
+        def token(handler):
+            handler.answer(200, json.dumps({"token": "", "access_token": "abc"}).encode())
+
+        def asks(page):
+            def answer(handler):
+                if handler.headers.get("Authorization") == "Bearer abc":
+                    handler.answer(200, page, Content_Type=MANIFEST)
+                else:
+                    handler.send_response(401)
+                    handler.send_header("WWW-Authenticate", "Negotiate")
+                    handler.send_header("WWW-Authenticate",
+                                        f'Bearer realm="http://{self.registry.host}/token"')
+                    handler.send_header("Content-Length", "0")
+                    handler.end_headers()
+            return answer
+
+        self.registry.pages = {path: asks(page) for path, page in self.registry.pages.items()}
+        self.registry.pages["/token"] = token
+        self.run_ok(*self.arguments(), *self.log_in())
+        asked = [path.split("?")[0] for _, path, _ in self.registry.asked]
+        self.assertEqual(asked.count("/token"), 1)  # and used for every layer
+
+    def test_a_host_behind_a_redirect_cannot_ask_for_credentials(self):
+        other = FakeRegistry()
+        self.addCleanup(other.server_close)
+        self.addCleanup(other.shutdown)
+        other.pages[self.blob()] = lambda handler: handler.answer(
+            401, WWW_Authenticate=f'Bearer realm="http://{other.host}/token"')
+        other.pages["/token"] = b'{"token": "t"}'
+        self.registry.pages[self.blob()] = lambda handler: handler.answer(
+            307, Location=f"http://{other.host}{handler.path}")
+        self.fails(12, "401", *self.arguments(), *self.log_in())
+        self.assertEqual([path for _, path, _ in other.asked], [self.blob()])
+
+    def push_arguments(self):
+        return ["push", self.patch, f"{self.registry.host}/tester:1", "--plain-http"]
+
+    def serve_uploads(self, put):
+        """Makes the registry take uploads: `put` answers them."""
+        self.registry.pages = {}
+        self.registry.pages["/v2/tester/blobs/uploads/"] = lambda handler: handler.answer(
+            202, Location="/upload?_state=s")
+
+        def upload(handler):
+            put(handler, handler.rfile.read(int(handler.headers["Content-Length"])))
+
+        self.registry.pages["/upload"] = upload
+
+    def test_an_upload_to_another_host(self):
+        other = FakeRegistry()
+        self.addCleanup(other.server_close)
+        self.addCleanup(other.shutdown)
+        self.serve_uploads(None)
+        self.registry.pages["/v2/tester/blobs/uploads/"] = lambda handler: handler.answer(
+            202, Location=f"http://{other.host}/upload")
+        self.fails(12, "another host", *self.push_arguments(), *self.log_in())
+        self.registry.pages["/v2/tester/blobs/uploads/"] = lambda handler: handler.answer(
+            307, Location=f"http://{other.host}/v2/tester/blobs/uploads/")
+        self.fails(10, "307", *self.push_arguments(), *self.log_in())
+        self.assertEqual(other.asked, [])
+
+    def test_an_upload_that_breaks_off_is_begun_again(self):
+        kept, failures = {}, [500, 404]
+
+        def put(handler, content):
+            if failures:
+                handler.answer(failures.pop(0))
+                return
+            kept[digest(content)] = content
+            self.registry.pages[f"/v2/tester/blobs/{digest(content)}"] = content
+            handler.answer(201)
+
+        def manifest(handler):
+            if handler.command == "PUT":
+                content = handler.rfile.read(int(handler.headers["Content-Length"]))
+                kept["manifest"] = content
+                handler.answer(201, OCI_Subject=digest(content))
+            else:
+                handler.answer(404)
+
+        self.serve_uploads(put)
+        self.registry.pages = Fallback(self.registry.pages, "/v2/tester/manifests/", manifest)
+        self.run_ok(*self.push_arguments())
+        self.assertEqual(failures, [])
+        for content in self.contents.values():
+            self.assertEqual(kept.get(digest(content)), content)
+        # The registry said that it keeps referrers, so no tag was made for them.
+        self.assertFalse([path for _, path, _ in self.registry.asked if "manifests/sha256-" in path])
+
+    def tags(self, *pages):
+        """Serves pages of tags: the body and the Link of each."""
+        served = list(pages)
+
+        def page(handler):
+            body, link = served.pop(0) if len(served) > 1 else served[0]
+            handler.answer(200, json.dumps(body).encode(), Link=link)
+
+        self.registry.pages["/v2/tester/tags/list"] = page
+        return ["tags", f"{self.registry.host}/tester", "--plain-http"]
+
+    def test_tags_on_several_pages(self):
+        next_page = '</v2/tester/tags/list?n=1&last=a>; rel="next"'
+        hidden = "sha256-" + "a" * 64
+        said = self.run_ok(*self.tags(({"tags": ["a"]}, next_page), ({"tags": ["b", hidden]}, None)))
+        self.assertEqual(said.stdout, "a\nb\n")
+        self.assertEqual(self.run_ok(*self.tags(({"tags": None}, None))).stdout, "")
+
+    def test_tags_that_are_none_or_never_end(self):
+        circle = '</v2/tester/tags/list?n=1000>; rel="next"'
+        for name in [1, None, "", "a b", "\u001b[2J", "x" * 129]:
+            self.fails(4, "no tag", *self.tags(({"tags": [name]}, None)))
+        self.fails(9, "100 pages", *self.tags(({"tags": ["a"]}, circle)))
+        self.fails(10, "another|same host",
+                   *self.tags(({"tags": ["a"]}, '<http://127.0.0.2:1/tags>; rel="next"')))
+
+    def test_what_a_registry_says_does_not_reach_the_terminal(self):
+        body = json.dumps({"errors": [{"code": "\u001b]0;x\u0007", "message": "\u001b[2J"}]}).encode()
+        self.registry.pages["/v2/tester/manifests/1"] = lambda handler: handler.answer(403, body)
+        outcome = self.fails(12, "403", *self.arguments())
+        self.assertNotIn("\x1b", outcome.stderr)
 
     def test_http_to_another_machine_is_refused(self):
         self.fails(12, "expected https", "pull", "registry.example.com/tester:1", "-o", "back",
