@@ -26,7 +26,7 @@ CONFIG = """version: 0.1
 log: {{level: error}}
 storage:
   filesystem: {{rootdirectory: {folder}}}
-http: {{addr: 127.0.0.1:{port}}}
+http: {{addr: 127.0.0.1:{port}{tls}}}
 {auth}"""
 # The password is "secret": bcrypt, as htpasswd -B makes it.
 PASSWORDS = "vendor:$2b$05$UmscdDWhRNBOBiQ0rqyYHuem84VFsMCn5f9oYlumNGUwO6aGaw54q\n"
@@ -38,12 +38,13 @@ class Registry(StoreTest):
         super().setUp()
         self.patch = self.release(expires="2031-01-31T00:00:00Z", summary="Answers in French.")
 
-    def start(self, auth=""):
+    def start(self, auth="", tls=""):
         """Starts a registry; its address."""
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
-        self.write("registry.yml", CONFIG.format(folder=self.dir / "registry", port=port, auth=auth))
+        self.write("registry.yml", CONFIG.format(folder=self.dir / "registry", port=port, auth=auth,
+                                                 tls=tls))
         process = subprocess.Popen(["docker-registry", "serve", "registry.yml"], cwd=self.dir,
                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.addCleanup(process.wait)
@@ -143,6 +144,27 @@ class Registry(StoreTest):
         self.fails(3, "no such patch", "pull", f"{host}/tester:1.0.0", "-o", "back", "--key",
                    "vendor.pub", "--plain-http")
         self.fails(3, "404", "tags", f"{host}/tester", "--plain-http")
+
+    def test_tls_is_checked_against_the_given_root_alone(self):
+        def openssl(*args):
+            subprocess.run(["openssl", *args], cwd=self.dir, check=True, capture_output=True)
+
+        new = ["req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+        for name in ["ca", "other"]:
+            openssl(*new, "-x509", "-days", "2", "-subj", f"/CN={name}", "-keyout", f"{name}.key",
+                    "-out", f"{name}.pem")
+        openssl(*new, "-subj", "/CN=registry", "-keyout", "leaf.key", "-out", "leaf.csr")
+        self.write("names", "subjectAltName=IP:127.0.0.1\n")
+        openssl("x509", "-req", "-in", "leaf.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-days", "1",
+                "-extfile", "names", "-out", "leaf.pem")
+        host = self.start(tls=f", tls: {{certificate: {self.dir}/leaf.pem, key: {self.dir}/leaf.key}}")
+        push = ["push", self.patch, f"{host}/tester:1.0.0"]
+        self.fails(12, "certificate", *push)
+        self.fails(12, "certificate", *push, "--registry-ca", "other.pem")
+        self.run_ok(*push, "--registry-ca", "ca.pem")
+        self.run_ok("pull", f"{host}/tester:1.0.0", "-o", "back", "--key", "vendor.pub",
+                    "--registry-ca", "ca.pem")
+        self.assertEqual(self.files("back"), self.files(self.patch))
 
     def test_credentials_come_from_dockers_config(self):
         self.write("passwords", PASSWORDS)
