@@ -2,10 +2,10 @@
 
 #include <cstdio>
 
+#include "base/quote.h"
 #include "gguf/gguf_file.h"
 #include "gguf/identity.h"
 #include "patch/inspect.h"
-#include "base/quote.h"
 #include "runtime/model.h"
 #include "runtime/row_neighbours.h"
 

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 
+#include "base/quote.h"
 #include "gguf/gguf_file.h"
 #include "gguf/identity.h"
 #include "patch/base_identity.h"
-#include "base/quote.h"
 #include "patch/stack.h"
 #include "terminal.h"
 #include "trust/load.h"

@@ -8,6 +8,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/descriptor.h"
+
 namespace llmpatch {
 namespace {
 
@@ -20,22 +22,6 @@ Error io_error(const char* action, const fs::path& path, int error_number) {
                     std::string(action) + " " + path.string() + ": " + std::strerror(error_number),
                     hint);
 }
-
-// An open descriptor that closes itself.
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  int get() const { return fd_; }
-  int release() { return std::exchange(fd_, -1); }
-
- private:
-  int fd_;
-};
 
 // Opens a regular file for reading and tells its size. O_NONBLOCK so that opening a FIFO does not
 // hang before it is refused.

@@ -29,4 +29,7 @@ class Sha256 {
 std::string sha256_hex(std::string_view text);
 std::string sha256_hex(std::span<const std::byte> bytes);
 
+// Whether `text` has the form that these functions give.
+bool is_sha256_hex(std::string_view text);
+
 }  // namespace llmpatch

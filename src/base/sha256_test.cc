@@ -28,6 +28,16 @@ TEST(Sha256, PartsGiveTheDigestOfTheWhole) {
   }
 }
 
+TEST(Sha256, HasAForm) {
+  EXPECT_TRUE(is_sha256_hex(sha256_hex(std::string_view("text"))));
+  EXPECT_TRUE(is_sha256_hex("0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"));
+  EXPECT_FALSE(is_sha256_hex(""));
+  EXPECT_FALSE(is_sha256_hex(std::string(63, 'a')));
+  EXPECT_FALSE(is_sha256_hex(std::string(65, 'a')));
+  EXPECT_FALSE(is_sha256_hex(std::string(64, 'A')));
+  EXPECT_FALSE(is_sha256_hex(std::string(63, 'a') + "g"));
+}
+
 TEST(Sha256, BytesAreNotText) {
   const std::vector<std::byte> bytes{std::byte{0}, std::byte{0xff}};
   EXPECT_EQ(sha256_hex(bytes), sha256_hex(std::string_view("\0\xff", 2)));

@@ -15,30 +15,14 @@
 #include <optional>
 #include <thread>
 
+#include "base/descriptor.h"
+
 extern char** environ;
 
 namespace llmpatch {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-// A descriptor that is closed at the end.
-class Descriptor {
- public:
-  Descriptor() = default;
-  explicit Descriptor(int number) : number_(number) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() { close(); }
-  void close() {
-    if (number_ >= 0) ::close(number_);
-    number_ = -1;
-  }
-  int number() const { return number_; }
-
- private:
-  int number_ = -1;
-};
 
 Error failed(const std::string& program, const std::string& what, int code) {
   return make_error(code == ENOENT ? ErrorKind::kNotFound : ErrorKind::kIo, "registry",
@@ -98,10 +82,10 @@ Result<HelperAnswer> run_helper(const std::vector<std::string>& command, const s
     return failed(program, "socket", errno);
   }
   Descriptor ours(ends[0]), theirs(ends[1]);
-  LLMPATCH_ASSIGN(const pid_t id, spawn(command, theirs.number()));
+  LLMPATCH_ASSIGN(const pid_t id, spawn(command, theirs.get()));
   Process process(id);
   theirs.close();
-  if (input.empty()) ::shutdown(ours.number(), SHUT_WR);
+  if (input.empty()) ::shutdown(ours.get(), SHUT_WR);
   const auto until = Clock::now() + limit;
   HelperAnswer answer;
   std::size_t sent = 0;
@@ -115,21 +99,21 @@ Result<HelperAnswer> run_helper(const std::vector<std::string>& command, const s
   while (true) {
     if (left() <= 0) return too_slow();
     const bool writes = sent < input.size();
-    pollfd wait{ours.number(), static_cast<short>(POLLIN | (writes ? POLLOUT : 0)), 0};
+    pollfd wait{ours.get(), static_cast<short>(POLLIN | (writes ? POLLOUT : 0)), 0};
     if (::poll(&wait, 1, static_cast<int>(std::max<std::int64_t>(left(), 1))) < 0 &&
         errno != EINTR) {
       return failed(program, "poll", errno);
     }
     if (writes && (wait.revents & POLLOUT) != 0) {
-      const ssize_t count = ::send(ours.number(), input.data() + sent, input.size() - sent,
-                                   MSG_NOSIGNAL | MSG_DONTWAIT);
+      const ssize_t count =
+          ::send(ours.get(), input.data() + sent, input.size() - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
       if (count > 0) sent += static_cast<std::size_t>(count);
       if (count < 0 && errno != EAGAIN && errno != EINTR) sent = input.size();  // it reads no more
-      if (sent == input.size()) ::shutdown(ours.number(), SHUT_WR);
+      if (sent == input.size()) ::shutdown(ours.get(), SHUT_WR);
     }
     if ((wait.revents & (POLLIN | POLLHUP | POLLERR)) != 0) {
       char buffer[4096];
-      const ssize_t count = ::recv(ours.number(), buffer, sizeof buffer, MSG_DONTWAIT);
+      const ssize_t count = ::recv(ours.get(), buffer, sizeof buffer, MSG_DONTWAIT);
       if (count == 0) break;
       if (count < 0 && errno != EAGAIN && errno != EINTR) break;
       if (count > 0) answer.output.append(buffer, static_cast<std::size_t>(count));

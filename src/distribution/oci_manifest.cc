@@ -4,7 +4,6 @@
 
 #include "base/json.h"
 #include "base/quote.h"
-#include "base/sha256.h"
 #include "distribution/oci_reference.h"
 
 namespace llmpatch {
@@ -13,8 +12,6 @@ namespace {
 constexpr const char* kEmptyType = "application/vnd.oci.empty.v1+json";
 constexpr const char* kTitle = "org.opencontainers.image.title";
 constexpr std::size_t kMaxReferrers = 1000;
-
-std::string digest_of(std::string_view bytes) { return "sha256:" + sha256_hex(bytes); }
 
 const char* media_type_of(std::string_view file) {
   if (file == kRowsFile) return "application/vnd.llmpatch.rows.v1.safetensors";
@@ -26,7 +23,7 @@ const char* media_type_of(std::string_view file) {
 }
 
 Json descriptor(const char* type, std::string_view bytes) {
-  return {{"mediaType", type}, {"digest", digest_of(bytes)}, {"size", bytes.size()}};
+  return {{"mediaType", type}, {"digest", oci_digest(bytes)}, {"size", bytes.size()}};
 }
 
 Json empty_config() {
@@ -48,7 +45,7 @@ Error corrupt(std::string_view where, const std::string& message) {
 Result<OciLayer> parse_layer(const Json& layer, std::string_view where) {
   if (!layer.is_object()) return corrupt(where, "layer: found no object");
   OciLayer parsed;
-  LLMPATCH_ASSIGN(parsed.media_type, json_string(layer, "mediaType", where));
+  LLMPATCH_TRY(json_string(layer, "mediaType", where));
   LLMPATCH_ASSIGN(parsed.digest, json_string(layer, "digest", where));
   LLMPATCH_ASSIGN(const std::int64_t size, json_integer(layer, "size", where));
   LLMPATCH_ASSIGN(const Json annotations, json_object(layer, "annotations", where));

@@ -22,7 +22,7 @@ inline constexpr std::uint64_t kMaxOciManifest = std::uint64_t{4} << 20;
 
 // A blob of an artifact: a file of the patch.
 struct OciLayer {
-  std::string file, digest, media_type;
+  std::string file, digest;
   std::uint64_t size = 0;
 };
 

@@ -3,10 +3,12 @@
 #include <algorithm>
 
 #include "base/quote.h"
+#include "base/sha256.h"
 
 namespace llmpatch {
 namespace {
 
+constexpr std::string_view kAlgorithm = "sha256:";
 constexpr std::size_t kLongest = 1024, kLongestName = 255, kLongestTag = 128;
 
 bool is_lower_or_digit(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
@@ -75,9 +77,11 @@ bool is_oci_tag(std::string_view text) {
 }
 
 bool is_oci_digest(std::string_view text) {
-  constexpr std::string_view kAlgorithm = "sha256:";
-  return text.size() == kAlgorithm.size() + 64 && text.starts_with(kAlgorithm) &&
-         text.find_first_not_of("0123456789abcdef", kAlgorithm.size()) == std::string_view::npos;
+  return text.starts_with(kAlgorithm) && is_sha256_hex(text.substr(kAlgorithm.size()));
+}
+
+std::string oci_digest(std::string_view bytes) {
+  return std::string(kAlgorithm) + sha256_hex(bytes);
 }
 
 std::string OciReference::to_string() const {

@@ -29,4 +29,7 @@ bool is_oci_tag(std::string_view text);
 // "sha256:" and 64 lower-case hexadecimal digits: the only digests that are taken.
 bool is_oci_digest(std::string_view text);
 
+// The digest of `bytes` in that form.
+std::string oci_digest(std::string_view bytes);
+
 }  // namespace llmpatch

@@ -1,16 +1,13 @@
 #include "distribution/reference.h"
 
 #include "base/quote.h"
+#include "base/sha256.h"
 #include "patch/names.h"
 
 namespace llmpatch {
 namespace {
 
 constexpr std::string_view kAlgorithm = "sha256:";
-
-bool is_digest(std::string_view text) {
-  return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
-}
 
 }  // namespace
 
@@ -28,7 +25,7 @@ Result<Reference> parse_reference(std::string_view text) {
     const std::string_view rest = text.substr(at + 1);
     if (rest.starts_with(kAlgorithm)) {
       reference.digest = rest.substr(kAlgorithm.size());
-      valid = valid && is_digest(reference.digest);
+      valid = valid && is_sha256_hex(reference.digest);
     } else {
       reference.version = rest;
       valid = valid && is_semver(rest);

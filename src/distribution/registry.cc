@@ -4,7 +4,6 @@
 
 #include "base/json.h"
 #include "base/quote.h"
-#include "base/sha256.h"
 #include "distribution/oci_manifest.h"
 #include "http/url.h"
 
@@ -109,8 +108,7 @@ Result<std::optional<OciManifest>> Registry::find_manifest(const std::string& wa
   LLMPATCH_ASSIGN(const HttpAnswer answer, send(request));
   if (answer.status == 404) return std::optional<OciManifest>();
   if (answer.status != 200) return refused(answer, request.url);
-  OciManifest manifest{answer.body, "sha256:" + sha256_hex(answer.body),
-                       answer.header("content-type")};
+  OciManifest manifest{answer.body, oci_digest(answer.body)};
   const std::string said = answer.header("docker-content-digest");
   for (const std::string& expected : {is_oci_digest(wanted) ? wanted : said, said}) {
     if (!expected.empty() && expected != manifest.digest) {
@@ -141,7 +139,7 @@ Result<std::string> Registry::get_blob(const std::string& digest, std::uint64_t 
   request.progress = progress;
   LLMPATCH_ASSIGN(HttpAnswer answer, send(request));
   if (answer.status != 200) return refused(answer, request.url);
-  const std::string found = "sha256:" + sha256_hex(answer.body);
+  const std::string found = oci_digest(answer.body);
   if (answer.body.size() != size || found != digest) return untrusted(request.url, found, digest);
   return std::move(answer.body);
 }
@@ -197,21 +195,22 @@ Result<std::string> Registry::begin_upload(const std::string& blob) {
 }
 
 Result<std::vector<std::string>> Registry::tags() {
+  const std::string list = url("tags/list");
   std::vector<std::string> tags;
-  std::string page = url("tags/list?n=1000");
+  std::string page = list + "?n=1000";
   for (int pages = 1;; ++pages) {
     HttpRequest request;
     request.url = page;
     request.max_answer = kMaxOciManifest;
     LLMPATCH_ASSIGN(const HttpAnswer answer, send(request));
-    if (answer.status != 200) return refused(answer, base_ + "tags/list");
-    LLMPATCH_ASSIGN(const Json json, parse_json(answer.body, base_ + "tags/list"));
+    if (answer.status != 200) return refused(answer, list);
+    LLMPATCH_ASSIGN(const Json json, parse_json(answer.body, list));
     if (json.is_object() && json.contains("tags") && json["tags"].is_null()) return tags;  // none
-    LLMPATCH_ASSIGN(const Json names, json_array(json, "tags", base_ + "tags/list"));
+    LLMPATCH_ASSIGN(const Json names, json_array(json, "tags", list));
     for (const Json& name : names) {
       if (!name.is_string() || !is_oci_tag(name.get<std::string>())) {
         return make_error(ErrorKind::kCorrupt, "registry",
-                          base_ + "tags/list: found something that is no tag");
+                          list + ": found something that is no tag");
       }
       tags.push_back(name.get<std::string>());
     }
@@ -219,12 +218,12 @@ Result<std::vector<std::string>> Registry::tags() {
     if (next.empty() || names.empty()) return tags;  // an empty page would never end
     if (tags.size() > kMaxTags || pages == kMaxPages) {
       return make_error(ErrorKind::kLimit, "registry",
-                        base_ + "tags/list: found more than 10,000 tags or 100 pages");
+                        list + ": found more than 10,000 tags or 100 pages");
     }
     const auto place = resolve_url(answer.url, next);
     if (!place.ok() || !is_own(*place)) {
-      return broken(base_ + "tags/list", "found the next page at " + quote(next, 200) +
-                                             ", expected one at the same host");
+      return broken(
+          list, "found the next page at " + quote(next, 200) + ", expected one at the same host");
     }
     page = *place;
   }

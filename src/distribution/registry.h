@@ -23,7 +23,7 @@ struct RegistryOptions {
 enum class RegistryAccess { kPull, kPush };
 
 struct OciManifest {
-  std::string bytes, digest, media_type;
+  std::string bytes, digest;
 };
 
 // What is read is compared with its digest before it is given out. Besides what each function

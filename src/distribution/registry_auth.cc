@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "base/ascii.h"
 #include "base/json.h"
 #include "base/quote.h"
 #include "http/url.h"
@@ -16,14 +17,6 @@ constexpr std::uint64_t kMaxToken = 64 << 10;
 bool is_token(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
          std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
-}
-
-std::string lower(std::string_view text) {
-  std::string result(text);
-  for (char& c : result) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return result;
 }
 
 // Reads a header from left to right.
@@ -81,7 +74,7 @@ Result<Challenge> parse_challenge(std::string_view header) {
     reader.skip_blanks();
     while (reader.take(',')) reader.skip_blanks();
     if (reader.at_end()) break;
-    const std::string word = lower(reader.token());
+    const std::string word = ascii_lower(reader.token());
     if (word.empty()) return corrupt();
     reader.skip_blanks();
     if (!reader.take('=')) {  // no parameter: the next challenge begins

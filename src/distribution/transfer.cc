@@ -1,13 +1,10 @@
 #include "distribution/transfer.h"
 
-#include "base/sha256.h"
 #include "distribution/oci_manifest.h"
 #include "patch/patch.h"
 
 namespace llmpatch {
 namespace {
-
-std::string digest_of(std::string_view bytes) { return "sha256:" + sha256_hex(bytes); }
 
 // The tag under which registries without an API for them keep a subject's referrers.
 std::string referrers_tag(const std::string& digest) { return "sha256-" + digest.substr(7); }
@@ -23,7 +20,7 @@ Status push_referrer(const std::string& bundle, const std::string& subject,
                      std::uint64_t subject_size, Registry& registry) {
   const std::string manifest = make_signature_manifest(bundle, subject, subject_size);
   LLMPATCH_ASSIGN(const bool kept,
-                  registry.put_manifest(digest_of(manifest), manifest, kOciManifestType));
+                  registry.put_manifest(oci_digest(manifest), manifest, kOciManifestType));
   if (kept) return {};
   const std::string tag = referrers_tag(subject);
   LLMPATCH_ASSIGN(const auto known, registry.find_manifest(tag));
@@ -49,7 +46,7 @@ Result<Pushed> push_patch(const PatchFiles& files, const OciReference& reference
 
   const std::string manifest = make_oci_manifest(files, patch.manifest);
   Pushed pushed{reference};
-  pushed.reference.digest = digest_of(manifest);
+  pushed.reference.digest = oci_digest(manifest);
   const auto signature = files.find(kSignatureFile);
   pushed.is_signed = signature != files.end();
 
@@ -63,10 +60,10 @@ Result<Pushed> push_patch(const PatchFiles& files, const OciReference& reference
   if (pushed.changed) {
     std::uint64_t sent = 0;
     for (const auto& [file, bytes] : files) {
-      LLMPATCH_TRY(registry.put_blob(digest_of(bytes), bytes));
+      LLMPATCH_TRY(registry.put_blob(oci_digest(bytes), bytes));
       if (progress) progress(++sent, files.size(), file);
     }
-    LLMPATCH_TRY(registry.put_blob(digest_of(kEmptyConfig), kEmptyConfig));
+    LLMPATCH_TRY(registry.put_blob(oci_digest(kEmptyConfig), kEmptyConfig));
     LLMPATCH_ASSIGN([[maybe_unused]] const bool put,
                     registry.put_manifest(reference.tag, manifest, kOciManifestType));
   }

@@ -7,8 +7,8 @@
 #include <bit>
 #include <limits>
 
-#include "gguf/metadata.h"
 #include "base/quote.h"
+#include "gguf/metadata.h"
 
 namespace llmpatch {
 namespace {

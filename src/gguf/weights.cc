@@ -7,9 +7,9 @@
 #include <span>
 #include <vector>
 
+#include "base/quote.h"
 #include "gguf/block_steps.h"
 #include "gguf/dequantize.h"
-#include "base/quote.h"
 
 namespace llmpatch {
 namespace {

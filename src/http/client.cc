@@ -8,6 +8,7 @@
 #include <random>
 #include <thread>
 
+#include "base/ascii.h"
 #include "base/quote.h"
 #include "http/url.h"
 
@@ -52,16 +53,13 @@ std::size_t take_header(char* data, std::size_t, std::size_t size, void* to) {
   }
   std::string_view line(data, size);
   while (!line.empty() && (line.back() == '\n' || line.back() == '\r')) line.remove_suffix(1);
-  if (line.starts_with("HTTP/")) {  // also after each redirect
+  if (line.starts_with("HTTP/")) {  // of the answer, after that of a 100
     receiver.answer.headers.clear();
     return size;
   }
   const std::size_t colon = line.find(':');
   if (colon == std::string_view::npos) return size;
-  std::string name(line.substr(0, colon));
-  std::transform(name.begin(), name.end(), name.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  });
+  const std::string name = ascii_lower(line.substr(0, colon));
   std::string_view value = line.substr(colon + 1);
   while (value.starts_with(' ') || value.starts_with('\t')) value.remove_prefix(1);
   std::string& known = receiver.answer.headers[name];

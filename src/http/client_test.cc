@@ -68,23 +68,27 @@ HttpOptions quick() {
   return options;
 }
 
-ErrorKind kind_of(const Server& server, std::uint64_t max_answer, HttpOptions options = quick()) {
-  auto client = HttpClient::create(options);
-  EXPECT_TRUE(client.ok());
+HttpRequest request_to(const Server& server) {
   HttpRequest request;
   request.url = server.url();
+  return request;
+}
+
+Result<HttpAnswer> send(const HttpRequest& request, HttpOptions options = quick()) {
+  LLMPATCH_ASSIGN(HttpClient client, HttpClient::create(std::move(options)));
+  return client.send(request);
+}
+
+ErrorKind kind_of(const Server& server, std::uint64_t max_answer, HttpOptions options = quick()) {
+  HttpRequest request = request_to(server);
   request.max_answer = max_answer;
-  const auto answer = client->send(request);
+  const auto answer = send(request, std::move(options));
   return answer.ok() ? ErrorKind::kInternal : answer.error().kind;
 }
 
 TEST(HttpClient, GivesTheAnswer) {
   const Server server("HTTP/1.1 404 No\r\nContent-Length: 4\r\nX-Kind: a\r\n\r\nnone", "");
-  auto client = HttpClient::create(quick());
-  ASSERT_TRUE(client.ok());
-  HttpRequest request;
-  request.url = server.url();
-  const auto answer = client->send(request);
+  const auto answer = send(request_to(server));
   ASSERT_TRUE(answer.ok()) << answer.error().to_string();
   EXPECT_EQ(answer->status, 404);
   EXPECT_EQ(answer->body, "none");
@@ -125,12 +129,9 @@ TEST(HttpClient, SendsNothingUnencrypted) {
 
 TEST(HttpClient, RefusesAHeaderThatIsTwo) {
   const Server server("HTTP/1.1 200 OK\r\n\r\n", "");
-  auto client = HttpClient::create(quick());
-  ASSERT_TRUE(client.ok());
-  HttpRequest request;
-  request.url = server.url();
+  HttpRequest request = request_to(server);
   request.authorization = "Basic x\r\nX-Other: y";
-  const auto answer = client->send(request);
+  const auto answer = send(request);
   ASSERT_FALSE(answer.ok());
   EXPECT_EQ(answer.error().kind, ErrorKind::kInvalidArgument);
   EXPECT_EQ(server.connections(), 0);

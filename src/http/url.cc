@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "base/ascii.h"
 #include "base/quote.h"
 
 namespace llmpatch {
@@ -38,19 +39,12 @@ std::string part(const Handle& url, CURLUPart which, unsigned flags = 0) {
   return copy;
 }
 
-std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  });
-  return text;
-}
-
 }  // namespace
 
 Result<Url> parse_url(std::string_view text) {
   const Handle handle = parsed(text);
   if (!handle) return no_url(text);
-  Url url{lower(part(handle, CURLUPART_SCHEME)), lower(part(handle, CURLUPART_HOST)),
+  Url url{ascii_lower(part(handle, CURLUPART_SCHEME)), ascii_lower(part(handle, CURLUPART_HOST)),
           part(handle, CURLUPART_PORT, CURLU_DEFAULT_PORT)};
   const bool bare =
       part(handle, CURLUPART_USER).empty() && part(handle, CURLUPART_PASSWORD).empty();

@@ -6,6 +6,8 @@
 #include <string>
 #include <tuple>
 
+#include "base/ascii.h"
+
 namespace llmpatch {
 namespace {
 
@@ -16,7 +18,6 @@ constexpr std::size_t kWordsForTrigrams = 24;
 constexpr double kTrigramThreshold = 0.5;
 
 bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
 std::vector<std::string> words_of(std::string_view text) {
   std::vector<std::string> words;
@@ -28,14 +29,14 @@ std::vector<std::string> words_of(std::string_view text) {
     }
     if (!inside) words.emplace_back();
     inside = true;
-    words.back() += lower(c);
+    words.back() += ascii_lower(c);
   }
   return words;
 }
 
 bool says_nothing(std::string_view text) {
   return std::none_of(text.begin(), text.end(), [](char c) {
-    const char low = lower(c);
+    const char low = ascii_lower(c);
     return (low >= 'a' && low <= 'z') || (c >= '0' && c <= '9') ||
            static_cast<unsigned char>(c) >= 0x80;
   });

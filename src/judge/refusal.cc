@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "base/ascii.h"
+
 namespace llmpatch {
 namespace {
 
@@ -65,7 +67,7 @@ char take(std::string_view& text) {
   }
   const char c = text.front();
   text.remove_prefix(1);
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  return ascii_lower(c);
 }
 
 std::string normalised_opening(std::string_view text) {

@@ -325,10 +325,9 @@ class Learner {
   // one point in a hundred.
   std::pair<std::vector<Prompt>, std::vector<PromptFormat>> some_benign() const {
     std::pair<std::vector<Prompt>, std::vector<PromptFormat>> some;
-    const std::size_t size = data_.retain.size(), taken = std::min(size, kThresholdPrompts);
-    for (std::size_t i = 0; i < taken; ++i) {
-      some.first.push_back(data_.retain[i * size / taken]);
-      some.second.push_back(data_.retain_formats[i * size / taken]);
+    for (const std::size_t i : spread_places(data_.retain.size(), kThresholdPrompts)) {
+      some.first.push_back(data_.retain[i]);
+      some.second.push_back(data_.retain_formats[i]);
     }
     return some;
   }

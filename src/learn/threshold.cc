@@ -22,14 +22,6 @@ double log_odds(double share) {
   return std::log(inside / (1 - inside));
 }
 
-// Of at most `count` of `size` places, evenly spread.
-std::vector<std::size_t> spread(std::size_t size, std::size_t count) {
-  const std::size_t taken = std::min(size, count);
-  std::vector<std::size_t> places;
-  for (std::size_t i = 0; i < taken; ++i) places.push_back(i * size / taken);
-  return places;
-}
-
 // Gradient to `rows` of the log-odds of the first answers' tokens, each weighing p (1 - p): of the
 // expected number of refusals, over the sum of the weights.
 torch::Tensor gradient_of_refusals(const Transformer& model, const torch::Tensor& rows,
@@ -55,15 +47,22 @@ torch::Tensor gradient_of_refusals(const Transformer& model, const torch::Tensor
 
 }  // namespace
 
+std::vector<std::size_t> spread_places(std::size_t size, std::size_t count) {
+  const std::size_t taken = std::min(size, count);
+  std::vector<std::size_t> places;
+  for (std::size_t i = 0; i < taken; ++i) places.push_back(i * size / taken);
+  return places;
+}
+
 torch::Tensor refusal_direction(const Transformer& model, const torch::Tensor& rows,
                                 const std::vector<Pair>& harmful,
                                 const std::vector<Retained>& retained, std::size_t prompts) {
   const Tokens begins{harmful.front().chosen.front()};
   std::vector<Sequence> refused, answered;
-  for (const std::size_t i : spread(harmful.size(), prompts)) {
+  for (const std::size_t i : spread_places(harmful.size(), prompts)) {
     refused.push_back({harmful[i].prompt, {begins}});
   }
-  for (const std::size_t i : spread(retained.size(), prompts)) {
+  for (const std::size_t i : spread_places(retained.size(), prompts)) {
     answered.push_back({retained[i].prompt, {begins}});
   }
   const torch::Tensor harm = gradient_of_refusals(model, rows, refused);

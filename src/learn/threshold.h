@@ -14,6 +14,9 @@
 
 namespace llmpatch {
 
+// At most `count` of the places 0 to size - 1, evenly spread and rising.
+std::vector<std::size_t> spread_places(std::size_t size, std::size_t count);
+
 // The direction [n, width] in which prompts of both kinds that could go either way begin with the
 // chosen answers' first token likelier: of the gradients of the expected number that do, one of
 // harmful and one of retained prompts, counting the same. Rows moved by it have the log-odds of

@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <memory>
 
-#include "patch/patch.h"
 #include "base/quote.h"
+#include "patch/patch.h"
 
 namespace llmpatch {
 namespace {

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "base/quote.h"
+#include "base/sha256.h"
 
 namespace llmpatch {
 namespace {
@@ -34,10 +35,6 @@ bool is_word(std::string_view text) {
          });
 }
 
-bool is_digest(std::string_view text) {
-  return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
-}
-
 bool is_printable_ascii(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return c >= 0x20 && c < 0x7f; });
 }
@@ -55,7 +52,7 @@ Status only_members(const Json& object, std::initializer_list<std::string_view> 
 
 Result<std::string> digest(const Json& object, const char* key, std::string_view where) {
   LLMPATCH_ASSIGN(std::string text, json_string(object, key, where));
-  if (!is_digest(text)) return bad(where, key, quote(text), "64 lower-case hexadecimal digits");
+  if (!is_sha256_hex(text)) return bad(where, key, quote(text), "64 lower-case hexadecimal digits");
   return text;
 }
 

@@ -6,7 +6,6 @@
 
 #include "patch/card.h"
 #include "patch/model_card.h"
-#include "base/quote.h"
 #include "patch/test_patch.h"
 
 namespace llmpatch {
@@ -110,13 +109,6 @@ TEST(ModelCard, HasTheEffectInATable) {
   EXPECT_TRUE(has(model_card(patch),
                   "| suite | metric | patched |\n| --- | --- | --- |\n"
                   "| harmbench | refused | 0.95 [0.91, 0.97] n 200 |\n"));
-}
-
-TEST(Quote, MakesAnyTextPrintableAndShort) {
-  EXPECT_EQ(quote("plain"), "\"plain\"");
-  EXPECT_EQ(quote("a\nb\x7f"), "\"a\\nb\\u007f\"");
-  EXPECT_EQ(quote("\xff"), "\"\\ufffd\"");
-  EXPECT_EQ(quote(std::string(65, 'a')), "\"" + std::string(64, 'a') + "...\"");
 }
 
 }  // namespace

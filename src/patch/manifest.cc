@@ -3,9 +3,10 @@
 #include <algorithm>
 #include <set>
 
+#include "base/quote.h"
+#include "base/sha256.h"
 #include "patch/files.h"
 #include "patch/names.h"
-#include "base/quote.h"
 #include "patch/semver.h"
 
 namespace llmpatch {
@@ -44,10 +45,6 @@ bool is_license(std::string_view text) {
          });
 }
 
-bool is_sha256(std::string_view text) {
-  return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
-}
-
 // Every entry of `list` is of the form that `valid` tests, none stands there twice.
 Status check_list(const char* field, const std::vector<std::string>& list,
                   bool (*valid)(std::string_view), const char* expected) {
@@ -69,7 +66,7 @@ Status check_files(const std::map<std::string, std::string>& files) {
     if (!is_ours || name == kManifestFile || name == kSignatureFile) {
       return bad_field("files", quote(name), "names of the files of a patch");
     }
-    if (!is_sha256(digest)) {
+    if (!is_sha256_hex(digest)) {
       return bad_field("files." + name, quote(digest), "64 hexadecimal digits");
     }
   }

@@ -4,8 +4,9 @@
 #include <array>
 #include <string_view>
 
-#include "patch/card.h"
+#include "base/ascii.h"
 #include "base/quote.h"
+#include "patch/card.h"
 
 namespace llmpatch {
 namespace {
@@ -13,13 +14,6 @@ namespace {
 // The licences that the Hugging Face Hub knows by an id of its own and patches are likely to have.
 constexpr std::array<std::string_view, 6> kHubLicenses{
     {"apache-2.0", "mit", "bsd-3-clause", "cc0-1.0", "cc-by-4.0", "cc-by-sa-4.0"}};
-
-std::string lower_case(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  });
-  return text;
-}
 
 // "owner/name", as the Hub names models; a path of somebody's disk must not get into front matter.
 bool is_hub_id(std::string_view text) {
@@ -33,7 +27,7 @@ bool is_hub_id(std::string_view text) {
 }
 
 std::string front_matter(const Patch& patch) {
-  const std::string license = lower_case(patch.manifest.license);
+  const std::string license = ascii_lower(patch.manifest.license);
   std::string text = "---\nlibrary_name: peft\npipeline_tag: text-generation\n";
   if (is_hub_id(patch.adapter.base_model)) {
     text += "base_model: " + quote(patch.adapter.base_model) + "\n";

@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/quote.h"
 #include "base/sha256.h"
 #include "patch/archive.h"
 #include "patch/model_card.h"
-#include "base/quote.h"
 
 namespace llmpatch {
 namespace {

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <array>
 
-#include "patch/names.h"
 #include "base/quote.h"
+#include "patch/names.h"
 
 namespace llmpatch {
 namespace {

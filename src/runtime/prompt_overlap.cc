@@ -5,6 +5,8 @@
 #include <map>
 #include <set>
 
+#include "base/ascii.h"
+
 namespace llmpatch {
 namespace {
 
@@ -57,7 +59,7 @@ Fingerprint fingerprint_of(std::string_view text, Vocabulary& vocabulary) {
     word.clear();
   };
   for (const char c : text) {
-    const char low = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    const char low = ascii_lower(c);
     if (is_word_byte(low)) {
       word += low;
     } else {

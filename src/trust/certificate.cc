@@ -5,8 +5,8 @@
 #include <openssl/x509v3.h>
 
 #include "base/file.h"
-#include "base/sha256.h"
 #include "base/quote.h"
+#include "base/sha256.h"
 #include "trust/openssl.h"
 
 namespace llmpatch {

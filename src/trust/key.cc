@@ -10,8 +10,8 @@
 #include <cstring>
 
 #include "base/file.h"
-#include "base/sha256.h"
 #include "base/quote.h"
+#include "base/sha256.h"
 #include "trust/openssl.h"
 
 namespace llmpatch {

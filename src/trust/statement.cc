@@ -1,7 +1,7 @@
 #include "trust/statement.h"
 
-#include "base/sha256.h"
 #include "base/quote.h"
+#include "base/sha256.h"
 #include "trust/strict_json.h"
 
 namespace llmpatch {
@@ -11,13 +11,9 @@ constexpr const char* kStatementType = "https://in-toto.io/Statement/v1";
 constexpr const char* kPredicateType = "https://model_signing/signature/v1.0";
 constexpr std::size_t kMaxFiles = 64;  // a patch has six
 
-bool is_digest(std::string_view text) {
-  return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
-}
-
 Result<std::string> digest_of(const Json& value, std::string_view where) {
   LLMPATCH_ASSIGN(std::string digest, text_of(value, where));
-  if (!is_digest(digest)) {
+  if (!is_sha256_hex(digest)) {
     return untrusted(where, "found " + quote(digest) + ", expected 64 hexadecimal digits");
   }
   return digest;

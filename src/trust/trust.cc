@@ -4,8 +4,9 @@
 
 #include "base/file.h"
 #include "base/json.h"
-#include "patch/names.h"
 #include "base/quote.h"
+#include "base/sha256.h"
+#include "patch/names.h"
 #include "trust/strict_json.h"
 
 namespace llmpatch {
@@ -20,10 +21,6 @@ constexpr std::int64_t kSchema = 1;
 // What a policy file has wrong: nothing can be checked by it.
 Error broken(const std::string& where, const std::string& message) {
   return make_error(ErrorKind::kUnverifiable, "trust policy", where + ": " + message);
-}
-
-bool is_hint(std::string_view text) {
-  return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
 
 bool is_pattern(std::string text) {
@@ -67,7 +64,7 @@ Result<TrustRule> read_rule(const Json& json, const fs::path& folder, Trust& tru
   }
   LLMPATCH_ASSIGN(const std::vector<std::string> keys, strings(json, "keys", where));
   for (const std::string& entry : keys) {
-    if (is_hint(entry)) {
+    if (is_sha256_hex(entry)) {
       rule.signers.push_back(entry);
       continue;
     }

@@ -1,8 +1,8 @@
 #include "trust/verify.h"
 
+#include "base/quote.h"
 #include "patch/manifest.h"
 #include "patch/patch.h"
-#include "base/quote.h"
 #include "trust/bundle.h"
 #include "trust/statement.h"
 #include "trust/strict_json.h"

@@ -83,13 +83,17 @@ class LyingRegistry(StoreTest):
     def setUp(self):
         super().setUp()
         self.patch = self.release()
-        self.registry = FakeRegistry()
-        self.addCleanup(self.registry.server_close)
-        self.addCleanup(self.registry.shutdown)
+        self.registry = self.start_registry()
         self.contents = {path.name: path.read_bytes() for path in self.patch.iterdir()}
         for content in self.contents.values():
             self.registry.pages[f"/v2/tester/blobs/{digest(content)}"] = content
         self.serve()
+
+    def start_registry(self):
+        registry = FakeRegistry()
+        self.addCleanup(registry.server_close)
+        self.addCleanup(registry.shutdown)
+        return registry
 
     def manifest(self, **changes):
         layers = [{"mediaType": "text/plain", "digest": digest(content), "size": len(content),
@@ -247,8 +251,6 @@ class LyingRegistry(StoreTest):
         self.pull_fails(12, "found a redirect")
 
     def test_a_challenge_that_never_ends(self):
-        config = {"auths": {self.registry.host: {"auth": base64.b64encode(b"a:b").decode()}}}
-        self.write("config.json", json.dumps(config))
         tokens = []
 
         def token(handler):
@@ -261,17 +263,13 @@ class LyingRegistry(StoreTest):
         realm = f'Bearer realm="http://{self.registry.host}/token",service="s"'
         self.registry.pages["/v2/tester/manifests/1"] = lambda handler: handler.answer(
             401, WWW_Authenticate=realm)
-        self.fails(12, "401", *self.arguments(), "--docker-config", "config.json")
+        self.fails(12, "401", *self.arguments(), *self.log_in())
         self.assertEqual(len(tokens), 2)
-        self.assertEqual(set(tokens), {"Basic " + base64.b64encode(b"a:b").decode()})
+        self.assertEqual(set(tokens), {"Basic " + base64.b64encode(b"vendor:secret").decode()})
 
     def test_credentials_stay_with_their_host(self):
-        other = FakeRegistry()
-        self.addCleanup(other.server_close)
-        self.addCleanup(other.shutdown)
+        other = self.start_registry()
         other.pages[self.blob()] = self.contents["adapter_model.safetensors"]
-        config = {"auths": {self.registry.host: {"auth": base64.b64encode(b"a:b").decode()}}}
-        self.write("config.json", json.dumps(config))
         manifest = self.serve()
 
         def asks(handler):
@@ -283,7 +281,7 @@ class LyingRegistry(StoreTest):
         self.registry.pages["/v2/tester/manifests/1"] = asks
         self.registry.pages[self.blob()] = lambda handler: handler.answer(
             307, Location=f"http://{other.host}{handler.path}")
-        self.run_ok(*self.arguments(), "--docker-config", "config.json")
+        self.run_ok(*self.arguments(), *self.log_in())
         [(_, _, headers)] = other.asked
         self.assertNotIn("Authorization", headers)
 
@@ -317,9 +315,7 @@ class LyingRegistry(StoreTest):
         self.assertEqual(asked.count("/token"), 1)  # and used for every layer
 
     def test_a_host_behind_a_redirect_cannot_ask_for_credentials(self):
-        other = FakeRegistry()
-        self.addCleanup(other.server_close)
-        self.addCleanup(other.shutdown)
+        other = self.start_registry()
         other.pages[self.blob()] = lambda handler: handler.answer(
             401, WWW_Authenticate=f'Bearer realm="http://{other.host}/token"')
         other.pages["/token"] = b'{"token": "t"}'
@@ -343,9 +339,7 @@ class LyingRegistry(StoreTest):
         self.registry.pages["/upload"] = upload
 
     def test_an_upload_to_another_host(self):
-        other = FakeRegistry()
-        self.addCleanup(other.server_close)
-        self.addCleanup(other.shutdown)
+        other = self.start_registry()
         self.serve_uploads(None)
         self.registry.pages["/v2/tester/blobs/uploads/"] = lambda handler: handler.answer(
             202, Location=f"http://{other.host}/upload")
