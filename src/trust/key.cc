@@ -120,6 +120,11 @@ Result<PublicKey> PublicKey::adopt(std::shared_ptr<EVP_PKEY> key, std::string_vi
   return result;
 }
 
+bool PublicKey::is_p256() const {
+  const Curve* curve = find_curve(key_.get());
+  return curve != nullptr && std::strcmp(curve->name, SN_X9_62_prime256v1) == 0;
+}
+
 bool PublicKey::verify(std::string_view message, std::string_view signature) const {
   const openssl::DigestContext context(EVP_MD_CTX_new());
   const bool valid =

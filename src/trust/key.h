@@ -28,6 +28,8 @@ class PublicKey {
   // What a bundle calls the key: SHA-256 of its PEM text, 64 hexadecimal digits.
   const std::string& hint() const { return hint_; }
   const std::string& pem() const { return pem_; }
+  // Whether it is on the curve P-256, the only one that TUF metadata takes.
+  bool is_p256() const;
 
   // Whether `signature` (ECDSA, DER) is this key's over `message`, with the hash of its curve.
   bool verify(std::string_view message, std::string_view signature) const;
