@@ -33,6 +33,7 @@ Status Store::check_active(const std::string& name, const InstalledPatch* instea
 
 Result<Change> Store::make_active(InstalledPatch patch,
                                   const std::optional<std::int64_t>& previous) {
+  LLMPATCH_TRY(check_not_revoked(patch));
   LLMPATCH_TRY(check_active(patch.name, &patch));
   LLMPATCH_TRY(records::set_active(database_, patch, previous));
   patch.active = true;

@@ -56,6 +56,20 @@ Result<Change> Store::run(HistoryEntry entry, const Step& step) {
   return result;
 }
 
+// A change that concerns no one patch; the line says what `entry` says.
+Status Store::run_plain(HistoryEntry entry, const std::function<Status()>& step) {
+  LLMPATCH_ASSIGN(const StoreLock held, lock(LockMode::kExclusive));
+  const auto attempt = [&]() -> Status {
+    LLMPATCH_ASSIGN(Transaction transaction, Transaction::begin(database_));
+    LLMPATCH_TRY(step());
+    LLMPATCH_TRY(record(entry, "done"));
+    return transaction.commit();
+  };
+  Status result = attempt();
+  if (!result.ok()) return refuse(std::move(entry), std::move(result).error());
+  return {};
+}
+
 Error Store::refuse(HistoryEntry entry, Error error) {
   const bool failed = is_failure(error.kind);
   entry.detail = error.message;

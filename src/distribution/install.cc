@@ -42,15 +42,21 @@ Error denied(const InstalledPatch& patch, const std::string& message, const char
 }  // namespace
 
 Result<Change> Store::install(const std::filesystem::path& path, const InstallOptions& options) {
+  const Result<PatchFiles> files =
+      options.trust.empty() ? read_patch_files(path) : read_signed_files(path);
+  if (files.ok()) return install_files(*files, path, options);
+  const Result<StoreLock> held = lock(LockMode::kExclusive);
   HistoryEntry entry;
   entry.operation = "install";
-  PatchFiles files;
-  const auto read = [&]() -> Result<TrustedPatch> {
-    LLMPATCH_ASSIGN(files,
-                    options.trust.empty() ? read_patch_files(path) : read_signed_files(path));
-    return load_trusted_files(files, path, options.trust, options.allow_unsigned);
-  };
-  const Result<TrustedPatch> loaded = read();
+  return held.ok() ? refuse(entry, files.error()) : files.error();
+}
+
+Result<Change> Store::install_files(const PatchFiles& files, const std::filesystem::path& source,
+                                    const InstallOptions& options) {
+  HistoryEntry entry;
+  entry.operation = "install";
+  const Result<TrustedPatch> loaded =
+      load_trusted_files(files, source, options.trust, options.allow_unsigned);
   if (!loaded.ok()) {
     const Result<StoreLock> held = lock(LockMode::kExclusive);
     return held.ok() ? refuse(entry, loaded.error()) : loaded.error();
@@ -84,6 +90,7 @@ Result<Change> Store::install(const std::filesystem::path& path, const InstallOp
 Result<Change> Store::put(const TrustedPatch& loaded, const PatchFiles& files,
                           const InstallOptions& options) {
   InstalledPatch patch = entry_of_patch(loaded, files);
+  LLMPATCH_TRY(check_not_revoked(patch));
   LLMPATCH_ASSIGN(const std::vector<InstalledPatch> others,
                   records::patches(database_, patch.name));
   for (const InstalledPatch& other : others) {

@@ -59,7 +59,36 @@ constexpr const char* kTables = R"(
   PRAGMA application_id = 1819111539;
   PRAGMA user_version = 1;
 )";
-static_assert(kApplicationId == 1819111539 && kStoreSchema == 1);
+
+// Since version 2. A channel is known by its first address; `mirrors` and `names` are lists in
+// JSON, an empty one of names standing for all. The four files are as they came, NULL until one was
+// believed. `latest` is the latest start of an update, `generation` grows with each change. What
+// was revoked stays so, whatever becomes of the channel that said it.
+constexpr const char* kChannelTables = R"(
+  CREATE TABLE channels(
+    id INTEGER PRIMARY KEY,
+    url TEXT NOT NULL UNIQUE,
+    mirrors TEXT NOT NULL,
+    names TEXT NOT NULL,
+    on_revoke TEXT NOT NULL CHECK(on_revoke IN ('refuse', 'unpatched')),
+    generation INTEGER NOT NULL,
+    latest TEXT NOT NULL,
+    root TEXT NOT NULL,
+    timestamp TEXT,
+    snapshot TEXT,
+    targets TEXT
+  ) STRICT;
+  CREATE TABLE revocations(
+    name TEXT NOT NULL,
+    version TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    channel TEXT NOT NULL,
+    seen TEXT NOT NULL,
+    PRIMARY KEY(name, version, digest)
+  ) STRICT, WITHOUT ROWID;
+  PRAGMA user_version = 2;
+)";
+static_assert(kApplicationId == 1819111539 && kStoreSchema == 2);
 
 Result<std::int64_t> number(Database& database, const char* sql) {
   LLMPATCH_ASSIGN(const std::vector<SqlRow> rows, database.query(sql));
@@ -71,29 +100,32 @@ Result<std::int64_t> number(Database& database, const char* sql) {
 Result<bool> has_schema(Database& database) {
   LLMPATCH_ASSIGN(const std::int64_t objects,
                   number(database, "SELECT count(*) FROM sqlite_schema"));
-  return objects > 0;
+  LLMPATCH_ASSIGN(const std::int64_t version, number(database, "PRAGMA user_version"));
+  return objects > 0 && (version < 1 || version >= kStoreSchema);
 }
 
 Status ensure_schema(Database& database, const std::string& where) {
-  LLMPATCH_ASSIGN(const bool is_there, has_schema(database));
-  if (!is_there) {
-    LLMPATCH_ASSIGN(Transaction transaction, Transaction::begin(database));
-    LLMPATCH_TRY(database.run_script(kTables));
-    return transaction.commit();
+  LLMPATCH_ASSIGN(const std::int64_t objects,
+                  number(database, "SELECT count(*) FROM sqlite_schema"));
+  if (objects > 0) {
+    LLMPATCH_ASSIGN(const std::int64_t id, number(database, "PRAGMA application_id"));
+    LLMPATCH_ASSIGN(const std::int64_t version, number(database, "PRAGMA user_version"));
+    if (id != kApplicationId || version < 1) {
+      return make_error(ErrorKind::kCorrupt, "store",
+                        where + ": found another program's database, expected a store");
+    }
+    if (version > kStoreSchema) {
+      return make_error(ErrorKind::kUnsupported, "store",
+                        where + ": found schema " + std::to_string(version) +
+                            ", expected at most " + std::to_string(kStoreSchema),
+                        "this store was written by a newer llmpatch: use that one");
+    }
+    if (version == kStoreSchema) return {};
   }
-  LLMPATCH_ASSIGN(const std::int64_t id, number(database, "PRAGMA application_id"));
-  LLMPATCH_ASSIGN(const std::int64_t version, number(database, "PRAGMA user_version"));
-  if (id != kApplicationId || version < 1) {
-    return make_error(ErrorKind::kCorrupt, "store",
-                      where + ": found another program's database, expected a store");
-  }
-  if (version > kStoreSchema) {
-    return make_error(ErrorKind::kUnsupported, "store",
-                      where + ": found schema " + std::to_string(version) + ", expected at most " +
-                          std::to_string(kStoreSchema),
-                      "this store was written by a newer llmpatch: use that one");
-  }
-  return {};
+  LLMPATCH_ASSIGN(Transaction transaction, Transaction::begin(database));
+  if (objects == 0) LLMPATCH_TRY(database.run_script(kTables));
+  LLMPATCH_TRY(database.run_script(kChannelTables));
+  return transaction.commit();
 }
 
 }  // namespace llmpatch

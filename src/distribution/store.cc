@@ -95,6 +95,8 @@ Result<InstalledPatch> Store::find(const Reference& reference, Bare bare) {
                       what + ": found only " + versions_of(patches) + store,
                       "llmpatch list shows what there is");
   }
+  LLMPATCH_ASSIGN(const std::optional<InstalledPatch> latest, revoked_latest(reference.name));
+  if (latest) LLMPATCH_TRY(check_not_revoked(*latest));
   return make_error(ErrorKind::kNotFound, "store",
                     what + ": found no active version" + store + ", only " + versions_of(patches),
                     "llmpatch activate " + reference.name + ", or name a version");
@@ -130,6 +132,7 @@ Result<StoredPatch> Store::load(const Reference& reference, const Trust& trust,
   {
     LLMPATCH_ASSIGN(const StoreLock held, lock(LockMode::kShared));
     LLMPATCH_ASSIGN(stored.entry, find(reference, Bare::kActive));
+    LLMPATCH_TRY(check_not_revoked(stored.entry));
     LLMPATCH_ASSIGN(files, read_files(stored.entry));
   }
   const InstalledPatch& entry = stored.entry;

@@ -10,6 +10,8 @@
 
 #include "base/result.h"
 #include "distribution/blobs.h"
+#include "distribution/channel_records.h"
+#include "distribution/channel_target.h"
 #include "distribution/database.h"
 #include "distribution/lock.h"
 #include "distribution/records.h"
@@ -30,6 +32,13 @@ struct InstallOptions {
   bool allow_downgrade = false;  // an older sequence than one seen before
   bool allow_expired = false;
   bool activate = false;  // too, in the same step
+};
+
+// What became of the active version of a name that was revoked.
+struct RevokedPatch {
+  std::string title;        // of the version that was active
+  std::string replacement;  // title of the one that is active now; empty: none is
+  std::string warning;      // both, as one line
 };
 
 // What an operation did.
@@ -63,20 +72,22 @@ class Store {
   // Puts a patch directory or .llmpatch file into the store: the very bytes that were verified.
   // Without a signature that holds it is refused as load_trusted_patch does. kExists: this version
   // is there with other contents; kDenied: an older sequence than the highest ever seen of the
-  // name, or expired. The same contents again are no change, but repair files that were damaged,
-  // and renew the signature where another one was verified now. With options.activate also the
-  // errors of activate; then nothing is installed.
+  // name, expired, or revoked. The same contents again are no change, but repair files that were
+  // damaged, and renew the signature where another one was verified now. With options.activate also
+  // the errors of activate; then nothing is installed.
   Result<Change> install(const std::filesystem::path& path, const InstallOptions& options);
 
   // Makes a version the active one of its name; of a bare name the newest that is installed.
-  // kNotFound; kDenied: expired, without `allow_expired`; kMismatch: an active patch excludes it or
-  // it one, it requires one that is not active, or one requires another version of it.
+  // kNotFound; kDenied: expired, without `allow_expired`, or revoked; kMismatch: an active patch
+  // excludes it or it one, it requires one that is not active, or one requires another version of
+  // it.
   Result<Change> activate(const Reference& reference, bool allow_expired);
   // Leaves no version of the name active. kNotFound; kMismatch: an active patch requires it.
   Result<Change> deactivate(const std::string& name);
   // Returns to what was active before the version that is, or before the name was deactivated; with
   // `version`, to that one, if it was active here at any time. An expired one too, with a warning.
-  // kNotFound: there is none to return to, or it was removed; kMismatch as activate.
+  // kNotFound: there is none to return to, or it was removed; kDenied: revoked; kMismatch as
+  // activate.
   Result<Change> rollback(const std::string& name, const std::string& version = "");
   // Removes a version, and the files that no other has. kInvalidArgument: a bare name; kNotFound;
   // kDenied: it is active (and so whatever an active patch requires).
@@ -90,8 +101,39 @@ class Store {
   // Reads a patch: of a bare name the active version. Every byte is compared with the digests that
   // were recorded when it was verified. With something in `trust` the signature is verified again,
   // as load_trusted_patch does; without, the recorded signer counts, and a patch that was installed
-  // unverified is refused unless `allow` says otherwise. kNotFound names what there is.
+  // unverified is refused unless `allow` says otherwise. kDenied: revoked. kNotFound names what
+  // there is.
   Result<StoredPatch> load(const Reference& reference, const Trust& trust, AllowUnsigned allow);
+
+  // The same as install for files that were read already; `source` is for messages.
+  Result<Change> install_files(const PatchFiles& files, const std::filesystem::path& source,
+                               const InstallOptions& options);
+
+  // Follows a channel, whose root in `believed` is pinned: nobody is asked. kExists: it is followed
+  // already, and overwrite is kNo; kUntrusted: the root does not hold by itself.
+  Status subscribe(Subscription subscription, Overwrite overwrite);
+  // Revocations that were seen stay. kNotFound.
+  Status unsubscribe(const std::string& url);
+  Result<std::vector<Subscription>> subscriptions();
+  // Begins an update of it: remembers that it was begun now, and gives the latest moment at which
+  // one ever was, so that a clock that was put back makes nothing fresh again.
+  Result<std::string> begin_update(Subscription& subscription);
+  // Ends it: believes `files` from now on, and the revocations among `targets` of patches that are
+  // followed. A revoked version that is active is replaced by the newest one installed that is not
+  // revoked, has not expired and goes with the other active patches; where there is none, no
+  // version stays active. All in one change. kLimit: another update has changed the subscription
+  // meanwhile.
+  Result<std::vector<RevokedPatch>> believe(Subscription& subscription, const TufFiles& files,
+                                            const std::vector<ChannelTarget>& targets);
+  // kDenied when a channel has revoked this patch, whether it is in the store or not.
+  Status check_revoked(const std::string& name, const std::string& version,
+                       const std::string& digest);
+  // Why a stack may run without the patch that `name` stood for: its active version was revoked
+  // with no other to take its place, and a subscription says kUnpatched. Empty otherwise.
+  Result<std::string> unpatched_reason(const std::string& name);
+  // Whether an update may make a newer version the active one: not where somebody has deactivated
+  // the name.
+  Result<bool> may_activate(const std::string& name);
 
   const std::filesystem::path& folder() const { return folder_; }
 
@@ -102,6 +144,7 @@ class Store {
 
   // change.cc. The lock must be held, but for run(), which takes it.
   Result<Change> run(HistoryEntry entry, const Step& step);
+  Status run_plain(HistoryEntry entry, const std::function<Status()>& step);
   Error refuse(HistoryEntry entry, Error error);
   Status record(HistoryEntry entry, const char* outcome);
   Status record_change(HistoryEntry entry, const Change& change);
@@ -125,6 +168,11 @@ class Store {
                      const InstallOptions& options);
   Result<Change> renew(InstalledPatch patch, const TrustedPatch& loaded, const PatchFiles& files);
   Result<std::vector<StoredFile>> put_files(const PatchFiles& files);
+
+  // store_channel.cc, with the lock held
+  Status check_not_revoked(const InstalledPatch& patch);
+  Result<std::optional<InstalledPatch>> revoked_latest(const std::string& name);
+  Result<RevokedPatch> replace_revoked(const InstalledPatch& patch, const Revocation& revocation);
 
   // activate.cc, within a step
   Result<Change> activate_found(InstalledPatch patch, bool allow_expired);

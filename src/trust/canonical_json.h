@@ -9,9 +9,10 @@
 
 namespace llmpatch {
 
-// `value` with its keys sorted and no space, in UTF-8. Strings escape only " and \, so that one with
-// control characters (a PEM key has line ends) gives a text that is no JSON. kUntrusted for a number
-// that is not an integer of 64 bits: canonical JSON has none. `where` names the source in messages.
+// `value` with its keys sorted and no space, in UTF-8. Strings escape only " and \, so that one
+// with control characters (a PEM key has line ends) gives a text that is no JSON. kUntrusted for a
+// number that is not an integer of 64 bits: canonical JSON has none. `where` names the source in
+// messages.
 Result<std::string> canonical_json(const Json& value, std::string_view where);
 
 }  // namespace llmpatch

@@ -47,7 +47,8 @@ class TestTuf {
   // All private keys of all roles.
   std::vector<PrivateKey> all_keys() const {
     std::vector<PrivateKey> all;
-    for (const auto& [role, privates] : keys) all.insert(all.end(), privates.begin(), privates.end());
+    for (const auto& [role, privates] : keys)
+      all.insert(all.end(), privates.begin(), privates.end());
     return all;
   }
 
@@ -59,7 +60,8 @@ class TestTuf {
   // The first root, or one signed by `before` too.
   std::string make_root(const TestTuf* before = nullptr) const {
     const TufRoot now = root();
-    if (before == nullptr) return sign_tuf(tuf_body(now), TufRole::kRoot, all_keys(), {&now}).value();
+    if (before == nullptr)
+      return sign_tuf(tuf_body(now), TufRole::kRoot, all_keys(), {&now}).value();
     const TufRoot old = before->root();
     std::vector<PrivateKey> signers = all_keys();
     for (const PrivateKey& key : before->all_keys()) signers.push_back(key);

@@ -14,9 +14,9 @@ namespace llmpatch {
 // A public key of a root. Immutable.
 class TufKey {
  public:
-  // Reads {"keytype", "scheme", "keyval": {"public"}}. kUntrusted for another form, or a key that is
-  // not of the kind it says. A kind that llmpatch does not know is read, and verifies nothing: what
-  // else signs the role has to reach its threshold.
+  // Reads {"keytype", "scheme", "keyval": {"public"}}. kUntrusted for another form, or a key that
+  // is not of the kind it says. A kind that llmpatch does not know is read, and verifies nothing:
+  // what else signs the role has to reach its threshold.
   static Result<TufKey> parse(const Json& key, std::string_view where);
   // kUnsupported unless it is a P-256 key.
   static Result<TufKey> of(const PublicKey& key);

@@ -102,8 +102,8 @@ Result<std::string> sign_tuf(const Json& body, TufRole role, const std::vector<P
     if (verify_tuf(envelope, *root, role, where).ok()) continue;
     return make_error(ErrorKind::kInvalidArgument, "channel",
                       "--key: found too few of the private keys that speak for the role " + where +
-                          ", expected " + std::to_string(root->roles.at(role).threshold) +
-                          " of " + keys_of(*root, role),
+                          ", expected " + std::to_string(root->roles.at(role).threshold) + " of " +
+                          keys_of(*root, role),
                       "llmpatch keygen said the names of the keys; sha256sum NAME.pub does, too");
   }
   return text;

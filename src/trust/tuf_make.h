@@ -17,9 +17,10 @@ Json tuf_timestamp_body(const TufFileList& timestamp);
 Json tuf_snapshot_body(const TufFileList& snapshot);
 Json tuf_body(const TufTargets& targets);
 
-// The file of `body`, signed by those of `keys` that speak for `role` in one of `roots` (the new root
-// and the one before it; one root otherwise), and verified under each of them. kInvalidArgument
-// names the keys of which too few were given. Not the same bytes twice: ECDSA is randomised.
+// The file of `body`, signed by those of `keys` that speak for `role` in one of `roots` (the new
+// root and the one before it; one root otherwise), and verified under each of them.
+// kInvalidArgument names the keys of which too few were given. Not the same bytes twice: ECDSA is
+// randomised.
 Result<std::string> sign_tuf(const Json& body, TufRole role, const std::vector<PrivateKey>& keys,
                              const std::vector<const TufRoot*>& roots);
 

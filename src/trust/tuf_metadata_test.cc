@@ -150,8 +150,11 @@ TEST(TufMetadata, RefusesFileListsAndTargetsOfAnotherForm) {
   refuse_snapshot([](Json& body) { body["meta"] = Json::object(); }, "found no targets.json");
   refuse_snapshot([](Json& body) { body["meta"]["targets.json"]["version"] = 0; }, "version");
   refuse_snapshot([](Json& body) { body["meta"]["targets.json"]["length"] = -1; }, "length");
-  refuse_snapshot([](Json& body) { body["meta"]["targets.json"]["hashes"] = {{"md5", "0"}}; },
-                  "found no member sha256");
+  refuse_snapshot(
+      [](Json& body) {
+        body["meta"]["targets.json"]["hashes"] = {{"md5", "0"}};
+      },
+      "found no member sha256");
 
   const auto refuse_targets = [&](const std::function<void(Json&)>& change, const char* part) {
     const auto envelope = changed(repository.files.targets, TufRole::kTargets, [&](Json& body) {

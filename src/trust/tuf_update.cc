@@ -150,8 +150,7 @@ Status TufUpdate::set_snapshot(std::string_view bytes) {
   const TufFileInfo& pin = timestamp_->files.at("snapshot.json");
   const std::string where = file_name(TufRole::kSnapshot, pin.version);
   LLMPATCH_TRY(check_pin(pin, bytes, where));
-  LLMPATCH_ASSIGN(const TufEnvelope envelope,
-                  parse_tuf_envelope(bytes, TufRole::kSnapshot, where));
+  LLMPATCH_ASSIGN(const TufEnvelope envelope, parse_tuf_envelope(bytes, TufRole::kSnapshot, where));
   LLMPATCH_TRY(verify_tuf(envelope, root_, TufRole::kSnapshot, where));
   LLMPATCH_ASSIGN(TufFileList found, parse_tuf_snapshot(envelope, where));
   LLMPATCH_TRY(check_version(found.version, pin.version, where));

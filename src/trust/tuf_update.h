@@ -26,10 +26,10 @@ struct TufWanted {
 };
 
 // The order: begin, add_root for each next root there is, end_roots, set_timestamp, set_snapshot,
-// set_targets. Whatever is refused is kUntrusted (kLimit where it is too long), changes nothing, and
-// ends the update. Signatures, versions against those believed before, the pins of one file on
-// another and expiry are checked at each step; expiry against the one moment given to begin, so that
-// a slow update cannot take what was fresh one by one.
+// set_targets. Whatever is refused is kUntrusted (kLimit where it is too long), changes nothing,
+// and ends the update. Signatures, versions against those believed before, the pins of one file on
+// another and expiry are checked at each step; expiry against the one moment given to begin, so
+// that a slow update cannot take what was fresh one by one.
 class TufUpdate {
  public:
   // How many roots one update may go on by.
@@ -41,8 +41,8 @@ class TufUpdate {
   // The root that would come next.
   TufWanted next_root() const;
   // It must be signed as the root before it and as it says itself, and have the next version. Where
-  // it gives other keys to timestamp or snapshot, what is believed of both is forgotten: whoever had
-  // the old keys may have signed version numbers that nothing can follow.
+  // it gives other keys to timestamp or snapshot, what is believed of both is forgotten: whoever
+  // had the old keys may have signed version numbers that nothing can follow.
   Status add_root(std::string_view bytes);
   // There is no next root. Refuses one that has expired.
   Status end_roots();

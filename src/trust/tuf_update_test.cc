@@ -1,5 +1,6 @@
-// Each attack that the specification names, by the step of the client that stops it. Those that need
-// a server (endless data, garbage mirrors, exchanged targets) are in distribution/channel_*_test.cc.
+// Each attack that the specification names, by the step of the client that stops it. Those that
+// need a server (endless data, garbage mirrors, exchanged targets) are in
+// distribution/channel_*_test.cc.
 #include "trust/tuf_update.h"
 
 #include <limits>
@@ -237,7 +238,8 @@ TEST(TufUpdate, ANewRootNeedsTheOldKeysAndItsOwn) {
   half["signatures"] = kept;
   expect_refused(update_tuf(pinned(repository), next.files, {half.dump()}),
                  "2.root.json: found valid signatures by 0 keys");
-  EXPECT_TRUE(TufUpdate::begin(pinned(repository), kTufNow)->add_root(next.make_root(&repository)).ok());
+  EXPECT_TRUE(
+      TufUpdate::begin(pinned(repository), kTufNow)->add_root(next.make_root(&repository)).ok());
 }
 
 TEST(TufUpdate, TheTimestampKeySignsNothingElse) {

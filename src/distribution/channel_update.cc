@@ -1,0 +1,207 @@
+#include "distribution/channel_update.h"
+
+#include <algorithm>
+
+#include "base/sha256.h"
+#include "patch/archive.h"
+#include "trust/strict_json.h"
+
+namespace llmpatch {
+namespace {
+
+std::string version_file(TufRole role, std::int64_t version) {
+  return std::to_string(version) + "." + tuf_role_name(role) + ".json";
+}
+
+Result<TufUpdate> read_metadata(ChannelSource& source, const TufFiles& believed,
+                                const std::string& now) {
+  LLMPATCH_ASSIGN(TufUpdate update, TufUpdate::begin(believed, now));
+  while (true) {
+    const TufWanted next = update.next_root();
+    LLMPATCH_ASSIGN(const auto root,
+                    source.find(version_file(TufRole::kRoot, next.version), next.max_bytes));
+    if (!root) break;
+    LLMPATCH_TRY(update.add_root(*root));
+  }
+  LLMPATCH_TRY(update.end_roots());
+  LLMPATCH_ASSIGN(const std::string timestamp,
+                  source.get("timestamp.json", tuf_max_bytes(TufRole::kTimestamp)));
+  LLMPATCH_TRY(update.set_timestamp(timestamp));
+  const TufWanted snapshot = update.wanted_snapshot();
+  LLMPATCH_ASSIGN(
+      const std::string snapshot_text,
+      source.get(version_file(TufRole::kSnapshot, snapshot.version), snapshot.max_bytes));
+  LLMPATCH_TRY(update.set_snapshot(snapshot_text));
+  const TufWanted targets = update.wanted_targets();
+  LLMPATCH_ASSIGN(const std::string targets_text,
+                  source.get(version_file(TufRole::kTargets, targets.version), targets.max_bytes));
+  LLMPATCH_TRY(update.set_targets(targets_text));
+  return update;
+}
+
+// The file of a target from one address: as long as it should be, with the digest it should have.
+Result<std::string> fetch(ChannelSource& source, const ChannelTarget& target,
+                          const ProgressFn& progress) {
+  LLMPATCH_ASSIGN(std::string archive, source.get(channel_file(target), target.length, progress));
+  const std::string where = source.place() + ": " + channel_file(target);
+  if (archive.size() != target.length) {
+    return untrusted(where, "found " + std::to_string(archive.size()) + " bytes, expected " +
+                                std::to_string(target.length));
+  }
+  const std::string digest = sha256_hex(archive);
+  if (digest == target.sha256) return archive;
+  return untrusted(where, "found sha256 " + digest + ", expected " + target.sha256);
+}
+
+// An update that has its metadata.
+class Installer {
+ public:
+  Installer(Store& store, std::vector<ChannelSource>& sources, const UpdateOptions& options,
+            UpdateReport& report)
+      : store_(store), sources_(sources), options_(options), report_(report) {}
+
+  // `offers`: every release of one name, the newest first.
+  Status update(const std::vector<ChannelTarget>& offers, const std::string& now) {
+    const ChannelTarget* wanted = nullptr;
+    bool newer_was_revoked = false;
+    for (const ChannelTarget& offer : offers) {
+      const bool expired = offer.expires && *offer.expires <= now;
+      if (!offer.revoked && !expired &&
+          store_.check_revoked(offer.name, offer.version, offer.digest).ok()) {
+        wanted = &offer;
+        break;
+      }
+      if (expired) note(offer.title() + " expired at " + *offer.expires + ": passed over");
+      newer_was_revoked = true;
+    }
+    if (wanted == nullptr) {
+      note("patch " + offers.front().name +
+           ": the channel has no version that is neither revoked "
+           "nor expired");
+      return {};
+    }
+    LLMPATCH_ASSIGN(const bool has_it, is_there(*wanted));
+    if (has_it) return {};
+    LLMPATCH_ASSIGN(const PatchFiles files, fetch_files(*wanted));
+    InstallOptions install = options_.install;
+    // The channel itself says that the older release is the one to have.
+    install.allow_downgrade = install.allow_downgrade || newer_was_revoked;
+    LLMPATCH_ASSIGN(const bool may_activate, store_.may_activate(wanted->name));
+    if (install.activate && !may_activate) {
+      install.activate = false;
+      note("patch " + wanted->name + ": found it deactivated; " + wanted->version +
+           " is installed and not active");
+    }
+    const std::string source = report_.place + ": " + channel_path(wanted->name, wanted->version);
+    LLMPATCH_ASSIGN(Change change, store_.install_files(files, source, install));
+    report_.installed.push_back(std::move(change));
+    return {};
+  }
+
+ private:
+  void note(std::string line) { report_.notes.push_back(std::move(line)); }
+
+  // Whether the store has this release, or a newer one that is not revoked.
+  Result<bool> is_there(const ChannelTarget& wanted) {
+    LLMPATCH_ASSIGN(const std::vector<InstalledPatch> patches, store_.list());
+    for (const InstalledPatch& patch : patches) {
+      if (patch.name != wanted.name) continue;
+      if (patch.version == wanted.version && patch.digest == wanted.digest) return true;
+      if (patch.version == wanted.version) {
+        return make_error(ErrorKind::kExists, "channel",
+                          wanted.title() + ": found it installed with other contents, sha256:" +
+                              patch.digest + ", expected sha256:" + wanted.digest,
+                          "llmpatch remove the one that is there");
+      }
+      if (patch.sequence > wanted.sequence &&
+          store_.check_revoked(patch.name, patch.version, patch.digest).ok()) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  Result<PatchFiles> fetch_files(const ChannelTarget& target) {
+    std::optional<Error> first;
+    for (ChannelSource& source : sources_) {
+      const Result<std::string> archive = fetch(source, target, options_.progress);
+      if (!archive.ok()) {
+        if (archive.error().kind == ErrorKind::kCancelled) return archive.error();
+        if (!first) first = archive.error();
+        continue;
+      }
+      LLMPATCH_ASSIGN(PatchFiles files, unpack_files(*archive, target.title()));
+      // Signed first, then read: load_trusted_files parses nothing that nobody signed.
+      LLMPATCH_ASSIGN(const TrustedPatch loaded,
+                      load_trusted_files(files, target.title(), options_.install.trust,
+                                         options_.install.allow_unsigned));
+      LLMPATCH_TRY(check_channel_target(target, loaded.patch.manifest, files));
+      return files;
+    }
+    return *first;
+  }
+
+  Store& store_;
+  std::vector<ChannelSource>& sources_;  // the one that answered first
+  const UpdateOptions& options_;
+  UpdateReport& report_;
+};
+
+}  // namespace
+
+Result<UpdateReport> update_channel(Store& store, Subscription subscription,
+                                    const UpdateOptions& options) {
+  std::vector<ChannelSource> sources;
+  LLMPATCH_ASSIGN(ChannelSource own, ChannelSource::open(subscription.url, options.http));
+  sources.push_back(std::move(own));
+  for (const std::string& mirror : subscription.mirrors) {
+    LLMPATCH_ASSIGN(ChannelSource source, ChannelSource::open(mirror, options.http));
+    sources.push_back(std::move(source));
+  }
+  LLMPATCH_ASSIGN(const std::string now, store.begin_update(subscription));
+  std::optional<TufUpdate> update;
+  std::optional<Error> first;
+  for (std::size_t i = 0; i < sources.size() && !update; ++i) {
+    Result<TufUpdate> read = read_metadata(sources[i], subscription.believed, now);
+    if (read.ok()) {
+      update = std::move(read).value();
+      if (i > 0) std::swap(sources[0], sources[i]);
+      continue;
+    }
+    if (read.error().kind == ErrorKind::kCancelled) return read.error();
+    if (!first) first = std::move(read).error();
+  }
+  if (!update) {
+    first->message = "channel " + subscription.url + ": " + first->message;
+    return *first;
+  }
+  LLMPATCH_ASSIGN(const std::vector<ChannelTarget> targets,
+                  read_channel_targets(update->targets()));
+  UpdateReport report;
+  report.place = sources[0].place();
+  report.version = update->targets().version;
+  report.expires = update->expires();
+  LLMPATCH_ASSIGN(report.revoked, store.believe(subscription, update->files(), targets));
+
+  Installer installer(store, sources, options, report);
+  for (auto from = targets.begin(); from != targets.end();) {
+    const auto to = std::find_if(from, targets.end(), [&](const ChannelTarget& target) {
+      return target.name != from->name;
+    });
+    if (subscription.follows(from->name)) {
+      if (const Status done = installer.update({from, to}, now); !done.ok()) {
+        if (done.error().kind == ErrorKind::kCancelled) return done.error();
+        report.errors.push_back(done.error());
+      }
+    }
+    from = to;
+  }
+  for (const std::string& name : subscription.names) {
+    const bool offered = std::any_of(targets.begin(), targets.end(),
+                                     [&](const auto& target) { return target.name == name; });
+    if (!offered) report.notes.push_back("patch " + name + ": the channel has none of that name");
+  }
+  return report;
+}
+
+}  // namespace llmpatch
