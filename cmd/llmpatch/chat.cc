@@ -58,6 +58,7 @@ class Chat {
   std::unique_ptr<Model> model_;
   std::unique_ptr<Engine> engine_;
   std::vector<SwitchedPatch> patches_;
+  std::vector<std::string> without_;  // of AdmittedStack
   std::vector<Message> messages_;
 };
 
@@ -67,13 +68,13 @@ Result<Chat> Chat::open(const Options& options) {
   LLMPATCH_ASSIGN(chat.stack_.compose, options.patches.composition());
   chat.max_tokens_ = options.sampling.max_tokens;
   chat.system_ = options.system;
-  LLMPATCH_ASSIGN(std::vector<AdmittedPatch> admitted,
-                  options.patches.admit(options.run.model, options.force));
+  LLMPATCH_ASSIGN(AdmittedStack admitted, options.patches.admit(options.run.model, options.force));
+  chat.without_ = std::move(admitted.without);
   LLMPATCH_ASSIGN(chat.model_, options.run.load_model());
   EngineOptions engine_options = options.run.engine_options();
   engine_options.max_concurrent = 1;
   LLMPATCH_ASSIGN(chat.engine_, Engine::create(*chat.model_, engine_options));
-  for (AdmittedPatch& patch : admitted) {
+  for (AdmittedPatch& patch : admitted.patches) {
     LLMPATCH_ASSIGN(const PrefixId prefix, chat.engine_->add_prefix(patch.patch.rows));
     chat.patches_.push_back({std::move(patch), prefix, true});
   }
@@ -89,6 +90,7 @@ Status Chat::answer(const std::string& line, const CancelFlag& cancel) {
   GenerateRequest request;
   LLMPATCH_ASSIGN(request.prompt, encode_prompt(*model_, prompt, format, system_));
   request.stack = stack_;
+  for (const std::string& warning : without_) warn(warning);
   for (const SwitchedPatch& patch : patches_) {
     if (!patch.on) continue;
     request.stack.prefixes.push_back(patch.prefix);

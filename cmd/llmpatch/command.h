@@ -34,6 +34,7 @@ inline constexpr const char* kVerifySummary = "Check a patch's signature and eve
 
 // Each declares its options on `app` and returns what to run once they are parsed.
 RunFn declare_activate(CLI::App& app);
+RunFn declare_channel(CLI::App& app);
 RunFn declare_chat(CLI::App& app);
 RunFn declare_deactivate(CLI::App& app);
 RunFn declare_doctor(CLI::App& app);
@@ -53,6 +54,7 @@ RunFn declare_rollback(CLI::App& app);
 RunFn declare_sign(CLI::App& app);
 RunFn declare_tags(CLI::App& app);
 RunFn declare_unpack(CLI::App& app);
+RunFn declare_update(CLI::App& app);
 RunFn declare_verify(CLI::App& app);
 
 }  // namespace llmpatch

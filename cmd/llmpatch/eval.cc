@@ -91,11 +91,14 @@ Result<EvalOptions> eval_options(const Options& options, const CancelFlag& cance
   LLMPATCH_ASSIGN(eval.suites, load_suites(options));
   LLMPATCH_TRY(check_output(options));
   if (!options.card.empty()) LLMPATCH_TRY(check_card(options.card, options.patches.patches));
-  LLMPATCH_ASSIGN(std::vector<AdmittedPatch> admitted,
-                  options.patches.admit(options.run.model, options.force));
+  LLMPATCH_ASSIGN(AdmittedStack admitted, options.patches.admit(options.run.model, options.force));
+  if (!admitted.without.empty()) {
+    return make_error(ErrorKind::kDenied, "eval",
+                      admitted.without.front() + ", and what is not there is not measured");
+  }
   LLMPATCH_TRY(check_cancelled(&cancel, "eval"));
   eval.command = command_line();
-  for (AdmittedPatch& patch : admitted) {
+  for (AdmittedPatch& patch : admitted.patches) {
     Manifest& manifest = patch.patch.manifest;
     eval.patches.push_back(
         {manifest.name, manifest.version, manifest.files[kRowsFile], std::move(patch.patch.rows)});

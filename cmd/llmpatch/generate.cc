@@ -35,7 +35,7 @@ struct Options {
 // Everything the job consists of, checked and loaded.
 struct Job {
   std::vector<Prompt> prompts;
-  std::vector<AdmittedPatch> patches;
+  AdmittedStack admitted;
   Sampling sampling;
   Compose compose = Compose::kSequential;
   PromptFormat format = PromptFormat::kChat;
@@ -51,14 +51,14 @@ Result<std::string> file_digest(const fs::path& path, const char* what) {
 }
 
 // What every line and the summary repeat; empty when there is nothing to warn of.
-std::string joined_warnings(const Job& job) { return join(warnings_of(job.patches), "; "); }
+std::string joined_warnings(const Job& job) { return join(job.admitted.warnings(), "; "); }
 
 // What the output's bytes depend on: the same settings go on with a partial output.
 Result<Json> job_settings(const Options& options, const Job& job) {
   LLMPATCH_ASSIGN(const std::string model, file_digest(options.run.model, "base model"));
   LLMPATCH_ASSIGN(const std::string prompts, file_digest(options.prompts, "prompts"));
   Json patches = Json::array();
-  for (const AdmittedPatch& patch : job.patches) {
+  for (const AdmittedPatch& patch : job.admitted.patches) {
     patches.push_back(sha256_hex(rows_to_safetensors(patch.patch.rows)));
   }
   return Json{{"version", LLMPATCH_VERSION},
@@ -98,7 +98,7 @@ Result<Job> check_job(const Options& options) {
     return make_error(ErrorKind::kInvalidArgument, "generate",
                       "prompts " + options.prompts.string() + ": found none, expected one a line");
   }
-  LLMPATCH_ASSIGN(job.patches, options.patches.admit(options.run.model, options.force));
+  LLMPATCH_ASSIGN(job.admitted, options.patches.admit(options.run.model, options.force));
   return job;
 }
 
@@ -136,7 +136,7 @@ Status load(const Options& options, Job& job) {
   engine_options.context = static_cast<int>(longest);
   LLMPATCH_ASSIGN(job.engine, Engine::create(*job.model, engine_options));
   job.stack.compose = job.compose;
-  for (const AdmittedPatch& patch : job.patches) {
+  for (const AdmittedPatch& patch : job.admitted.patches) {
     LLMPATCH_ASSIGN(const PrefixId prefix, job.engine->add_prefix(patch.patch.rows));
     job.stack.prefixes.push_back(prefix);
   }

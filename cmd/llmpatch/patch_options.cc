@@ -61,6 +61,29 @@ bool is_path(const std::string& patch) {
   return patch.find('/') != std::string::npos || fs::exists(patch, code);
 }
 
+// Why the stack may run without this patch; empty where it may not.
+Result<std::string> unpatched_reason(const std::string& patch, const StorePlace& place) {
+  const Result<Reference> reference = parse_reference(patch);
+  if (!reference.ok() || reference->names_one()) return std::string();
+  Result<Store> store = place.open(false);
+  if (!store.ok()) return std::string();  // load_stored says so
+  return store->unpatched_reason(reference->name);
+}
+
+// A patch from a file is not one of the store, but the store knows what was revoked.
+Result<TrustedPatch> load_file(const std::string& patch, const StorePlace& place,
+                               const Trust& trust, AllowUnsigned allow) {
+  LLMPATCH_ASSIGN(TrustedPatch loaded, load_trusted_patch(patch, trust, allow));
+  Result<Store> store = place.open(false);
+  if (store.ok()) {
+    const Manifest& manifest = loaded.patch.manifest;
+    LLMPATCH_TRY(store->check_revoked(manifest.name, manifest.version, loaded.root_digest));
+  } else if (store.error().kind != ErrorKind::kNotFound) {
+    return std::move(store).error();
+  }
+  return loaded;
+}
+
 // A patch that is no path. The error of one that is nowhere says both things it could have been.
 Result<TrustedPatch> load_stored(const std::string& patch, const StorePlace& place,
                                  const Trust& trust, AllowUnsigned allow) {
@@ -101,8 +124,8 @@ std::vector<std::string> AdmittedPatch::warnings() const {
   return lines;
 }
 
-std::vector<std::string> warnings_of(const std::vector<AdmittedPatch>& patches) {
-  std::vector<std::string> lines;
+std::vector<std::string> AdmittedStack::warnings() const {
+  std::vector<std::string> lines = without;
   for (const AdmittedPatch& patch : patches) {
     for (std::string& line : patch.warnings()) lines.push_back(std::move(line));
   }
@@ -123,13 +146,22 @@ void PatchOptions::declare(CLI::App& app) {
                "Trust that the model is the patch's base where that cannot be told");
 }
 
-Result<std::vector<AdmittedPatch>> PatchOptions::admit(const fs::path& model, bool force) const {
+Result<AdmittedStack> PatchOptions::admit(const fs::path& model, bool force) const {
   LLMPATCH_ASSIGN(const Compose composed, composition());
   LLMPATCH_ASSIGN(const Trust trusted, trust.trust());
-  std::vector<AdmittedPatch> admitted;
+  AdmittedStack stack;
+  std::vector<AdmittedPatch>& admitted = stack.patches;
   for (const std::string& patch : patches) {
+    if (!is_path(patch)) {
+      LLMPATCH_ASSIGN(std::string reason, unpatched_reason(patch, store));
+      if (!reason.empty()) {
+        warn(reason);
+        stack.without.push_back(std::move(reason));
+        continue;
+      }
+    }
     LLMPATCH_ASSIGN(TrustedPatch loaded, is_path(patch)
-                                             ? load_trusted_patch(patch, trusted, trust.allow())
+                                             ? load_file(patch, store, trusted, trust.allow())
                                              : load_stored(patch, store, trusted, trust.allow()));
     if (!loaded.warning.empty()) warn(loaded.warning);
     admitted.push_back({std::move(loaded.patch), "", std::move(loaded.warning)});
@@ -140,12 +172,12 @@ Result<std::vector<AdmittedPatch>> PatchOptions::admit(const fs::path& model, bo
       return a.patch.manifest.name < b.patch.manifest.name;
     });
   }
-  if (admitted.empty()) return admitted;
+  if (admitted.empty()) return stack;
   LLMPATCH_ASSIGN(const GgufFile file, GgufFile::open(model));
   for (AdmittedPatch& patch : admitted) {
     LLMPATCH_ASSIGN(patch.forced, admit_base(*this, force, patch.patch, file));
   }
-  return admitted;
+  return stack;
 }
 
 }  // namespace llmpatch

@@ -25,8 +25,16 @@ struct AdmittedPatch {
   std::vector<std::string> warnings() const;
 };
 
-// The warnings of all, in order.
-std::vector<std::string> warnings_of(const std::vector<AdmittedPatch>& patches);
+// What a run has of the patches it was asked for.
+struct AdmittedStack {
+  std::vector<AdmittedPatch> patches;
+  // A line for each patch that it runs without: every version of it was revoked, and the store's
+  // subscription says that it may. Every output repeats them.
+  std::vector<std::string> without;
+
+  // The warnings of all, in order.
+  std::vector<std::string> warnings() const;
+};
 
 // The options every command that runs patches has. `--force` is the command's own option, since it
 // also means other things.
@@ -50,9 +58,10 @@ struct PatchOptions {
   // same weights passes with a warning; one too coarse to tell is kMismatch without --accept-base;
   // another model is kMismatch without `force`. Also kInvalidArgument (the same name twice),
   // kMismatch (two patches that exclude each other, or one that lacks what it requires), kNotFound
-  // (neither a file nor a patch of the store), and the errors of TrustOptions::trust,
-  // load_trusted_patch and Store::load.
-  Result<std::vector<AdmittedPatch>> admit(const std::filesystem::path& model, bool force) const;
+  // (neither a file nor a patch of the store), kDenied (a patch that a channel of the store has
+  // revoked, from wherever it comes), and the errors of TrustOptions::trust, load_trusted_patch and
+  // Store::load.
+  Result<AdmittedStack> admit(const std::filesystem::path& model, bool force) const;
 };
 
 }  // namespace llmpatch

@@ -6,7 +6,7 @@
 
 #include "command.h"
 #include "output_file.h"
-#include "passphrase.h"
+#include "private_key.h"
 #include "terminal.h"
 
 namespace llmpatch {
@@ -14,23 +14,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::uint64_t kMaxKeyFile = 64 * 1024;
-
 struct Options {
   fs::path directory, key, passphrase_file, certificate;
   std::vector<fs::path> chain;
   bool force = false;
 };
-
-Result<PrivateKey> read_key(const Options& options) {
-  LLMPATCH_ASSIGN(const std::string pem, read_file(options.key, kMaxKeyFile, "private key"));
-  std::optional<std::string> passphrase;
-  if (is_encrypted_key(pem)) {
-    LLMPATCH_ASSIGN(passphrase, read_passphrase(options.passphrase_file, Ask::kOnce,
-                                                options.key.filename().string()));
-  }
-  return PrivateKey::parse(pem, passphrase, options.key.string());
-}
 
 Result<std::vector<Certificate>> read_chain(const Options& options) {
   std::vector<Certificate> chain;
@@ -49,7 +37,7 @@ Status run(const Options& options) {
     return make_error(ErrorKind::kInvalidArgument, "command line",
                       "--chain: found without --certificate, which it leads on from");
   }
-  LLMPATCH_ASSIGN(PrivateKey key, read_key(options));
+  LLMPATCH_ASSIGN(PrivateKey key, read_private_key(options.key, options.passphrase_file));
   LLMPATCH_ASSIGN(std::vector<Certificate> chain, read_chain(options));
   LLMPATCH_ASSIGN(const VerifiedFiles made,
                   sign_patch(options.directory, {std::move(key), std::move(chain)},

@@ -25,6 +25,8 @@ std::span<const Subcommand> subcommands() {
       {"rollback", "Return to the version that was active before", declare_rollback},
       {"remove", "Remove a version from the store", declare_remove},
       {"history", "Show what was done to the store, by whom and when", declare_history},
+      {"channel", "Publish patches in an update channel, or follow one", declare_channel},
+      {"update", "Install what the channels of the store have that is newer", declare_update},
       {"doctor", "Check this machine: BLAS, processor, memory, models", declare_doctor},
   };
   return kSubcommands;

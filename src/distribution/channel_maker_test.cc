@@ -1,6 +1,7 @@
 #include "distribution/channel_maker.h"
 
 #include "base/sha256.h"
+#include "distribution/moment.h"
 #include "distribution/test_channel.h"
 #include "patch/archive.h"
 #include "trust/tuf_update.h"

@@ -85,7 +85,10 @@ class Installer {
     LLMPATCH_ASSIGN(const PatchFiles files, fetch_files(*wanted));
     InstallOptions install = options_.install;
     // The channel itself says that the older release is the one to have.
-    install.allow_downgrade = install.allow_downgrade || newer_was_revoked;
+    if (newer_was_revoked) {
+      install.allow_downgrade = true;
+      install.downgrade_reason = "the channel has nothing newer that is not revoked";
+    }
     LLMPATCH_ASSIGN(const bool may_activate, store_.may_activate(wanted->name));
     if (install.activate && !may_activate) {
       install.activate = false;

@@ -100,6 +100,11 @@ TEST_F(ChannelUpdateTest, ARevokedPatchGivesWayToTheNewestThatIsNot) {
   ASSERT_EQ(report->revoked.size(), 1u);
   EXPECT_EQ(report->revoked[0].replacement, "patch refuse 1.0.5");
   EXPECT_EQ(listing(store), "refuse 1.2.0, refuse 1.1.0*, refuse 1.0.5");
+  ASSERT_EQ(report->installed.size(), 1u);
+  EXPECT_EQ(
+      report->installed[0].warnings,
+      std::vector<std::string>{"patch refuse 1.1.0: found sequence 2, and one of sequence 3 "
+                               "was here (the channel has nothing newer that is not revoked)"});
 
   const std::string words = "patch refuse 1.2.0: it was revoked by its maker (channel ";
   expect_error(store.activate(stored("refuse@1.2.0"), true), ErrorKind::kDenied, words);

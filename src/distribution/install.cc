@@ -117,7 +117,7 @@ Result<Change> Store::add(InstalledPatch patch, const TrustedPatch& loaded, cons
     if (!options.allow_downgrade) {
       return denied(patch, found, "say --allow-downgrade if you want the older one");
     }
-    change.warnings.push_back(patch.title() + ": " + found + " (--allow-downgrade)");
+    change.warnings.push_back(patch.title() + ": " + found + " (" + options.downgrade_reason + ")");
   }
   if (is_expired(patch)) {
     if (!options.allow_expired) {

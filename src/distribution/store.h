@@ -29,7 +29,8 @@ struct StoreOptions {
 struct InstallOptions {
   Trust trust;
   AllowUnsigned allow_unsigned = AllowUnsigned::kNo;
-  bool allow_downgrade = false;  // an older sequence than one seen before
+  bool allow_downgrade = false;                        // an older sequence than one seen before
+  const char* downgrade_reason = "--allow-downgrade";  // what allows it, for the warning
   bool allow_expired = false;
   bool activate = false;  // too, in the same step
 };
