@@ -18,8 +18,8 @@ class ShipAPatch(ProgramTest):
         first, second, third = done.stdout.split("\n== The vendor revokes")
         self.assertIn("installed and active: tester 1.1.0", first)
         self.assertIn('"response"', first)
-        self.assertIn("patch tester 1.1.0 was revoked by its maker: patch tester 1.0.0 is active",
-                      second)
+        self.assertIn("patch tester 1.1.0 was revoked by its maker", second)
+        self.assertIn("installed and active: tester 1.0.0", second)
         self.assertIn('"response"', second)
         self.assertIn("so none is active", third)
         self.assertIn("patch tester 1.0.0: it was revoked by its maker", third)
