@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "base/quote.h"
 #include "gguf/gguf_file.h"
 #include "gguf/identity.h"
 #include "patch/base_identity.h"
@@ -56,12 +55,7 @@ Result<std::string> admit_base(const PatchOptions& options, bool force, const Pa
   return forced;
 }
 
-bool is_path(const std::string& patch) {
-  std::error_code code;
-  return patch.find('/') != std::string::npos || fs::exists(patch, code);
-}
-
-// A patch that is no path. The error of one that is nowhere says both things it could have been.
+// A patch that is no path.
 Result<TrustedPatch> load_stored(const std::string& patch, const StorePlace& place,
                                  const Trust& trust, AllowUnsigned allow) {
   const auto load = [&]() -> Result<StoredPatch> {
@@ -70,17 +64,7 @@ Result<TrustedPatch> load_stored(const std::string& patch, const StorePlace& pla
     return store.load(reference, trust, allow);
   };
   Result<StoredPatch> stored = load();
-  if (!stored.ok()) {
-    Error error = std::move(stored).error();
-    if (error.kind != ErrorKind::kNotFound && error.kind != ErrorKind::kInvalidArgument) {
-      return error;
-    }
-    error.kind = ErrorKind::kNotFound;
-    error.message = "--patch " + quote(patch) +
-                    ": found no such directory or file, and no such patch in the store (" +
-                    error.message + ")";
-    return error;
-  }
+  if (!stored.ok()) return not_in_store("--patch", patch, std::move(stored).error());
   if (!stored->expired.empty()) warn(stored->expired);
   return std::move(stored->loaded);
 }
@@ -128,7 +112,7 @@ Result<std::vector<AdmittedPatch>> PatchOptions::admit(const fs::path& model, bo
   LLMPATCH_ASSIGN(const Trust trusted, trust.trust());
   std::vector<AdmittedPatch> admitted;
   for (const std::string& patch : patches) {
-    LLMPATCH_ASSIGN(TrustedPatch loaded, is_path(patch)
+    LLMPATCH_ASSIGN(TrustedPatch loaded, is_patch_path(patch)
                                              ? load_trusted_patch(patch, trusted, trust.allow())
                                              : load_stored(patch, store, trusted, trust.allow()));
     if (!loaded.warning.empty()) warn(loaded.warning);

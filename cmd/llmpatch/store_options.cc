@@ -5,6 +5,7 @@
 
 #include <cstdlib>
 
+#include "base/quote.h"
 #include "terminal.h"
 #include "trust_options.h"
 
@@ -30,7 +31,7 @@ fs::path home() {
 
 }  // namespace
 
-void StorePlace::declare(CLI::App& app) {
+void declare_store(CLI::App& app, fs::path& folder) {
   app.add_option("--store", folder,
                  "Folder of the store; without it $XDG_DATA_HOME/llmpatch/store, in which "
                  "XDG_DATA_HOME is ~/.local/share unless set");
@@ -58,6 +59,20 @@ Result<Store> StorePlace::open(bool create) const {
   StoreOptions options;
   options.create = create;
   return Store::open(path, options);
+}
+
+bool is_patch_path(const std::string& patch) {
+  std::error_code code;
+  return patch.find('/') != std::string::npos || fs::exists(patch, code);
+}
+
+Error not_in_store(const std::string& option, const std::string& patch, Error error) {
+  if (error.kind != ErrorKind::kNotFound && error.kind != ErrorKind::kInvalidArgument) return error;
+  error.kind = ErrorKind::kNotFound;
+  error.message = option + " " + quote(patch) +
+                  ": found no such directory or file, and no such patch in the store (" +
+                  error.message + ")";
+  return error;
 }
 
 std::string signer_text(const InstalledPatch& patch) {

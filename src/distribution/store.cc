@@ -123,17 +123,20 @@ Result<Manifest> Store::read_manifest(const InstalledPatch& patch) {
   return inconsistent(patch, "found no manifest");
 }
 
+Result<StoredContents> Store::read(const Reference& reference) {
+  StoredContents stored;
+  LLMPATCH_ASSIGN(const StoreLock held, lock(LockMode::kShared));
+  LLMPATCH_ASSIGN(stored.entry, find(reference, Bare::kActive));
+  LLMPATCH_ASSIGN(stored.files, read_files(stored.entry));
+  stored.source = folder_ / (stored.entry.name + "@" + stored.entry.version);
+  return stored;
+}
+
 Result<StoredPatch> Store::load(const Reference& reference, const Trust& trust,
                                 AllowUnsigned allow) {
+  LLMPATCH_ASSIGN(StoredContents found, read(reference));
+  auto& [files, entry, source] = found;
   StoredPatch stored;
-  PatchFiles files;
-  {
-    LLMPATCH_ASSIGN(const StoreLock held, lock(LockMode::kShared));
-    LLMPATCH_ASSIGN(stored.entry, find(reference, Bare::kActive));
-    LLMPATCH_ASSIGN(files, read_files(stored.entry));
-  }
-  const InstalledPatch& entry = stored.entry;
-  const fs::path source = folder_ / (entry.name + "@" + entry.version);
   if (trust.empty() && entry.signer) {
     LLMPATCH_ASSIGN(Patch patch, patch_from_files(files, source));
     stored.loaded = recorded(std::move(patch), entry);
@@ -146,6 +149,7 @@ Result<StoredPatch> Store::load(const Reference& reference, const Trust& trust,
                         "found the files of patch " + manifest.name + " " + manifest.version);
   }
   if (is_expired(entry)) stored.expired = entry.title() + " expired at " + *entry.expires;
+  stored.entry = std::move(entry);
   return stored;
 }
 

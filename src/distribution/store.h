@@ -39,6 +39,13 @@ struct Change {
   std::vector<std::string> warnings;  // what was waived, a line each
 };
 
+// The files of a patch as the store has them.
+struct StoredContents {
+  PatchFiles files;
+  InstalledPatch entry;
+  std::filesystem::path source;  // for messages
+};
+
 // A patch read from the store.
 struct StoredPatch {
   TrustedPatch loaded;
@@ -87,10 +94,13 @@ class Store {
   // What was done, the oldest first; to one name, or to all.
   Result<std::vector<HistoryEntry>> history(const std::string& name = "");
 
-  // Reads a patch: of a bare name the active version. Every byte is compared with the digests that
-  // were recorded when it was verified. With something in `trust` the signature is verified again,
-  // as load_trusted_patch does; without, the recorded signer counts, and a patch that was installed
-  // unverified is refused unless `allow` says otherwise. kNotFound names what there is.
+  // Reads the files of a patch, of a bare name those of the active version. Every byte is compared
+  // with the digests that were recorded when it was installed; the signature is not looked at.
+  // kNotFound names what there is.
+  Result<StoredContents> read(const Reference& reference);
+  // The same, and loads the patch. With something in `trust` the signature is verified again, as
+  // load_trusted_patch does; without, the recorded signer counts, and a patch that was installed
+  // unverified is refused unless `allow` says otherwise.
   Result<StoredPatch> load(const Reference& reference, const Trust& trust, AllowUnsigned allow);
 
   const std::filesystem::path& folder() const { return folder_; }

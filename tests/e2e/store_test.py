@@ -105,6 +105,41 @@ class Commands(StoreTest):
         self.run_ok(*self.store("deactivate", "base"))
         self.fails(7, r"requires base@\^1\.2\.0: found none", *self.store("activate", "more"))
 
+    def test_verify_and_inspect_take_names(self):
+        path = self.release()
+        report = json.loads(self.run_ok(*self.install(path, "--json")).stdout)
+        signer = "key " + report["signer"]["key"]
+        path.rename(self.dir / "gone")
+        key = ["--key", "vendor.pub"]
+        self.run_ok("keygen", "-o", "other")
+        self.fails(3, r'patch "tester": found no such directory or file.*found no active version',
+                   *self.store("verify", "tester", *key))
+        self.run_ok(*self.store("activate", "tester"))
+        for name in ("tester", "tester@1.0.0", f"tester@{report['digest']}"):
+            said = json.loads(self.run_ok(*self.store("verify", name, *key, "--json")).stdout)
+            self.assertEqual((said["name"], said["version"], "sha256:" + said["root_digest"]),
+                             ("tester", "1.0.0", report["digest"]))
+            said = json.loads(self.run_ok(*self.store("inspect", name, "--json")).stdout)
+            self.assertEqual(said["signature"], {"state": "installed", "signer": signer})
+            said = json.loads(self.run_ok(*self.store("inspect", name, *key, "--json")).stdout)
+            self.assertEqual(said["signature"]["state"], "verified")
+            for command in ("verify", "inspect"):
+                self.fails(5, r"found a signature by key",
+                           *self.store(command, name, "--key", "other.pub"))
+        self.fails(6, r"keys: found none", *self.store("verify", "tester"))
+        self.fails(3, r"found only 1\.0\.0", *self.store("verify", "tester@2.0.0", *key))
+        self.assertIn(f"verified when it was installed, by {signer}; not now",
+                      self.run_ok(*self.store("inspect", "tester")).stdout)
+        self.run_ok(*self.store("install", self.release("2.0.0", 2, sign=False),
+                                "--allow-unsigned"))
+        self.fails(5, r"no model\.sig", *self.store("verify", "tester@2.0.0", *key))
+        said = json.loads(self.run_ok(*self.store("inspect", "tester@2.0.0", "--json")).stdout)
+        self.assertEqual(said["signature"], {"state": "none"})
+        for blob in (self.dir / "store/blobs").iterdir():
+            blob.write_bytes(b"damaged")
+        for command in ("verify", "inspect"):
+            self.fails(4, r"found (sha256|no such file)", *self.store(command, "tester", *key))
+
     def test_where_the_store_is(self):
         first = self.release()
         data = self.dir / "data"
