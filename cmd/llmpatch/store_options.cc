@@ -92,14 +92,17 @@ Json to_json(const InstalledPatch& patch) {
           {"installed", patch.installed}};
 }
 
-Status report_change(const Change& change, const std::string& done, bool json) {
+Status report_change(const Change& change, const std::string& done, bool json,
+                     const std::string& reference) {
   for (const std::string& warning : change.warnings) warn(warning);
   if (json) {
     Json report = to_json(change.patch);
     report["changed"] = change.changed;
     report["warnings"] = change.warnings;
+    if (!reference.empty()) report["reference"] = reference;
     return print(json_pretty(report));
   }
+  if (!reference.empty()) say(reference);
   const std::string already = change.changed ? "" : " already";
   say(done + already + ": " + change.patch.name + " " + change.patch.version +
       ", sha256:" + change.patch.digest + ", " + signer_text(change.patch));

@@ -38,7 +38,8 @@ std::string signer_text(const InstalledPatch& patch);
 Json to_json(const InstalledPatch& patch);
 
 // Says what a change did: warnings on stderr, then `done` ("installed", in the past tense) and the
-// patch; as JSON on stdout with `json`.
-Status report_change(const Change& change, const std::string& done, bool json);
+// patch; as JSON on stdout with `json`. `reference` is where a registry had it; empty otherwise.
+Status report_change(const Change& change, const std::string& done, bool json,
+                     const std::string& reference = "");
 
 }  // namespace llmpatch

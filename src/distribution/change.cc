@@ -10,7 +10,8 @@ namespace {
 
 // Nothing was wrong with what was asked for; it could not be done.
 bool is_failure(ErrorKind kind) {
-  return kind == ErrorKind::kIo || kind == ErrorKind::kInternal || kind == ErrorKind::kLimit;
+  return kind == ErrorKind::kIo || kind == ErrorKind::kInternal || kind == ErrorKind::kLimit ||
+         kind == ErrorKind::kCancelled;
 }
 
 }  // namespace

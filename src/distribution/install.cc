@@ -42,15 +42,22 @@ Error denied(const InstalledPatch& patch, const std::string& message, const char
 }  // namespace
 
 Result<Change> Store::install(const std::filesystem::path& path, const InstallOptions& options) {
+  const auto read = [&] {
+    return options.trust.empty() ? read_patch_files(path) : read_signed_files(path);
+  };
+  return install(path, read, options);
+}
+
+Result<Change> Store::install(const std::filesystem::path& source, const ReadFiles& read,
+                              const InstallOptions& options) {
   HistoryEntry entry;
   entry.operation = "install";
   PatchFiles files;
-  const auto read = [&]() -> Result<TrustedPatch> {
-    LLMPATCH_ASSIGN(files,
-                    options.trust.empty() ? read_patch_files(path) : read_signed_files(path));
-    return load_trusted_files(files, path, options.trust, options.allow_unsigned);
+  const auto load = [&]() -> Result<TrustedPatch> {
+    LLMPATCH_ASSIGN(files, read());
+    return load_trusted_files(files, source, options.trust, options.allow_unsigned);
   };
-  const Result<TrustedPatch> loaded = read();
+  const Result<TrustedPatch> loaded = load();
   if (!loaded.ok()) {
     const Result<StoreLock> held = lock(LockMode::kExclusive);
     return held.ok() ? refuse(entry, loaded.error()) : loaded.error();

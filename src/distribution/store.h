@@ -74,6 +74,11 @@ class Store {
   // and renew the signature where another one was verified now. With options.activate also the
   // errors of activate; then nothing is installed.
   Result<Change> install(const std::filesystem::path& path, const InstallOptions& options);
+  // The same for files from anywhere, such as a registry: what `read` gives, before the store is
+  // locked. `source` names them in messages. What `read` fails with is in the history, too.
+  using ReadFiles = std::function<Result<PatchFiles>()>;
+  Result<Change> install(const std::filesystem::path& source, const ReadFiles& read,
+                         const InstallOptions& options);
 
   // Makes a version the active one of its name; of a bare name the newest that is installed.
   // kNotFound; kDenied: expired, without `allow_expired`; kMismatch: an active patch excludes it or
