@@ -31,8 +31,20 @@ Status Store::check_active(const std::string& name, const InstalledPatch* instea
   return error;
 }
 
+// Whether the store's policy still lets `patch` in. One that was installed unverified needs no
+// signature, but must not have one that does not hold.
+Status Store::check_policy(const InstalledPatch& patch) {
+  LLMPATCH_ASSIGN(const Trust own, policy());
+  if (own.empty()) return {};
+  LLMPATCH_ASSIGN(PatchFiles files, read_files(patch));
+  const AllowUnsigned allow = patch.signer ? AllowUnsigned::kNo : AllowUnsigned::kYes;
+  LLMPATCH_TRY(load_files(std::move(files), source_of(patch), {}, allow));
+  return {};
+}
+
 Result<Change> Store::make_active(InstalledPatch patch,
                                   const std::optional<std::int64_t>& previous) {
+  LLMPATCH_TRY(check_policy(patch));
   LLMPATCH_TRY(check_active(patch.name, &patch));
   LLMPATCH_TRY(records::set_active(database_, patch, previous));
   patch.active = true;

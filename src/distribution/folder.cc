@@ -62,6 +62,16 @@ Status check_inside(const fs::path& path, mode_t type) {
   return check_owner(path, info);
 }
 
+Status check_keys(const fs::path& folder) {
+  LLMPATCH_TRY(check_inside(folder, S_IFDIR));
+  std::error_code code;
+  fs::directory_iterator entries(folder, code);
+  for (; !code && entries != fs::directory_iterator(); entries.increment(code)) {
+    LLMPATCH_TRY(check_inside(entries->path(), S_IFREG));
+  }
+  return {};
+}
+
 // The database's file, for its owner alone; SQLite gives its journal the same mode. An empty one is
 // a database without tables.
 Status make_database_file(const fs::path& file) {
@@ -78,7 +88,9 @@ Status check_contents(const fs::path& folder) {
   fs::directory_iterator entries(folder, code);
   for (; !code && entries != fs::directory_iterator(); entries.increment(code)) {
     const std::string name = entries->path().filename().string();
-    if (name == kLockFile || name == kBlobsFolder) continue;
+    if (name == kLockFile || name == kBlobsFolder || name == kPolicyFile || name == kKeysFolder) {
+      continue;
+    }
     return denied(folder, "found a folder with other things in it, expected a store",
                   "choose another folder");
   }
@@ -112,6 +124,8 @@ Status prepare_store_folder(const fs::path& folder, bool create) {
   LLMPATCH_TRY(check_inside(folder / kBlobsFolder, S_IFDIR));
   LLMPATCH_TRY(check_inside(folder / kLockFile, S_IFREG));
   LLMPATCH_TRY(check_inside(folder / kDatabaseFile, S_IFREG));
+  LLMPATCH_TRY(check_inside(folder / kPolicyFile, S_IFREG));
+  LLMPATCH_TRY(check_keys(folder / kKeysFolder));
   return make_database_file(folder / kDatabaseFile);
 }
 

@@ -10,6 +10,9 @@ namespace llmpatch {
 inline constexpr const char* kDatabaseFile = "store.db";
 inline constexpr const char* kLockFile = "lock";
 inline constexpr const char* kBlobsFolder = "blobs";
+// Written by the store's owner, not by llmpatch: who may sign its patches, and the keys of those.
+inline constexpr const char* kPolicyFile = "trust.json";
+inline constexpr const char* kKeysFolder = "keys";
 
 // Makes the folder of a store (0700) with `create`, and checks one that is there. kNotFound: there
 // is none; kInvalidArgument: it is no folder; kDenied: it or what a store has in it belongs to

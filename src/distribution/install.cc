@@ -42,8 +42,10 @@ Error denied(const InstalledPatch& patch, const std::string& message, const char
 }  // namespace
 
 Result<Change> Store::install(const std::filesystem::path& path, const InstallOptions& options) {
-  const auto read = [&] {
-    return options.trust.empty() ? read_patch_files(path) : read_signed_files(path);
+  const auto read = [&]() -> Result<PatchFiles> {
+    LLMPATCH_ASSIGN(const Trust own, policy());
+    const bool verifies = !options.trust.empty() || !own.empty();
+    return verifies ? read_signed_files(path) : read_patch_files(path);
   };
   return install(path, read, options);
 }
@@ -55,7 +57,7 @@ Result<Change> Store::install(const std::filesystem::path& source, const ReadFil
   PatchFiles files;
   const auto load = [&]() -> Result<TrustedPatch> {
     LLMPATCH_ASSIGN(files, read());
-    return load_trusted_files(files, source, options.trust, options.allow_unsigned);
+    return load_files(files, source, options.trust, options.allow_unsigned);
   };
   const Result<TrustedPatch> loaded = load();
   if (!loaded.ok()) {

@@ -67,6 +67,11 @@ class Store {
   // llmpatch.
   static Result<Store> open(const std::filesystem::path& folder, StoreOptions options = {});
 
+  // The policy that the owner keeps in the store (trust.json), empty where there is none. Nothing
+  // is installed, made active or loaded that it does not let in, whatever other keys are given.
+  // kUnverifiable as read_trust_policy, and then nothing is let in.
+  Result<Trust> policy() const;
+
   // Puts a patch directory or .llmpatch file into the store: the very bytes that were verified.
   // Without a signature that holds it is refused as load_trusted_patch does. kExists: this version
   // is there with other contents; kDenied: an older sequence than the highest ever seen of the
@@ -82,7 +87,8 @@ class Store {
 
   // Makes a version the active one of its name; of a bare name the newest that is installed.
   // kNotFound; kDenied: expired, without `allow_expired`; kMismatch: an active patch excludes it or
-  // it one, it requires one that is not active, or one requires another version of it.
+  // it one, it requires one that is not active, or one requires another version of it; kUntrusted:
+  // the policy does not let it in.
   Result<Change> activate(const Reference& reference, bool allow_expired);
   // Leaves no version of the name active. kNotFound; kMismatch: an active patch requires it.
   Result<Change> deactivate(const std::string& name);
@@ -103,9 +109,9 @@ class Store {
   // with the digests that were recorded when it was installed; the signature is not looked at.
   // kNotFound names what there is.
   Result<StoredContents> read(const Reference& reference);
-  // The same, and loads the patch. With something in `trust` the signature is verified again, as
-  // load_trusted_patch does; without, the recorded signer counts, and a patch that was installed
-  // unverified is refused unless `allow` says otherwise.
+  // The same, and loads the patch. With something in `trust` or a policy the signature is verified
+  // again, as load_trusted_patch does, under both; without, the recorded signer counts, and a patch
+  // that was installed unverified is refused unless `allow` says otherwise.
   Result<StoredPatch> load(const Reference& reference, const Trust& trust, AllowUnsigned allow);
 
   const std::filesystem::path& folder() const { return folder_; }
@@ -131,6 +137,9 @@ class Store {
   Result<Manifest> read_manifest(const InstalledPatch& patch);
   void collect_garbage();
   bool is_expired(const InstalledPatch& patch) const;
+  std::filesystem::path source_of(const InstalledPatch& patch) const;  // for messages
+  Result<TrustedPatch> load_files(PatchFiles files, const std::filesystem::path& source,
+                                  const Trust& trust, AllowUnsigned allow) const;
   Result<StoreLock> lock(LockMode mode) const;
 
   // install.cc, within a step
@@ -145,6 +154,7 @@ class Store {
   Result<Change> activate_found(InstalledPatch patch, bool allow_expired);
   Result<Change> make_active(InstalledPatch patch, const std::optional<std::int64_t>& previous);
   Status check_active(const std::string& name, const InstalledPatch* instead);
+  Status check_policy(const InstalledPatch& patch);
 
   std::filesystem::path folder_;
   StoreOptions options_;

@@ -218,6 +218,49 @@ class Loading(StoreTest):
         self.fails(5, r"found a signature by key",
                    *self.generate("--patch", "tester", "--key", "other.pub"))
 
+    def running(self, *more):
+        """Every command that runs the patch tester of the store."""
+        more = ["--store", "store", "--patch", "tester", *more]
+        return [self.generate("--patch", "tester", *more[4:]),
+                ["chat", "--model", MODEL, *more],
+                ["eval", "--model", MODEL, "--suite", "p.jsonl", "--expect", "refuse", "-o", "out",
+                 *more]]
+
+    def test_a_key_that_is_no_longer_trusted(self):
+        self.run_ok(*self.install(self.release(), "--activate"))
+        self.run_ok("keygen", "-o", "other")
+
+        def policy(path, *keys):
+            self.write(path, json.dumps({"schema": 1, "rules": [
+                {"patches": ["*"], "keys": list(keys)}]}))
+
+        # Where keys or a policy are named, they decide.
+        policy("trust.json", "other.pub")
+        for more in (["--key", "other.pub"], ["--trust", "trust.json"],
+                     ["--trust", "trust.json", "--key", "vendor.pub"],
+                     ["--key", "other.pub", "--allow-unsigned"]):
+            for command in [*self.running(*more), self.store("inspect", "tester", *more)]:
+                self.fails(5, r"found a signature by key|no rule lets sign it", *command)
+        policy("trust.json", "vendor.pub", "other.pub")
+        self.answer("--patch", "tester", "--trust", "trust.json")
+        # A policy in the store holds for those that name none, and beside what others name.
+        self.answer("--patch", "tester")
+        self.write("store/keys/other.pub", (self.dir / "other.pub").read_bytes())
+        policy("store/trust.json", "keys/other.pub")
+        for more in ([], ["--key", "vendor.pub"], ["--allow-unsigned"]):
+            for command in self.running(*more):
+                self.fails(5, r"found a signature by key|no rule lets sign it", *command)
+        self.fails(5, r"no rule", *self.install(self.release("1.1.0", 2), "--activate"))
+        self.run_ok(*self.store("deactivate", "tester"))
+        self.fails(5, r"found a signature by key", *self.store("activate", "tester"))
+        self.fails(5, r"found a signature by key", *self.store("rollback", "tester"))
+        # Signed again under the key that remains, the same patch runs, and without naming a key.
+        self.run_ok("sign", "tester-1.0.0", "--key", "other.key", "--force")
+        self.run_ok(*self.store("install", "tester-1.0.0", "--activate"))
+        self.answer("--patch", "tester")
+        (self.dir / "store/trust.json").write_text("{")
+        self.fails(6, r"trust\.json", *self.generate("--patch", "tester"))
+
     def test_what_is_nowhere_is_an_error_that_names_both_places(self):
         (self.dir / "out.jsonl").unlink(missing_ok=True)
         for name in ("tester", "tester@1.0.0", "tester.llmpatch", "Not a name"):
