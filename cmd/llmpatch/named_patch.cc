@@ -16,6 +16,7 @@ void NamedPatch::declare(CLI::App& app) {
 Result<NamedFiles> NamedPatch::read(bool to_verify) const {
   NamedFiles named;
   if (is_patch_path(patch)) {
+    warn_of_shadow(patch, StorePlace{store});
     named.source = patch;
     LLMPATCH_ASSIGN(named.files, to_verify ? read_signed_files(patch) : read_patch_files(patch));
     return named;

@@ -112,7 +112,9 @@ Result<std::vector<AdmittedPatch>> PatchOptions::admit(const fs::path& model, bo
   LLMPATCH_ASSIGN(const Trust trusted, trust.trust());
   std::vector<AdmittedPatch> admitted;
   for (const std::string& patch : patches) {
-    LLMPATCH_ASSIGN(TrustedPatch loaded, is_patch_path(patch)
+    const bool is_path = is_patch_path(patch);
+    if (is_path) warn_of_shadow(patch, store);
+    LLMPATCH_ASSIGN(TrustedPatch loaded, is_path
                                              ? load_trusted_patch(patch, trusted, trust.allow())
                                              : load_stored(patch, store, trusted, trust.allow()));
     if (!loaded.warning.empty()) warn(loaded.warning);

@@ -29,6 +29,9 @@ struct StorePlace {
 // directory or file. Anything else names a patch of the store (parse_reference).
 bool is_patch_path(const std::string& patch);
 
+// Warns when `patch` is a path that has the name of a patch in the store, which it comes before.
+void warn_of_shadow(const std::string& patch, const StorePlace& place);
+
 // An error of looking for `patch` in the store: one that is not there is kNotFound, and the message
 // says both things it could have been. `option` is what it was given by, such as "--patch".
 Error not_in_store(const std::string& option, const std::string& patch, Error error);

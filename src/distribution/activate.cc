@@ -85,7 +85,10 @@ Result<Change> Store::activate(const Reference& reference, bool allow_expired) {
 Result<Change> Store::deactivate(const std::string& name) {
   const Reference reference{name, "", ""};
   return run(entry_of("deactivate", reference), [&](HistoryEntry&) -> Result<Change> {
-    LLMPATCH_ASSIGN(InstalledPatch patch, find(reference, Bare::kActive));
+    LLMPATCH_ASSIGN(InstalledPatch patch, find(reference, Bare::kNewest));
+    LLMPATCH_ASSIGN(const std::optional<NameState> state, records::name_state(database_, name));
+    if (!state || !state->active) return Change{std::move(patch), false, {}};
+    LLMPATCH_ASSIGN(patch, find(reference, Bare::kActive));
     LLMPATCH_TRY(check_active(name, nullptr));
     LLMPATCH_TRY(records::set_inactive(database_, name));
     patch.active = false;

@@ -26,6 +26,11 @@ Error denied(const fs::path& folder, const std::string& message, const std::stri
   return make_error(ErrorKind::kDenied, "store", folder.string() + ": " + message, hint);
 }
 
+// What is there is in nobody's way, and no store.
+Error no_store(const fs::path& folder, const std::string& found) {
+  return denied(folder, "found " + found + ", expected a store", "choose another folder");
+}
+
 // Makes one folder; another process may be quicker.
 Status make_folder(const fs::path& folder) {
   if (::mkdir(folder.c_str(), kMode) == 0) {
@@ -91,8 +96,7 @@ Status check_contents(const fs::path& folder) {
     if (name == kLockFile || name == kBlobsFolder || name == kPolicyFile || name == kKeysFolder) {
       continue;
     }
-    return denied(folder, "found a folder with other things in it, expected a store",
-                  "choose another folder");
+    return no_store(folder, "a folder with other things in it");
   }
   if (code) return io_error("read", folder, code.value());
   return {};
@@ -103,7 +107,9 @@ Status check_contents(const fs::path& folder) {
 Status prepare_store_folder(const fs::path& folder, bool create) {
   struct stat info {};
   if (::stat(folder.c_str(), &info) != 0) {
-    if (errno != ENOENT && errno != ENOTDIR) return io_error("open", folder, errno);
+    if (errno == ENOTDIR) return no_store(folder, "a file on the way to it");
+    if (errno != ENOENT) return io_error("open", folder, errno);
+    if (::lstat(folder.c_str(), &info) == 0) return no_store(folder, "a link to nothing");
     if (!create) {
       return make_error(ErrorKind::kNotFound, "store", "store: found no folder " + folder.string(),
                         "llmpatch install makes it; --store names another one");
@@ -115,8 +121,7 @@ Status prepare_store_folder(const fs::path& folder, bool create) {
     if (::stat(folder.c_str(), &info) != 0) return io_error("open", folder, errno);
   }
   if (!S_ISDIR(info.st_mode)) {
-    return make_error(ErrorKind::kInvalidArgument, "store",
-                      folder.string() + ": found a file, expected the folder of a store");
+    return no_store(folder, "a file");
   }
   LLMPATCH_TRY(check_owner(folder, info));
   LLMPATCH_TRY(check_contents(folder));

@@ -1,6 +1,7 @@
 // Store::install and its parts.
 #include <algorithm>
 
+#include "base/sha256.h"
 #include "distribution/moment.h"
 #include "distribution/store.h"
 #include "trust/statement.h"
@@ -33,6 +34,17 @@ bool is_same(const std::vector<StoredFile>& a, const std::vector<StoredFile>& b)
                     [](const StoredFile& x, const StoredFile& y) {
                       return x.name == y.name && x.sha256 == y.sha256;
                     });
+}
+
+// How many of a patch's files are not what was recorded and can be had again from `files`.
+std::size_t count_damaged(const std::vector<StoredFile>& recorded, const PatchFiles& files,
+                          const Blobs& blobs) {
+  return static_cast<std::size_t>(
+      std::count_if(recorded.begin(), recorded.end(), [&](const StoredFile& file) {
+        const auto found = files.find(file.name);
+        return found != files.end() && sha256_hex(found->second) == file.sha256 &&
+               !blobs.get(file.sha256, file.size).ok();
+      }));
 }
 
 Error denied(const InstalledPatch& patch, const std::string& message, const char* hint) {
@@ -78,6 +90,7 @@ Result<Change> Store::install(const std::filesystem::path& source, const ReadFil
     LLMPATCH_TRY(record_change(step, change));
     step.operation = "activate";
     activated.changed = activated.changed || change.changed;
+    activated.repaired = change.repaired;
     // Both may have said that it has expired.
     for (std::string& line : activated.warnings) {
       const auto& said = change.warnings;
@@ -142,16 +155,18 @@ Result<Change> Store::add(InstalledPatch patch, const TrustedPatch& loaded, cons
 Result<Change> Store::renew(InstalledPatch patch, const TrustedPatch& loaded,
                             const PatchFiles& files) {
   Change change;
-  change.changed = false;
+  bool renews = false;
   LLMPATCH_ASSIGN(const std::vector<StoredFile> before, records::files(database_, patch.id));
+  change.repaired = count_damaged(before, files, blobs_);
   LLMPATCH_ASSIGN(const std::vector<StoredFile> after, put_files(files));
   // A signature that was verified is never given up for one that was not.
   const bool may_replace = loaded.signer || !patch.signer;
   if (may_replace) {
     if (!loaded.warning.empty()) change.warnings.push_back(loaded.warning);
-    change.changed = !is_same(before, after) || !is_same(patch.signer, loaded.signer);
+    renews = !is_same(before, after) || !is_same(patch.signer, loaded.signer);
   }
-  if (change.changed) {
+  change.changed = renews || change.repaired > 0;
+  if (renews) {
     LLMPATCH_TRY(records::set_files(database_, patch.id, after));
     LLMPATCH_TRY(records::set_signer(database_, patch.id, loaded.signer));
     patch.signer = loaded.signer;

@@ -37,6 +37,7 @@ struct Change {
   InstalledPatch patch;               // as it is now; as it was, when it was removed
   bool changed = true;                // false: it was like that already
   std::vector<std::string> warnings;  // what was waived, a line each
+  std::size_t repaired = 0;           // damaged files that were written anew
 };
 
 // The files of a patch as the store has them.
@@ -75,9 +76,9 @@ class Store {
   // Puts a patch directory or .llmpatch file into the store: the very bytes that were verified.
   // Without a signature that holds it is refused as load_trusted_patch does. kExists: this version
   // is there with other contents; kDenied: an older sequence than the highest ever seen of the
-  // name, or expired. The same contents again are no change, but repair files that were damaged,
-  // and renew the signature where another one was verified now. With options.activate also the
-  // errors of activate; then nothing is installed.
+  // name, or expired. The same contents again are no change, unless they repair files that were
+  // damaged or renew the signature, where another one was verified now. With options.activate also
+  // the errors of activate; then nothing is installed.
   Result<Change> install(const std::filesystem::path& path, const InstallOptions& options);
   // The same for files from anywhere, such as a registry: what `read` gives, before the store is
   // locked. `source` names them in messages. What `read` fails with is in the history, too.
@@ -90,7 +91,8 @@ class Store {
   // it one, it requires one that is not active, or one requires another version of it; kUntrusted:
   // the policy does not let it in.
   Result<Change> activate(const Reference& reference, bool allow_expired);
-  // Leaves no version of the name active. kNotFound; kMismatch: an active patch requires it.
+  // Leaves no version of the name active; where none is, that is no change of its newest.
+  // kNotFound: no patch of that name; kMismatch: an active patch requires it.
   Result<Change> deactivate(const std::string& name);
   // Returns to what was active before the version that is, or before the name was deactivated; with
   // `version`, to that one, if it was active here at any time. An expired one too, with a warning.
@@ -102,7 +104,8 @@ class Store {
 
   // Every patch, by name, the newest first.
   Result<std::vector<InstalledPatch>> list();
-  // What was done, the oldest first; to one name, or to all.
+  // What was done, the oldest first; to all, or to one name. With the latter stands what was
+  // refused before its name could be believed: it may have been that one.
   Result<std::vector<HistoryEntry>> history(const std::string& name = "");
 
   // Reads the files of a patch, of a bare name those of the active version. Every byte is compared

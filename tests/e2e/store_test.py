@@ -37,6 +37,9 @@ class Commands(StoreTest):
         self.run_ok(*self.store("rollback", "tester", "--to", "1.1.0"))
         self.run_ok(*self.store("deactivate", "tester"))
         self.assertEqual(self.active(), [])
+        self.assertIn("not active already: tester",
+                      self.run_ok(*self.store("deactivate", "tester")).stderr)
+        self.fails(3, r"none of that name", *self.store("deactivate", "other"))
         self.fails(2, r"expected tester@version", *self.store("remove", "tester"))
         self.run_ok(*self.store("remove", f"tester@{report['digest']}"))
         self.assertEqual(list(self.state()), [("tester", "1.0.0")])
@@ -59,7 +62,9 @@ class Commands(StoreTest):
         self.assertTrue(entries[0]["signer"].startswith("key "))
         self.assertIn("found no signature", entries[3]["detail"])
         self.assertEqual(len(self.run_ok(*self.store("history")).stdout.splitlines()), 4)
-        self.assertEqual(len(self.run_ok(*self.store("history", "tester")).stdout.splitlines()), 3)
+        # The patch that was refused unread may have been called so.
+        self.assertEqual(len(self.run_ok(*self.store("history", "tester")).stdout.splitlines()), 4)
+        self.assertEqual(len(self.run_ok(*self.store("history", "other")).stdout.splitlines()), 1)
 
     def test_what_is_not_verified_is_told_wherever_it_shows(self):
         bare = self.release(sign=False)
@@ -153,6 +158,14 @@ class Commands(StoreTest):
         self.fails(3, r"found no folder", "list", "--store", "nowhere")
         self.fails(3, r"found no folder", "activate", "tester", "--store", "nowhere")
         self.fails(2, r"expected name", *self.store("activate", "../tester"))
+        self.fails(2, r"--store: found nothing", "list", "--store", "")
+        self.write("file", "x")
+        self.write("folder/thesis.txt", "x")
+        (self.dir / "link").symlink_to("nothing")
+        for path in ("file", "file/store", "folder", "link"):
+            for command in (["list"], ["install", first, "--key", "vendor.pub"],
+                            ["inspect", "tester"], ["activate", "tester"]):
+                self.fails(12, r"expected a store", *command, "--store", path)
         (data / "llmpatch/store").chmod(0o777)
         self.fails(12, r"other users may write", "list", "--store", "data/llmpatch/store/")
 
@@ -278,8 +291,15 @@ class Loading(StoreTest):
         (self.dir / "tester-1.0.0").rename(self.dir / "signed")
         self.make_patch("tester")
         # The directory, which is not signed, and not the patch of the store.
-        self.fails(5, r"tester: found no signature", *self.generate("--patch", "tester"))
-        self.answer("--patch", "tester@1.0.0")
+        outcome = self.fails(5, r"tester: found no signature", *self.generate("--patch", "tester"))
+        shadowed = "warning: tester is the directory or file here, not the patch of the store"
+        self.assertIn(shadowed, outcome.stderr)
+        _, outcome = self.answer("--patch", "tester", "--allow-unsigned")
+        self.assertIn(shadowed, outcome.stderr)
+        self.assertIn(shadowed, self.run_ok(*self.store("inspect", "tester")).stderr)
+        for patch in ("tester@1.0.0", "./tester"):
+            _, outcome = self.answer("--patch", patch, "--allow-unsigned")
+            self.assertNotIn(shadowed, outcome.stderr)
 
     def test_what_was_not_verified_is_said_again_in_every_output(self):
         self.run_ok(*self.store("install", self.release(sign=False), "--allow-unsigned",
@@ -296,6 +316,11 @@ class Loading(StoreTest):
             content[0] ^= 1
             path.write_bytes(content)
         self.fails(4, r"found sha256", *self.generate("--patch", "tester", "--allow-unsigned"))
+        outcome = self.run_ok(*self.install("tester-1.0.0", "--json"))
+        report = json.loads(outcome.stdout)
+        self.assertEqual((report["changed"], report["repaired"]), (True, 5))
+        self.assertIn("done: repaired damaged files: 5", self.run_ok(*self.store("history")).stdout)
+        self.answer("--patch", "tester")
 
     def test_requirements_hold_for_patches_that_run(self):
         self.run_ok(*self.install(self.release(name="base", version="1.4.0"), "--activate"))
