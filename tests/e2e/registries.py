@@ -102,5 +102,27 @@ class RegistryTest(StoreTest):
         self.registry.pages["/v2/tester/manifests/1"] = content
         return content
 
+    def keep_uploads(self):
+        """Makes the registry an honest one that can be pushed to; returns its pages."""
+        def take(handler):
+            path = handler.path.split("?")[0]
+            repository, kind, _ = path.rsplit("/", 2) if "/uploads/" not in path else (
+                path.split("/blobs/uploads/")[0], "uploads", "")
+            if handler.command == "POST" and kind == "uploads":
+                handler.answer(202, Location=path + "1")
+                return
+            if handler.command != "PUT":
+                handler.answer(404)
+                return
+            content = handler.rfile.read(int(handler.headers["Content-Length"]))
+            folder = "blobs" if kind == "uploads" else kind
+            pages[f"{repository}/{folder}/{digest(content)}"] = content
+            if kind != "uploads":
+                pages[path] = content
+            handler.answer(201, OCI_Subject=digest(content))
+
+        self.registry.pages = pages = Fallback(self.registry.pages, "/v2/", take)
+        return pages
+
     def blob(self, name="adapter_model.safetensors"):
         return f"/v2/tester/blobs/{digest(self.contents[name])}"
