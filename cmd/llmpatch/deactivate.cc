@@ -17,7 +17,7 @@ Status run(const Options& options) {
   LLMPATCH_ASSIGN(const std::string name, parse_bare_name(options.name));
   LLMPATCH_ASSIGN(Store store, options.store.open(false));
   LLMPATCH_ASSIGN(const Change change, store.deactivate(name));
-  return report_change(change, "no longer active", options.json);
+  return report_change(change, change.changed ? "no longer active" : "not active", options.json);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include "base_match.h"
 #include "command.h"
+#include "named_patch.h"
 #include "terminal.h"
 #include "trust/load.h"
 #include "trust/verify.h"
@@ -14,7 +15,8 @@ namespace llmpatch {
 namespace {
 
 struct Options {
-  std::filesystem::path patch, model;
+  NamedPatch patch;
+  std::filesystem::path model;
   TrustOptions trust;
   bool json = false;
 };
@@ -22,22 +24,27 @@ struct Options {
 // A patch to look at, and what is known of its signature.
 struct Shown {
   Patch patch;
-  Json signature;  // {"state": "none" | "unchecked" | "verified", ...}
+  Json signature;  // {"state": "none" | "unchecked" | "installed" | "verified", ...}
   std::string signature_text;
   std::string warning;
 };
 
 // Looking at a patch does not run it: without a key its signature is reported, not demanded.
-Result<Shown> load_unchecked(const std::filesystem::path& path) {
-  LLMPATCH_ASSIGN(const PatchFiles files, read_patch_files(path));
+Result<Shown> show_unchecked(const NamedFiles& named) {
   Shown shown;
-  LLMPATCH_ASSIGN(shown.patch, patch_from_files(files, path));
+  LLMPATCH_ASSIGN(shown.patch, patch_from_files(named.files, named.source));
+  if (named.recorded) {
+    const std::string signer = named.recorded->to_string();
+    shown.signature = {{"state", "installed"}, {"signer", signer}};
+    shown.signature_text = "verified when it was installed, by " + signer + "; not now (--key)";
+    return shown;
+  }
   if (!shown.patch.is_signed) {
     shown.signature = {{"state", "none"}};
     shown.signature_text = "none";
     return shown;
   }
-  const auto signer = claimed_signer(files, path.string());
+  const auto signer = claimed_signer(named.files, named.source.string());
   shown.signature = {{"state", "unchecked"}, {"claims", signer.ok() ? Json(*signer) : Json()}};
   shown.signature_text =
       (signer.ok() ? "claims to be by " + *signer : "unreadable: " + signer.error().message) +
@@ -47,9 +54,10 @@ Result<Shown> load_unchecked(const std::filesystem::path& path) {
 
 Result<Shown> load(const Options& options) {
   LLMPATCH_ASSIGN(const Trust trust, options.trust.trust());
-  if (trust.empty()) return load_unchecked(options.patch);
-  LLMPATCH_ASSIGN(TrustedPatch loaded,
-                  load_trusted_patch(options.patch, trust, options.trust.allow()));
+  LLMPATCH_ASSIGN(NamedFiles named, options.patch.read(!trust.empty()));
+  if (trust.empty()) return show_unchecked(named);
+  LLMPATCH_ASSIGN(TrustedPatch loaded, load_trusted_files(std::move(named.files), named.source,
+                                                          trust, options.trust.allow()));
   Shown shown;
   shown.patch = std::move(loaded.patch);
   shown.warning = std::move(loaded.warning);
@@ -97,7 +105,7 @@ Status run(const Options& options) {
 
 RunFn declare_inspect(CLI::App& app) {
   auto options = std::make_shared<Options>();
-  app.add_option("PATCH", options->patch, "Patch directory or .llmpatch file")->required();
+  options->patch.declare(app);
   app.add_option("--model", options->model,
                  "Tell also whether the patch belongs to this model, and which of its tokens'\n"
                  "embeddings the rows are near to");

@@ -1,10 +1,12 @@
-// What stands in for base_match.cc, subcommands.cc and tool_version.cc in a program that only
-// checks and signs patches: no llama.cpp, no LibTorch.
+// What stands in for base_match.cc, named_patch.cc, subcommands.cc and tool_version.cc in a program
+// that only checks and signs patches: no llama.cpp, no LibTorch, no store.
 #include <openssl/crypto.h>
 
 #include "base_match.h"
 #include "command.h"
+#include "named_patch.h"
 #include "tool_version.h"
+#include "trust/verify.h"
 
 namespace llmpatch {
 
@@ -22,6 +24,17 @@ Result<IdentityMatch> match_base(const Patch&, const std::filesystem::path&) { r
 
 Result<RowsOnModel> rows_on_model(const Patch&, const std::filesystem::path&) {
   return no_models();
+}
+
+void NamedPatch::declare(CLI::App& app) {
+  app.add_option("PATCH", patch, "Patch directory or .llmpatch file")->required();
+}
+
+Result<NamedFiles> NamedPatch::read(bool to_verify) const {
+  NamedFiles named;
+  named.source = patch;
+  LLMPATCH_ASSIGN(named.files, to_verify ? read_signed_files(patch) : read_patch_files(patch));
+  return named;
 }
 
 std::string version_text() {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "base/quote.h"
 #include "gguf/gguf_file.h"
 #include "gguf/identity.h"
 #include "patch/base_identity.h"
@@ -56,11 +55,6 @@ Result<std::string> admit_base(const PatchOptions& options, bool force, const Pa
   return forced;
 }
 
-bool is_path(const std::string& patch) {
-  std::error_code code;
-  return patch.find('/') != std::string::npos || fs::exists(patch, code);
-}
-
 // Why the stack may run without this patch; empty where it may not.
 Result<std::string> unpatched_reason(const std::string& patch, const StorePlace& place) {
   const Result<Reference> reference = parse_reference(patch);
@@ -84,7 +78,7 @@ Result<TrustedPatch> load_file(const std::string& patch, const StorePlace& place
   return loaded;
 }
 
-// A patch that is no path. The error of one that is nowhere says both things it could have been.
+// A patch that is no path.
 Result<TrustedPatch> load_stored(const std::string& patch, const StorePlace& place,
                                  const Trust& trust, AllowUnsigned allow) {
   const auto load = [&]() -> Result<StoredPatch> {
@@ -93,17 +87,7 @@ Result<TrustedPatch> load_stored(const std::string& patch, const StorePlace& pla
     return store.load(reference, trust, allow);
   };
   Result<StoredPatch> stored = load();
-  if (!stored.ok()) {
-    Error error = std::move(stored).error();
-    if (error.kind != ErrorKind::kNotFound && error.kind != ErrorKind::kInvalidArgument) {
-      return error;
-    }
-    error.kind = ErrorKind::kNotFound;
-    error.message = "--patch " + quote(patch) +
-                    ": found no such directory or file, and no such patch in the store (" +
-                    error.message + ")";
-    return error;
-  }
+  if (!stored.ok()) return not_in_store("--patch", patch, std::move(stored).error());
   if (!stored->expired.empty()) warn(stored->expired);
   return std::move(stored->loaded);
 }
@@ -152,7 +136,10 @@ Result<AdmittedStack> PatchOptions::admit(const fs::path& model, bool force) con
   AdmittedStack stack;
   std::vector<AdmittedPatch>& admitted = stack.patches;
   for (const std::string& patch : patches) {
-    if (!is_path(patch)) {
+    const bool is_path = is_patch_path(patch);
+    if (is_path) {
+      warn_of_shadow(patch, store);
+    } else {
       LLMPATCH_ASSIGN(std::string reason, unpatched_reason(patch, store));
       if (!reason.empty()) {
         warn(reason);
@@ -160,7 +147,7 @@ Result<AdmittedStack> PatchOptions::admit(const fs::path& model, bool force) con
         continue;
       }
     }
-    LLMPATCH_ASSIGN(TrustedPatch loaded, is_path(patch)
+    LLMPATCH_ASSIGN(TrustedPatch loaded, is_path
                                              ? load_file(patch, store, trusted, trust.allow())
                                              : load_stored(patch, store, trusted, trust.allow()));
     if (!loaded.warning.empty()) warn(loaded.warning);

@@ -49,18 +49,15 @@ struct PatchOptions {
   // How the patches are stacked; kInvalidArgument for an unknown name.
   Result<Compose> composition() const { return parse_compose(compose); }
 
-  // What has a slash in it, or is there as a directory or file, is a path; anything else is a patch
-  // of the store, in one of the forms of parse_reference.
-  //
-  // Loads every patch and admits it to the model in `model`: in the order given, or by name where
-  // they are composed in parallel, so that the same set gives the same bytes in any order. Warnings
-  // go to stderr. The base identity decides: the exact file passes; another quantisation of the
-  // same weights passes with a warning; one too coarse to tell is kMismatch without --accept-base;
-  // another model is kMismatch without `force`. Also kInvalidArgument (the same name twice),
-  // kMismatch (two patches that exclude each other, or one that lacks what it requires), kNotFound
-  // (neither a file nor a patch of the store), kDenied (a patch that a channel of the store has
-  // revoked, from wherever it comes), and the errors of TrustOptions::trust, load_trusted_patch and
-  // Store::load.
+  // Loads every patch, from its path or the store (is_patch_path), and admits it to the model in
+  // `model`: in the order given, or by name where they are composed in parallel, so that the same
+  // set gives the same bytes in any order. Warnings go to stderr. The base identity decides: the
+  // exact file passes; another quantisation of the same weights passes with a warning; one too
+  // coarse to tell is kMismatch without --accept-base; another model is kMismatch without `force`.
+  // Also kInvalidArgument (the same name twice), kMismatch (two patches that exclude each other, or
+  // one that lacks what it requires), kNotFound (neither a file nor a patch of the store), kDenied
+  // (a patch that a channel of the store has revoked, from wherever it comes), and the errors of
+  // TrustOptions::trust, load_trusted_patch and Store::load.
   Result<AdmittedStack> admit(const std::filesystem::path& model, bool force) const;
 };
 

@@ -3,8 +3,6 @@
 
 #include "base/json.h"
 #include "command.h"
-#include "distribution/transfer.h"
-#include "progress_bar.h"
 #include "registry_options.h"
 #include "terminal.h"
 #include "trust_options.h"
@@ -25,11 +23,7 @@ Status run(const Options& options, const CancelFlag& cancel) {
   LLMPATCH_ASSIGN(const Trust trust, options.trust.trust());
   const Overwrite overwrite = options.force ? Overwrite::kYes : Overwrite::kNo;
   LLMPATCH_TRY(check_patch_output(options.output, overwrite));
-  LLMPATCH_ASSIGN(Registry registry,
-                  options.registry.open(reference, RegistryAccess::kPull, cancel));
-  ProgressBar bar("pulling", "bytes");
-  LLMPATCH_ASSIGN(const Pulled pulled, pull_patch(reference, registry, bar.callback()));
-  bar.clear();
+  LLMPATCH_ASSIGN(const Pulled pulled, options.registry.pull(reference, cancel));
   LLMPATCH_ASSIGN(
       const TrustedPatch loaded,
       load_trusted_files(pulled.files, pulled.reference.to_string(), trust, options.trust.allow()));

@@ -1,5 +1,7 @@
 #include "registry_options.h"
 
+#include "progress_bar.h"
+
 namespace llmpatch {
 
 void RegistryPlace::declare(CLI::App& app) {
@@ -28,6 +30,12 @@ Result<Registry> RegistryPlace::open(const OciReference& reference, RegistryAcce
                       "Docker's config: found no file " + docker_config.string());
   }
   return Registry::open(reference.host, reference.repository, access, options);
+}
+
+Result<Pulled> RegistryPlace::pull(const OciReference& reference, const CancelFlag& cancel) const {
+  LLMPATCH_ASSIGN(Registry registry, open(reference, RegistryAccess::kPull, cancel));
+  ProgressBar bar("pulling", "bytes");
+  return pull_patch(reference, registry, bar.callback());
 }
 
 }  // namespace llmpatch

@@ -6,6 +6,7 @@
 
 #include "base/cancel.h"
 #include "distribution/registry.h"
+#include "distribution/transfer.h"
 
 namespace llmpatch {
 
@@ -17,6 +18,8 @@ struct RegistryPlace {
   // Opens the repository of `reference`. Errors of Registry::open.
   Result<Registry> open(const OciReference& reference, RegistryAccess access,
                         const CancelFlag& cancel) const;
+  // Downloads a patch, with a progress bar. Errors of open and pull_patch.
+  Result<Pulled> pull(const OciReference& reference, const CancelFlag& cancel) const;
 };
 
 }  // namespace llmpatch

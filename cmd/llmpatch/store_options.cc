@@ -3,8 +3,11 @@
 #include <pwd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
+#include <vector>
 
+#include "base/quote.h"
 #include "terminal.h"
 #include "trust_options.h"
 
@@ -30,10 +33,13 @@ fs::path home() {
 
 }  // namespace
 
-void StorePlace::declare(CLI::App& app) {
+void declare_store(CLI::App& app, fs::path& folder) {
   app.add_option("--store", folder,
                  "Folder of the store; without it $XDG_DATA_HOME/llmpatch/store, in which "
-                 "XDG_DATA_HOME is ~/.local/share unless set");
+                 "XDG_DATA_HOME is ~/.local/share unless set")
+      ->check([](const std::string& text) {  // "" would mean the user's own
+        return std::string(text.empty() ? "found nothing, expected a folder" : "");
+      });
 }
 
 Result<fs::path> StorePlace::resolve() const {
@@ -60,6 +66,36 @@ Result<Store> StorePlace::open(bool create) const {
   return Store::open(path, options);
 }
 
+bool is_patch_path(const std::string& patch) {
+  std::error_code code;
+  return patch.find('/') != std::string::npos || fs::exists(patch, code);
+}
+
+void warn_of_shadow(const std::string& patch, const StorePlace& place) {
+  if (patch.find('/') != std::string::npos) return;
+  const auto names = [&]() -> Result<bool> {
+    LLMPATCH_ASSIGN(const Reference reference, parse_reference(patch));
+    LLMPATCH_ASSIGN(Store store, place.open(false));
+    LLMPATCH_ASSIGN(const std::vector<InstalledPatch> patches, store.list());
+    return std::any_of(patches.begin(), patches.end(), [&](const InstalledPatch& installed) {
+      return installed.name == reference.name;
+    });
+  };
+  // Without a store that can be read there is nothing to mix it up with.
+  if (const auto found = names(); !found.ok() || !*found) return;
+  warn(patch + " is the directory or file here, not the patch of the store; say " + patch +
+       "@VERSION for that one, ./" + patch + " for this");
+}
+
+Error not_in_store(const std::string& option, const std::string& patch, Error error) {
+  if (error.kind != ErrorKind::kNotFound && error.kind != ErrorKind::kInvalidArgument) return error;
+  error.kind = ErrorKind::kNotFound;
+  error.message = option + " " + quote(patch) +
+                  ": found no such directory or file, and no such patch in the store (" +
+                  error.message + ")";
+  return error;
+}
+
 std::string signer_text(const InstalledPatch& patch) {
   return patch.signer ? patch.signer->to_string() : "not verified (--allow-unsigned)";
 }
@@ -77,15 +113,20 @@ Json to_json(const InstalledPatch& patch) {
           {"installed", patch.installed}};
 }
 
-Status report_change(const Change& change, const std::string& done, bool json) {
+Status report_change(const Change& change, const std::string& done, bool json,
+                     const std::string& reference) {
   for (const std::string& warning : change.warnings) warn(warning);
   if (json) {
     Json report = to_json(change.patch);
     report["changed"] = change.changed;
     report["warnings"] = change.warnings;
+    report["repaired"] = change.repaired;
+    if (!reference.empty()) report["reference"] = reference;
     return print(json_pretty(report));
   }
+  if (!reference.empty()) say(reference);
   const std::string already = change.changed ? "" : " already";
+  if (change.repaired > 0) say("repaired damaged files: " + std::to_string(change.repaired));
   say(done + already + ": " + change.patch.name + " " + change.patch.version +
       ", sha256:" + change.patch.digest + ", " + signer_text(change.patch));
   return {};

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "command.h"
+#include "named_patch.h"
 #include "patch/patch.h"
 #include "terminal.h"
 #include "trust/statement.h"
@@ -13,7 +14,7 @@ namespace llmpatch {
 namespace {
 
 struct Options {
-  std::filesystem::path patch;
+  NamedPatch patch;
   TrustOptions trust;
   bool json = false;
 };
@@ -41,8 +42,10 @@ Status run(const Options& options) {
     return make_error(ErrorKind::kUnverifiable, "verify",
                       "keys: found none, expected --key, --certificate-chain or --trust");
   }
-  LLMPATCH_ASSIGN(const VerifiedFiles verified, verify_patch(options.patch, trust));
-  LLMPATCH_ASSIGN(const Patch patch, patch_from_files(verified.files, options.patch));
+  LLMPATCH_ASSIGN(NamedFiles named, options.patch.read(true));
+  LLMPATCH_ASSIGN(const VerifiedFiles verified,
+                  verify_files(std::move(named.files), trust, named.source.string()));
+  LLMPATCH_ASSIGN(const Patch patch, patch_from_files(verified.files, named.source));
   return print(options.json ? json_pretty(to_json(patch, verified)) : to_text(patch, verified));
 }
 
@@ -50,7 +53,7 @@ Status run(const Options& options) {
 
 RunFn declare_verify(CLI::App& app) {
   auto options = std::make_shared<Options>();
-  app.add_option("PATCH", options->patch, "Patch directory or .llmpatch file")->required();
+  options->patch.declare(app);
   options->trust.declare(app);
   app.add_flag("--json", options->json, "Print JSON");
   return [options](const CancelFlag&) { return run(*options); };

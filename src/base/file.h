@@ -46,7 +46,7 @@ class StagedDirectory {
   ~StagedDirectory();
 
   const std::filesystem::path& path() const { return staging_; }
-  // Puts the directory in place; an old target (kYes) is moved aside first and then removed.
+  // Puts it in place, of an old target (kYes) in one step where the file system can do that.
   Status commit();
 
  private:

@@ -31,9 +31,21 @@ Status Store::check_active(const std::string& name, const InstalledPatch* instea
   return error;
 }
 
+// Whether the store's policy still lets `patch` in. One that was installed unverified needs no
+// signature, but must not have one that does not hold.
+Status Store::check_policy(const InstalledPatch& patch) {
+  LLMPATCH_ASSIGN(const Trust own, policy());
+  if (own.empty()) return {};
+  LLMPATCH_ASSIGN(PatchFiles files, read_files(patch));
+  const AllowUnsigned allow = patch.signer ? AllowUnsigned::kNo : AllowUnsigned::kYes;
+  LLMPATCH_TRY(load_files(std::move(files), source_of(patch), {}, allow));
+  return {};
+}
+
 Result<Change> Store::make_active(InstalledPatch patch,
                                   const std::optional<std::int64_t>& previous) {
   LLMPATCH_TRY(check_not_revoked(patch));
+  LLMPATCH_TRY(check_policy(patch));
   LLMPATCH_TRY(check_active(patch.name, &patch));
   LLMPATCH_TRY(records::set_active(database_, patch, previous));
   patch.active = true;
@@ -74,7 +86,10 @@ Result<Change> Store::activate(const Reference& reference, bool allow_expired) {
 Result<Change> Store::deactivate(const std::string& name) {
   const Reference reference{name, "", ""};
   return run(entry_of("deactivate", reference), [&](HistoryEntry&) -> Result<Change> {
-    LLMPATCH_ASSIGN(InstalledPatch patch, find(reference, Bare::kActive));
+    LLMPATCH_ASSIGN(InstalledPatch patch, find(reference, Bare::kNewest));
+    LLMPATCH_ASSIGN(const std::optional<NameState> state, records::name_state(database_, name));
+    if (!state || !state->active) return Change{std::move(patch), false, {}};
+    LLMPATCH_ASSIGN(patch, find(reference, Bare::kActive));
     LLMPATCH_TRY(check_active(name, nullptr));
     LLMPATCH_TRY(records::set_inactive(database_, name));
     patch.active = false;

@@ -26,7 +26,9 @@ TEST_F(ActivateTest, OneVersionOfANameAtATime) {
   EXPECT_EQ(listing(store_), "refuse 2.0.0*, refuse 1.0.0");
   ASSERT_TRUE(store_.deactivate("refuse").ok());
   EXPECT_EQ(listing(store_), "refuse 2.0.0, refuse 1.0.0");
-  expect_error(store_.deactivate("refuse"), ErrorKind::kNotFound, "found no active version");
+  EXPECT_FALSE(store_.deactivate("refuse")->changed);
+  EXPECT_EQ(listing(store_), "refuse 2.0.0, refuse 1.0.0");
+  expect_error(store_.deactivate("gender"), ErrorKind::kNotFound, "none of that name");
   expect_error(store_.activate(stored("refuse@3.0.0"), false), ErrorKind::kNotFound, "found only");
   expect_error(store_.activate(stored("gender"), false), ErrorKind::kNotFound, "none of that name");
 }

@@ -1,5 +1,6 @@
 // How every change goes: under the lock, in one transaction, with a line of history.
 #include <utility>
+#include <vector>
 
 #include "base/join.h"
 #include "distribution/moment.h"
@@ -10,7 +11,8 @@ namespace {
 
 // Nothing was wrong with what was asked for; it could not be done.
 bool is_failure(ErrorKind kind) {
-  return kind == ErrorKind::kIo || kind == ErrorKind::kInternal || kind == ErrorKind::kLimit;
+  return kind == ErrorKind::kIo || kind == ErrorKind::kInternal || kind == ErrorKind::kLimit ||
+         kind == ErrorKind::kCancelled;
 }
 
 }  // namespace
@@ -36,7 +38,11 @@ Status Store::record_change(HistoryEntry entry, const Change& change) {
   entry.version = change.patch.version;
   entry.digest = change.patch.digest;
   if (change.patch.signer) entry.signer = change.patch.signer->to_string();
-  entry.detail = join(change.warnings, "; ");
+  std::vector<std::string> said = change.warnings;
+  if (change.repaired > 0) {
+    said.push_back("repaired damaged files: " + std::to_string(change.repaired));
+  }
+  entry.detail = join(said, "; ");
   return record(std::move(entry), change.changed ? "done" : "unchanged");
 }
 

@@ -26,6 +26,11 @@ Error denied(const fs::path& folder, const std::string& message, const std::stri
   return make_error(ErrorKind::kDenied, "store", folder.string() + ": " + message, hint);
 }
 
+// What is there is in nobody's way, and no store.
+Error no_store(const fs::path& folder, const std::string& found) {
+  return denied(folder, "found " + found + ", expected a store", "choose another folder");
+}
+
 // Makes one folder; another process may be quicker.
 Status make_folder(const fs::path& folder) {
   if (::mkdir(folder.c_str(), kMode) == 0) {
@@ -62,6 +67,16 @@ Status check_inside(const fs::path& path, mode_t type) {
   return check_owner(path, info);
 }
 
+Status check_keys(const fs::path& folder) {
+  LLMPATCH_TRY(check_inside(folder, S_IFDIR));
+  std::error_code code;
+  fs::directory_iterator entries(folder, code);
+  for (; !code && entries != fs::directory_iterator(); entries.increment(code)) {
+    LLMPATCH_TRY(check_inside(entries->path(), S_IFREG));
+  }
+  return {};
+}
+
 // The database's file, for its owner alone; SQLite gives its journal the same mode. An empty one is
 // a database without tables.
 Status make_database_file(const fs::path& file) {
@@ -78,9 +93,10 @@ Status check_contents(const fs::path& folder) {
   fs::directory_iterator entries(folder, code);
   for (; !code && entries != fs::directory_iterator(); entries.increment(code)) {
     const std::string name = entries->path().filename().string();
-    if (name == kLockFile || name == kBlobsFolder) continue;
-    return denied(folder, "found a folder with other things in it, expected a store",
-                  "choose another folder");
+    if (name == kLockFile || name == kBlobsFolder || name == kPolicyFile || name == kKeysFolder) {
+      continue;
+    }
+    return no_store(folder, "a folder with other things in it");
   }
   if (code) return io_error("read", folder, code.value());
   return {};
@@ -91,7 +107,9 @@ Status check_contents(const fs::path& folder) {
 Status prepare_store_folder(const fs::path& folder, bool create) {
   struct stat info {};
   if (::stat(folder.c_str(), &info) != 0) {
-    if (errno != ENOENT && errno != ENOTDIR) return io_error("open", folder, errno);
+    if (errno == ENOTDIR) return no_store(folder, "a file on the way to it");
+    if (errno != ENOENT) return io_error("open", folder, errno);
+    if (::lstat(folder.c_str(), &info) == 0) return no_store(folder, "a link to nothing");
     if (!create) {
       return make_error(ErrorKind::kNotFound, "store", "store: found no folder " + folder.string(),
                         "llmpatch install makes it; --store names another one");
@@ -103,8 +121,7 @@ Status prepare_store_folder(const fs::path& folder, bool create) {
     if (::stat(folder.c_str(), &info) != 0) return io_error("open", folder, errno);
   }
   if (!S_ISDIR(info.st_mode)) {
-    return make_error(ErrorKind::kInvalidArgument, "store",
-                      folder.string() + ": found a file, expected the folder of a store");
+    return no_store(folder, "a file");
   }
   LLMPATCH_TRY(check_owner(folder, info));
   LLMPATCH_TRY(check_contents(folder));
@@ -112,6 +129,8 @@ Status prepare_store_folder(const fs::path& folder, bool create) {
   LLMPATCH_TRY(check_inside(folder / kBlobsFolder, S_IFDIR));
   LLMPATCH_TRY(check_inside(folder / kLockFile, S_IFREG));
   LLMPATCH_TRY(check_inside(folder / kDatabaseFile, S_IFREG));
+  LLMPATCH_TRY(check_inside(folder / kPolicyFile, S_IFREG));
+  LLMPATCH_TRY(check_keys(folder / kKeysFolder));
   return make_database_file(folder / kDatabaseFile);
 }
 

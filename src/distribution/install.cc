@@ -1,6 +1,7 @@
 // Store::install and its parts.
 #include <algorithm>
 
+#include "base/sha256.h"
 #include "distribution/moment.h"
 #include "distribution/store.h"
 #include "trust/statement.h"
@@ -35,6 +36,17 @@ bool is_same(const std::vector<StoredFile>& a, const std::vector<StoredFile>& b)
                     });
 }
 
+// How many of a patch's files are not what was recorded and can be had again from `files`.
+std::size_t count_damaged(const std::vector<StoredFile>& recorded, const PatchFiles& files,
+                          const Blobs& blobs) {
+  return static_cast<std::size_t>(
+      std::count_if(recorded.begin(), recorded.end(), [&](const StoredFile& file) {
+        const auto found = files.find(file.name);
+        return found != files.end() && sha256_hex(found->second) == file.sha256 &&
+               !blobs.get(file.sha256, file.size).ok();
+      }));
+}
+
 Error denied(const InstalledPatch& patch, const std::string& message, const char* hint) {
   return make_error(ErrorKind::kDenied, "store", patch.title() + ": " + message, hint);
 }
@@ -42,21 +54,24 @@ Error denied(const InstalledPatch& patch, const std::string& message, const char
 }  // namespace
 
 Result<Change> Store::install(const std::filesystem::path& path, const InstallOptions& options) {
-  const Result<PatchFiles> files =
-      options.trust.empty() ? read_patch_files(path) : read_signed_files(path);
-  if (files.ok()) return install_files(*files, path, options);
-  const Result<StoreLock> held = lock(LockMode::kExclusive);
-  HistoryEntry entry;
-  entry.operation = "install";
-  return held.ok() ? refuse(entry, files.error()) : files.error();
+  const auto read = [&]() -> Result<PatchFiles> {
+    LLMPATCH_ASSIGN(const Trust own, policy());
+    const bool verifies = !options.trust.empty() || !own.empty();
+    return verifies ? read_signed_files(path) : read_patch_files(path);
+  };
+  return install(path, read, options);
 }
 
-Result<Change> Store::install_files(const PatchFiles& files, const std::filesystem::path& source,
-                                    const InstallOptions& options) {
+Result<Change> Store::install(const std::filesystem::path& source, const ReadFiles& read,
+                              const InstallOptions& options) {
   HistoryEntry entry;
   entry.operation = "install";
-  const Result<TrustedPatch> loaded =
-      load_trusted_files(files, source, options.trust, options.allow_unsigned);
+  PatchFiles files;
+  const auto load = [&]() -> Result<TrustedPatch> {
+    LLMPATCH_ASSIGN(files, read());
+    return load_files(files, source, options.trust, options.allow_unsigned);
+  };
+  const Result<TrustedPatch> loaded = load();
   if (!loaded.ok()) {
     const Result<StoreLock> held = lock(LockMode::kExclusive);
     return held.ok() ? refuse(entry, loaded.error()) : loaded.error();
@@ -75,6 +90,7 @@ Result<Change> Store::install_files(const PatchFiles& files, const std::filesyst
     LLMPATCH_TRY(record_change(step, change));
     step.operation = "activate";
     activated.changed = activated.changed || change.changed;
+    activated.repaired = change.repaired;
     // Both may have said that it has expired.
     for (std::string& line : activated.warnings) {
       const auto& said = change.warnings;
@@ -140,16 +156,18 @@ Result<Change> Store::add(InstalledPatch patch, const TrustedPatch& loaded, cons
 Result<Change> Store::renew(InstalledPatch patch, const TrustedPatch& loaded,
                             const PatchFiles& files) {
   Change change;
-  change.changed = false;
+  bool renews = false;
   LLMPATCH_ASSIGN(const std::vector<StoredFile> before, records::files(database_, patch.id));
+  change.repaired = count_damaged(before, files, blobs_);
   LLMPATCH_ASSIGN(const std::vector<StoredFile> after, put_files(files));
   // A signature that was verified is never given up for one that was not.
   const bool may_replace = loaded.signer || !patch.signer;
   if (may_replace) {
     if (!loaded.warning.empty()) change.warnings.push_back(loaded.warning);
-    change.changed = !is_same(before, after) || !is_same(patch.signer, loaded.signer);
+    renews = !is_same(before, after) || !is_same(patch.signer, loaded.signer);
   }
-  if (change.changed) {
+  change.changed = renews || change.repaired > 0;
+  if (renews) {
     LLMPATCH_TRY(records::set_files(database_, patch.id, after));
     LLMPATCH_TRY(records::set_signer(database_, patch.id, loaded.signer));
     patch.signer = loaded.signer;

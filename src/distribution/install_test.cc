@@ -61,8 +61,15 @@ TEST_F(InstallTest, RepairsDamagedFiles) {
   }
   expect_error(store.load(stored("refuse@1.0.0"), {}, AllowUnsigned::kNo), ErrorKind::kCorrupt,
                "store");
-  EXPECT_FALSE(store.install(path, by_key())->changed);
+  const auto damaged = files_in(folder() / kBlobsFolder) + 1;  // the removed one
+  const Change change = store.install(path, by_key()).value();
+  EXPECT_TRUE(change.changed);
+  EXPECT_EQ(change.repaired, damaged);
   EXPECT_TRUE(store.load(stored("refuse@1.0.0"), trust(), AllowUnsigned::kNo).ok());
+  const HistoryEntry line = store.history().value().back();
+  EXPECT_EQ(line.outcome, "done");
+  EXPECT_EQ(line.detail, "repaired damaged files: " + std::to_string(damaged));
+  EXPECT_FALSE(store.install(path, by_key())->changed);
 }
 
 TEST_F(InstallTest, RefusesOtherContentsUnderTheSameVersion) {

@@ -170,7 +170,7 @@ Result<std::vector<HistoryEntry>> history(Database& database, const std::string&
   LLMPATCH_ASSIGN(const std::vector<SqlRow> rows,
                   database.query("SELECT id, time, who, operation, name, version, digest, signer,"
                                  " outcome, detail FROM history WHERE ?1 = '' OR name = ?1"
-                                 " ORDER BY id",
+                                 " OR name IS NULL ORDER BY id",
                                  {name}));
   std::vector<HistoryEntry> entries;
   for (const SqlRow& row : rows) {

@@ -85,7 +85,7 @@ Status set_active(Database& database, const InstalledPatch& patch,
 Status set_inactive(Database& database, const std::string& name);
 
 Status add_history(Database& database, const HistoryEntry& entry);
-// Of all names, or of one; the oldest first.
+// Of all names, or of one and of none (refused before a name could be believed); the oldest first.
 Result<std::vector<HistoryEntry>> history(Database& database, const std::string& name = "");
 
 }  // namespace records

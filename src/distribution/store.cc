@@ -125,23 +125,58 @@ Result<Manifest> Store::read_manifest(const InstalledPatch& patch) {
   return inconsistent(patch, "found no manifest");
 }
 
+Result<Trust> Store::policy() const {
+  std::error_code code;
+  const fs::path file = folder_ / kPolicyFile;
+  if (fs::symlink_status(file, code).type() == fs::file_type::not_found) return Trust();
+  return read_trust_policy(file);
+}
+
+// load_trusted_files under `trust` and the store's policy, each as if there were no other.
+Result<TrustedPatch> Store::load_files(PatchFiles files, const fs::path& source, const Trust& trust,
+                                       AllowUnsigned allow) const {
+  LLMPATCH_ASSIGN(Trust own, policy());
+  if (own.empty()) return load_trusted_files(std::move(files), source, trust, allow);
+  if (!trust.empty()) LLMPATCH_TRY(load_trusted_files(files, source, trust, allow));
+  // The policy may name a key by its hint alone.
+  own.keys.insert(own.keys.end(), trust.keys.begin(), trust.keys.end());
+  Result<TrustedPatch> loaded = load_trusted_files(std::move(files), source, own, allow);
+  if (!loaded.ok() && loaded.error().kind == ErrorKind::kUntrusted) {
+    Error error = std::move(loaded).error();
+    error.hint = "who may sign is said in " + (folder_ / kPolicyFile).string();
+    return error;
+  }
+  return loaded;
+}
+
+fs::path Store::source_of(const InstalledPatch& patch) const {
+  return folder_ / (patch.name + "@" + patch.version);
+}
+
+Result<StoredContents> Store::read(const Reference& reference) {
+  StoredContents stored;
+  LLMPATCH_ASSIGN(const StoreLock held, lock(LockMode::kShared));
+  LLMPATCH_ASSIGN(stored.entry, find(reference, Bare::kActive));
+  LLMPATCH_ASSIGN(stored.files, read_files(stored.entry));
+  stored.source = source_of(stored.entry);
+  return stored;
+}
+
 Result<StoredPatch> Store::load(const Reference& reference, const Trust& trust,
                                 AllowUnsigned allow) {
-  StoredPatch stored;
-  PatchFiles files;
+  LLMPATCH_ASSIGN(StoredContents found, read(reference));
+  auto& [files, entry, source] = found;
   {
     LLMPATCH_ASSIGN(const StoreLock held, lock(LockMode::kShared));
-    LLMPATCH_ASSIGN(stored.entry, find(reference, Bare::kActive));
-    LLMPATCH_TRY(check_not_revoked(stored.entry));
-    LLMPATCH_ASSIGN(files, read_files(stored.entry));
+    LLMPATCH_TRY(check_not_revoked(entry));
   }
-  const InstalledPatch& entry = stored.entry;
-  const fs::path source = folder_ / (entry.name + "@" + entry.version);
-  if (trust.empty() && entry.signer) {
+  StoredPatch stored;
+  LLMPATCH_ASSIGN(const Trust own, policy());
+  if (trust.empty() && own.empty() && entry.signer) {
     LLMPATCH_ASSIGN(Patch patch, patch_from_files(files, source));
     stored.loaded = recorded(std::move(patch), entry);
   } else {
-    LLMPATCH_ASSIGN(stored.loaded, load_trusted_files(std::move(files), source, trust, allow));
+    LLMPATCH_ASSIGN(stored.loaded, load_files(std::move(files), source, trust, allow));
   }
   const Manifest& manifest = stored.loaded.patch.manifest;
   if (manifest.name != entry.name || manifest.version != entry.version) {
@@ -149,6 +184,7 @@ Result<StoredPatch> Store::load(const Reference& reference, const Trust& trust,
                         "found the files of patch " + manifest.name + " " + manifest.version);
   }
   if (is_expired(entry)) stored.expired = entry.title() + " expired at " + *entry.expires;
+  stored.entry = std::move(entry);
   return stored;
 }
 

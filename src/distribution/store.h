@@ -47,6 +47,14 @@ struct Change {
   InstalledPatch patch;               // as it is now; as it was, when it was removed
   bool changed = true;                // false: it was like that already
   std::vector<std::string> warnings;  // what was waived, a line each
+  std::size_t repaired = 0;           // damaged files that were written anew
+};
+
+// The files of a patch as the store has them.
+struct StoredContents {
+  PatchFiles files;
+  InstalledPatch entry;
+  std::filesystem::path source;  // for messages
 };
 
 // A patch read from the store.
@@ -70,20 +78,31 @@ class Store {
   // llmpatch.
   static Result<Store> open(const std::filesystem::path& folder, StoreOptions options = {});
 
+  // The policy that the owner keeps in the store (trust.json), empty where there is none. Nothing
+  // is installed, made active or loaded that it does not let in, whatever other keys are given.
+  // kUnverifiable as read_trust_policy, and then nothing is let in.
+  Result<Trust> policy() const;
+
   // Puts a patch directory or .llmpatch file into the store: the very bytes that were verified.
   // Without a signature that holds it is refused as load_trusted_patch does. kExists: this version
   // is there with other contents; kDenied: an older sequence than the highest ever seen of the
-  // name, expired, or revoked. The same contents again are no change, but repair files that were
-  // damaged, and renew the signature where another one was verified now. With options.activate also
+  // name, expired, or revoked. The same contents again are no change, unless they repair files that
+  // were damaged or renew the signature, where another one was verified now. With options.activate also
   // the errors of activate; then nothing is installed.
   Result<Change> install(const std::filesystem::path& path, const InstallOptions& options);
+  // The same for files from anywhere, such as a registry: what `read` gives, before the store is
+  // locked. `source` names them in messages. What `read` fails with is in the history, too.
+  using ReadFiles = std::function<Result<PatchFiles>()>;
+  Result<Change> install(const std::filesystem::path& source, const ReadFiles& read,
+                         const InstallOptions& options);
 
   // Makes a version the active one of its name; of a bare name the newest that is installed.
   // kNotFound; kDenied: expired, without `allow_expired`, or revoked; kMismatch: an active patch
   // excludes it or it one, it requires one that is not active, or one requires another version of
-  // it.
+  // it; kUntrusted: the policy does not let it in.
   Result<Change> activate(const Reference& reference, bool allow_expired);
-  // Leaves no version of the name active. kNotFound; kMismatch: an active patch requires it.
+  // Leaves no version of the name active; where none is, that is no change of its newest.
+  // kNotFound: no patch of that name; kMismatch: an active patch requires it.
   Result<Change> deactivate(const std::string& name);
   // Returns to what was active before the version that is, or before the name was deactivated; with
   // `version`, to that one, if it was active here at any time. An expired one too, with a warning.
@@ -96,19 +115,18 @@ class Store {
 
   // Every patch, by name, the newest first.
   Result<std::vector<InstalledPatch>> list();
-  // What was done, the oldest first; to one name, or to all.
+  // What was done, the oldest first; to all, or to one name. With the latter stands what was
+  // refused before its name could be believed: it may have been that one.
   Result<std::vector<HistoryEntry>> history(const std::string& name = "");
 
-  // Reads a patch: of a bare name the active version. Every byte is compared with the digests that
-  // were recorded when it was verified. With something in `trust` the signature is verified again,
-  // as load_trusted_patch does; without, the recorded signer counts, and a patch that was installed
-  // unverified is refused unless `allow` says otherwise. kDenied: revoked. kNotFound names what
-  // there is.
+  // Reads the files of a patch, of a bare name those of the active version. Every byte is compared
+  // with the digests that were recorded when it was installed; the signature is not looked at.
+  // kNotFound names what there is.
+  Result<StoredContents> read(const Reference& reference);
+  // The same, and loads the patch. With something in `trust` or a policy the signature is verified
+  // again, as load_trusted_patch does, under both; without, the recorded signer counts, and a patch
+  // that was installed unverified is refused unless `allow` says otherwise. kDenied: revoked.
   Result<StoredPatch> load(const Reference& reference, const Trust& trust, AllowUnsigned allow);
-
-  // The same as install for files that were read already; `source` is for messages.
-  Result<Change> install_files(const PatchFiles& files, const std::filesystem::path& source,
-                               const InstallOptions& options);
 
   // Follows a channel, whose root in `believed` is pinned: nobody is asked. kExists: it is followed
   // already, and overwrite is kNo; kUntrusted: the root does not hold by itself.
@@ -160,6 +178,9 @@ class Store {
   Result<Manifest> read_manifest(const InstalledPatch& patch);
   void collect_garbage();
   bool is_expired(const InstalledPatch& patch) const;
+  std::filesystem::path source_of(const InstalledPatch& patch) const;  // for messages
+  Result<TrustedPatch> load_files(PatchFiles files, const std::filesystem::path& source,
+                                  const Trust& trust, AllowUnsigned allow) const;
   Result<StoreLock> lock(LockMode mode) const;
 
   // install.cc, within a step
@@ -179,6 +200,7 @@ class Store {
   Result<Change> activate_found(InstalledPatch patch, bool allow_expired);
   Result<Change> make_active(InstalledPatch patch, const std::optional<std::int64_t>& previous);
   Status check_active(const std::string& name, const InstalledPatch* instead);
+  Status check_policy(const InstalledPatch& patch);
 
   std::filesystem::path folder_;
   StoreOptions options_;

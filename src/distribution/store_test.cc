@@ -52,8 +52,11 @@ TEST_F(StoreTest, RefusesAFolderWithOtherThingsAndAFile) {
   options.create = true;
   expect_error(Store::open(folder(), options), ErrorKind::kDenied, "other things");
   EXPECT_FALSE(fs::exists(folder() / kDatabaseFile));
-  expect_error(Store::open(folder() / "thesis.txt", options), ErrorKind::kInvalidArgument,
-               "found a file");
+  expect_error(Store::open(folder() / "thesis.txt", options), ErrorKind::kDenied, "found a file,");
+  expect_error(Store::open(folder() / "thesis.txt/store", options), ErrorKind::kDenied,
+               "a file on the way to it");
+  fs::create_directory_symlink("nowhere", directory_ / "link");
+  expect_error(Store::open(directory_ / "link", options), ErrorKind::kDenied, "a link to nothing");
 }
 
 TEST_F(StoreTest, RefusesANewerSchemaAndAnotherDatabase) {
@@ -208,7 +211,9 @@ TEST_F(StoreTest, TellsWhoDidWhatAndWhen) {
   EXPECT_EQ(entries[0].signer, "key " + key_.public_key().hint());
   EXPECT_EQ(entries[0].digest, store.list().value()[0].digest);
   EXPECT_NE(entries[3].detail.find("found no signature"), std::string::npos);
-  EXPECT_EQ(store.history("refuse")->size(), 4u);
+  // Of any name, since nobody knows which one it had.
+  EXPECT_EQ(store.history("refuse")->size(), 5u);
+  EXPECT_EQ(store.history("gender")->size(), 1u);
 }
 
 }  // namespace

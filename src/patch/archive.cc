@@ -79,9 +79,14 @@ Result<std::string> checked_name(::archive* handle, ::archive_entry* entry,
   return std::string(name);
 }
 
-// The content of the current entry, `size` bytes.
-Result<std::string> read_content(::archive* handle, std::size_t size, const std::string& name,
-                                 std::string_view where) {
+// The content of the current entry, `size` bytes, of which `there` are left in the archive.
+Result<std::string> read_content(::archive* handle, std::size_t size, std::size_t there,
+                                 const std::string& name, std::string_view where) {
+  // libarchive would give nothing of a block that is cut.
+  if (there < size) {
+    return corrupt(where, name + ": found " + std::to_string(there) + " bytes, expected " +
+                              std::to_string(size) + ": it is truncated");
+  }
   std::string bytes(size, '\0');
   std::size_t have = 0;
   while (have < size) {
@@ -143,7 +148,8 @@ Result<PatchFiles> unpack_files(std::string_view archive, std::string_view where
     LLMPATCH_ASSIGN(const std::string name, checked_name(handle.get(), entry, archive, end, where));
     if (files.contains(name)) return corrupt(where, "found " + name + " twice");
     const auto size = static_cast<std::size_t>(::archive_entry_size(entry));
-    LLMPATCH_ASSIGN(files[name], read_content(handle.get(), size, name, where));
+    const std::size_t there = archive.size() - (end + kBlock);  // checked_name saw the header
+    LLMPATCH_ASSIGN(files[name], read_content(handle.get(), size, there, name, where));
     end += kBlock + padded(size);
   }
   if (files.empty()) return corrupt(where, "found no files, expected a patch");

@@ -203,6 +203,10 @@ TEST(Archive, RefusesEveryTruncationAndWhatIsNoTar) {
   for (std::size_t size = 0; size < packed.size(); size += 64) {
     EXPECT_FALSE(unpack_files(packed.substr(0, size), "x").ok()) << size;
   }
+  const std::string two = tar({{"README.md", std::string(700, 'a')}});
+  corrupt(two.substr(0, 512 + 600), "README.md: found 600 bytes, expected 700: it is truncated");
+  corrupt(two.substr(0, 512), "README.md: found 0 bytes, expected 700");
+  corrupt(two.substr(0, 512 + 1024), "no end of the tar");
   corrupt("", "");
   corrupt("PK\x03\x04", "");
   corrupt(std::string(10240, '\0'), "");

@@ -115,6 +115,9 @@ TEST(WritePatch, RefusesWhatWouldNotLoad) {
   patch.rows.values[5] = std::numeric_limits<float>::quiet_NaN();
   refuse(patch, "finite");
   patch = small_patch();
+  patch.rows.values[5] = 10001;
+  refuse(patch, "found 10001, expected");
+  patch = small_patch();
   patch.rows = {};
   refuse(patch, "[0, 0]");
   patch = small_patch();

@@ -5,6 +5,7 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
+#include <cstdio>
 #include <cstring>
 
 #include "base/json.h"
@@ -19,6 +20,7 @@ static_assert(std::endian::native == std::endian::little,
 constexpr const char* kTensor = "prompt_embeddings";
 constexpr std::size_t kLengthBytes = 8;
 constexpr std::uint64_t kMaxHeader = 64 * 1024;
+constexpr float kMaxValue = 10000;  // why: docs/format.md
 
 Error refuse(ErrorKind kind, std::string_view where, const std::string& message) {
   return make_error(kind, "safetensors", std::string(where) + ": " + message);
@@ -157,6 +159,12 @@ Result<std::string_view> header_text(std::string_view bytes, std::string_view wh
   return text;
 }
 
+std::string number_text(float value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%g", static_cast<double>(value));
+  return text;
+}
+
 }  // namespace
 
 std::string rows_to_safetensors(const Rows& rows) {
@@ -196,9 +204,10 @@ Result<Rows> rows_from_safetensors(std::string_view bytes, std::string_view wher
     }
   }
   for (std::size_t i = 0; i < rows.values.size(); ++i) {
-    if (!std::isfinite(rows.values[i])) {
+    if (!(std::abs(rows.values[i]) <= kMaxValue)) {  // NaN neither
       return corrupt(where, "row " + std::to_string(i / layout.d) + ": found " +
-                                std::to_string(rows.values[i]) + ", expected finite numbers");
+                                number_text(rows.values[i]) +
+                                ", expected finite numbers, at most 10000 in magnitude");
     }
   }
   return rows;

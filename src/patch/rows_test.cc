@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <limits>
@@ -41,7 +42,7 @@ void corrupt(const std::string& bytes, std::string_view part) {
 }
 
 TEST(Safetensors, RoundTripsEveryBit) {
-  const Rows rows{2, 2, {-0.0F, std::numeric_limits<float>::denorm_min(), 1e38F, 1.0F / 3}};
+  const Rows rows{2, 2, {-0.0F, std::numeric_limits<float>::denorm_min(), 10000, 1.0F / 3}};
   const std::string bytes = rows_to_safetensors(rows);
   const auto read = rows_from_safetensors(bytes, "x");
   ASSERT_TRUE(read.ok()) << read.error().to_string();
@@ -59,11 +60,11 @@ TEST(Safetensors, HasTheSizeThatPeftWrites) {
 }
 
 TEST(Safetensors, WidensHalfAndBrainFloats) {
-  // f16: 1, -2, the smallest subnormal 2^-24, the largest 65504
-  const std::string half("\x00\x3c\x00\xc0\x01\x00\xff\x7b", 8);
+  // f16: 1, -2, the smallest subnormal 2^-24, 10000 = 2^13 * (1 + 226 / 1024)
+  const std::string half("\x00\x3c\x00\xc0\x01\x00\xe2\x70", 8);
   const auto f16 = rows_from_safetensors(file(tensor("F16", "[1,4]", "[0,8]"), half), "x");
   ASSERT_TRUE(f16.ok()) << f16.error().to_string();
-  EXPECT_EQ(f16->values, (std::vector<float>{1, -2, 0x1p-24F, 65504}));
+  EXPECT_EQ(f16->values, (std::vector<float>{1, -2, 0x1p-24F, 10000}));
   // bf16: 1, -3.140625
   const std::string brain("\x80\x3f\x49\xc0", 4);
   const auto bf16 = rows_from_safetensors(file(tensor("BF16", "[2,1]", "[0,4]"), brain), "x");
@@ -171,6 +172,25 @@ TEST(Safetensors, RefusesNumbersThatAreNotFinite) {
   corrupt(file(header, floats({0, 0, 0, nan})), "row 1");
   corrupt(file(header, floats({infinity, 0, 0, 0})), "row 0");
   corrupt(file(header, floats({0, -infinity, 0, 0})), "row 0");
+}
+
+// The largest that are taken, and the next ones of each type.
+TEST(Safetensors, RefusesNumbersThatNoModelsEmbeddingsHave) {
+  const auto accept = [](const std::string& dtype, const std::string& data) {
+    const std::string size = std::to_string(data.size());
+    return rows_from_safetensors(file(tensor(dtype, "[1,2]", "[0," + size + "]"), data), "x");
+  };
+  EXPECT_TRUE(accept("F32", floats({10000, -10000})).ok());
+  const float next = std::nextafter(10000.0F, 20000.0F);
+  const std::string header = tensor("F32", "[2,2]", "[0,16]");
+  corrupt(file(header, floats({0, 0, next, 0})), "row 1: found 10000, expected");
+  corrupt(file(header, floats({0, -next, 0, 0})), "row 0: found -10000, expected");
+  corrupt(file(header, floats({0, 0, 0, 1e38F})), "row 1: found 1e+38, expected");
+  // f16: 10000 and 10008; bf16: 9984 (0x461c) and 10048 (0x461d)
+  EXPECT_TRUE(accept("F16", std::string("\xe2\x70\xe2\xf0", 4)).ok());
+  EXPECT_FALSE(accept("F16", std::string("\x00\x00\xe3\x70", 4)).ok());
+  EXPECT_TRUE(accept("BF16", std::string("\x1c\x46\x1c\xc6", 4)).ok());
+  EXPECT_FALSE(accept("BF16", std::string("\x00\x00\x1d\x46", 4)).ok());
 }
 
 TEST(RowStatistics, AreNormsOverTheWidth) {

@@ -132,7 +132,12 @@ Result<Trust> read_trust_policy(const fs::path& path) {
   const std::string where = path.string();
   auto text = read_file(path, kMaxPolicy, "trust policy");
   if (!text.ok()) return broken(where, text.error().message);
-  auto json = parse_json(*text, where);
+  return parse_trust_policy(*text, path.parent_path(), where);
+}
+
+Result<Trust> parse_trust_policy(std::string_view text, const fs::path& folder,
+                                 const std::string& where) {
+  auto json = parse_json(text, where);
   if (!json.ok()) {
     return make_error(ErrorKind::kUnverifiable, "trust policy", json.error().message);
   }
@@ -149,7 +154,7 @@ Result<Trust> read_trust_policy(const fs::path& path) {
   Trust trust;
   trust.rules.emplace();
   for (std::size_t i = 0; i < rules.size(); ++i) {
-    LLMPATCH_ASSIGN(TrustRule rule, read_rule(rules[i], path.parent_path(), trust,
+    LLMPATCH_ASSIGN(TrustRule rule, read_rule(rules[i], folder, trust,
                                               where + ": rules[" + std::to_string(i) + "]"));
     trust.rules->push_back(std::move(rule));
   }

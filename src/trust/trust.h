@@ -52,4 +52,8 @@ Status check_rules(const Trust& trust, const Signer& signer, const std::string& 
 // kUnverifiable: one of these cannot be read or is not what it should be.
 Result<Trust> read_trust_policy(const std::filesystem::path& path);
 
+// The same of its text. `folder` is where the files it names are, `where` names it in messages.
+Result<Trust> parse_trust_policy(std::string_view text, const std::filesystem::path& folder,
+                                 const std::string& where);
+
 }  // namespace llmpatch

@@ -61,11 +61,14 @@ def append(name, data):
     return edit
 
 
-def nan_rows(patch):
-    content = bytearray((patch / ROWS).read_bytes())
-    content[-4:] = struct.pack("<f", float("nan"))
-    (patch / ROWS).write_bytes(content)
-    relist(patch)
+def last_value(value):
+    """Replaces the last number of the rows."""
+    def edit(patch):
+        content = bytearray((patch / ROWS).read_bytes())
+        content[-4:] = struct.pack("<f", value)
+        (patch / ROWS).write_bytes(content)
+        relist(patch)
+    return edit
 
 
 def other_width(patch):
@@ -124,7 +127,9 @@ DAMAGE = {
                               r"adapter_model"),
     "integers": (rows_file(safetensors(rows_entry([1, 576], 2304, kind="I32"), b"\0" * 2304)), 8,
                  r"I32"),
-    "NaN": (nan_rows, 4, r"adapter_model"),
+    "NaN": (last_value(float("nan")), 4, r"adapter_model"),
+    "a number beyond all embeddings": (last_value(1e4 + 1), 4, r"found 10001, expected"),
+    "a number beyond half precision": (last_value(-1e30), 4, r"found -1e\+30, expected"),
 }
 
 
@@ -210,7 +215,9 @@ class BadPatch(ProgramTest):
                 for arguments in (["unpack", "bad.llmpatch", "-o", "out"],
                                   ["inspect", "bad.llmpatch"],
                                   self.generate_arguments("bad.llmpatch")):
-                    self.fails(4, r"bad\.llmpatch", *arguments)
+                    outcome = self.fails(4, r"bad\.llmpatch", *arguments)
+                    if name == "truncated":
+                        self.assertRegex(outcome.stderr, r"found [1-9]\d* bytes, expected \d+: it is")
 
     def test_oversized_files(self):
         patch = self.make_patch()

@@ -1,114 +1,18 @@
 """A registry that lies, stalls or goes round in circles costs little, and which check failed is said.
 
-The registry is written here: a server that answers from a table, and can be told to misbehave.
+The registry is a server that answers from a table (registries.py).
 """
 
 import base64
-import hashlib
 import json
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
 from program import main
-from stores import StoreTest
-
-MANIFEST = "application/vnd.oci.image.manifest.v1+json"
-PATCH = "application/vnd.llmpatch.patch.v1"
+from registries import MANIFEST, Fallback, RegistryTest, digest
 
 
-def digest(content):
-    return "sha256:" + hashlib.sha256(content).hexdigest()
-
-
-class FakeRegistry(ThreadingHTTPServer):
-    """Serves self.pages: path -> function(handler), or bytes."""
-
-    daemon_threads = True
-
-    def __init__(self):
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.pages, self.asked = {}, []
-        self.host = f"127.0.0.1:{self.server_address[1]}"
-        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01},
-                         daemon=True).start()
-
-    def handle_error(self, request, client_address):
-        pass  # a client that leaves
-
-
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *args):
-        pass
-
-    def answer(self, status, body=b"", **headers):
-        self.send_response(status)
-        headers.setdefault("Content_Length", len(body))
-        for name, value in headers.items():
-            if value is not None:
-                self.send_header(name.replace("_", "-"), str(value))
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
-
-    def do_GET(self):
-        self.server.asked.append((self.command, self.path, dict(self.headers)))
-        page = self.server.pages.get(self.path.split("?")[0])
-        if page is None:
-            self.answer(404)
-        elif callable(page):
-            page(self)
-        else:
-            self.answer(200, page, Content_Type=MANIFEST)
-
-    do_HEAD = do_POST = do_PUT = do_GET
-
-
-class Fallback(dict):
-    """Pages, and one for every other path that begins so."""
-
-    def __init__(self, pages, beginning, page):
-        super().__init__(pages)
-        self.beginning, self.page = beginning, page
-
-    def get(self, path, default=None):
-        return super().get(path, self.page if path.startswith(self.beginning) else default)
-
-
-class LyingRegistry(StoreTest):
-
-    def setUp(self):
-        super().setUp()
-        self.patch = self.release()
-        self.registry = self.start_registry()
-        self.contents = {path.name: path.read_bytes() for path in self.patch.iterdir()}
-        for content in self.contents.values():
-            self.registry.pages[f"/v2/tester/blobs/{digest(content)}"] = content
-        self.serve()
-
-    def start_registry(self):
-        registry = FakeRegistry()
-        self.addCleanup(registry.server_close)
-        self.addCleanup(registry.shutdown)
-        return registry
-
-    def manifest(self, **changes):
-        layers = [{"mediaType": "text/plain", "digest": digest(content), "size": len(content),
-                   "annotations": {"org.opencontainers.image.title": name}}
-                  for name, content in self.contents.items()]
-        return {"schemaVersion": 2, "mediaType": MANIFEST, "artifactType": PATCH, "layers": layers,
-                **changes}
-
-    def serve(self, **changes):
-        content = json.dumps(self.manifest(**changes)).encode()
-        self.registry.pages["/v2/tester/manifests/1"] = content
-        return content
-
-    def blob(self, name="adapter_model.safetensors"):
-        return f"/v2/tester/blobs/{digest(self.contents[name])}"
+class LyingRegistry(RegistryTest):
 
     def arguments(self, reference="tester:1"):
         return ["pull", f"{self.registry.host}/{reference}", "-o", "back", "--key", "vendor.pub",
@@ -126,6 +30,50 @@ class LyingRegistry(StoreTest):
 
     def test_an_honest_one_is_pulled_from(self):
         self.pulled()
+
+    def install_from(self, reference="tester:1", key="vendor.pub"):
+        return self.store("install", f"oci://{self.registry.host}/{reference}", "--key", key,
+                          "--plain-http")
+
+    def test_install_takes_what_pull_would(self):
+        pinned = digest(self.serve())
+        report = json.loads(self.run_ok(*self.install_from(), "--activate", "--json").stdout)
+        self.assertEqual(report["reference"], f"{self.registry.host}/tester:1@{pinned}")
+        self.assertEqual((report["version"], report["active"]), ("1.0.0", True))
+        self.check_no_rubbish()
+        self.assertEqual(self.referred, {digest(each)[7:] for each in self.contents.values()})
+        self.registry.pages[f"/v2/tester/manifests/{pinned}"] = self.serve()
+        again = self.run_ok(*self.install_from(f"tester@{pinned}"))
+        self.assertIn("installed already", again.stderr)
+
+    def test_install_puts_nothing_into_the_store_that_is_not_verified(self):
+        self.run_ok("keygen", "-o", "other")
+        self.fails(5, "tester:1: |tester:1/", *self.install_from(key="other.pub"))
+        content = self.contents["adapter_model.safetensors"]
+        self.registry.pages[self.blob()] = content[:-1] + bytes([content[-1] ^ 1])
+        self.fails(5, "found the digest sha256:", *self.install_from())
+        self.fails(3, "no such patch", *self.install_from("tester:2"))
+        self.fails(2, "neither a tag nor a digest", *self.install_from("tester"))
+        self.fails(2, "no host before", *self.store("install", "oci://tester:1"))
+        self.assertEqual(self.state(), {})
+        self.check_no_rubbish()
+        self.assertEqual(self.referred, set())
+        entries = json.loads(self.run_ok(*self.store("history", "--json")).stdout)
+        self.assertEqual([(each["operation"], each["outcome"]) for each in entries],
+                         [("install", "refused")] * 4)
+
+    def test_install_from_a_registry_refuses_older_releases(self):
+        self.run_ok(*self.install(self.release("2.0.0", 2)))
+        self.fails(12, "found sequence 1", *self.install_from())
+
+    def test_only_what_says_so_is_in_a_registry(self):
+        name = f"{self.registry.host}/tester:1"
+        outcome = self.fails(3, "found no directory or file", *self.install(name, "--plain-http"))
+        self.assertIn(f"hint: for a patch in a registry say oci://{name}\n", outcome.stderr)
+        self.patch.rename(self.dir / "oci:")
+        self.run_ok(*self.install("oci:"))
+        self.run_ok(*self.install("./oci:"))
+        self.assertEqual(self.registry.asked, [])
 
     def test_other_bytes_than_the_digest(self):
         content = self.contents["adapter_model.safetensors"]

@@ -2,39 +2,12 @@
 its calls that change the file system, and in the middle of each of its writes (kill_at.cc). Then the
 store opens, is as it was before or as it is after, and has lost nothing."""
 
-import os
-import signal
-import subprocess
-import tempfile
-
+from kills import Kills
 from program import main
 from stores import StoreTest
 
-KILL_LIBRARY = os.environ["LLMPATCH_KILL_LIBRARY"]
-# A program with a sanitizer takes the library for an attempt on its own.
-ASAN_OPTIONS = os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"
-# What a kill leaves behind does not depend on the disk, and hundreds of runs sync to it.
-MEMORY = "/dev/shm"
 
-
-class Killed(StoreTest):
-    def setUp(self):
-        if os.access(MEMORY, os.W_OK):
-            self.addCleanup(setattr, tempfile, "tempdir", tempfile.tempdir)
-            tempfile.tempdir = MEMORY
-        super().setUp()
-
-    def run_killed(self, arguments, step, torn):
-        """Runs the program, killed at that step; False when it had no such step."""
-        environment = {**os.environ, "LD_PRELOAD": KILL_LIBRARY, "ASAN_OPTIONS": ASAN_OPTIONS,
-                       "LLMPATCH_KILL_AT": str(step), "LLMPATCH_KILL_TORN": "1" if torn else "0"}
-        done = subprocess.run([self.program, *map(str, arguments)], cwd=self.dir, timeout=120,
-                              env=environment, capture_output=True, encoding="utf-8")
-        if done.returncode == 0:
-            return False
-        self.assertEqual(done.returncode, -signal.SIGKILL, f"step {step}: {done.stderr}")
-        return True
-
+class Killed(Kills, StoreTest):
     def state_of_copy(self):
         if not (self.dir / "copy/store.db").exists():
             return {}

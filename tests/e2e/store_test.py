@@ -37,6 +37,9 @@ class Commands(StoreTest):
         self.run_ok(*self.store("rollback", "tester", "--to", "1.1.0"))
         self.run_ok(*self.store("deactivate", "tester"))
         self.assertEqual(self.active(), [])
+        self.assertIn("not active already: tester",
+                      self.run_ok(*self.store("deactivate", "tester")).stderr)
+        self.fails(3, r"none of that name", *self.store("deactivate", "other"))
         self.fails(2, r"expected tester@version", *self.store("remove", "tester"))
         self.run_ok(*self.store("remove", f"tester@{report['digest']}"))
         self.assertEqual(list(self.state()), [("tester", "1.0.0")])
@@ -59,7 +62,9 @@ class Commands(StoreTest):
         self.assertTrue(entries[0]["signer"].startswith("key "))
         self.assertIn("found no signature", entries[3]["detail"])
         self.assertEqual(len(self.run_ok(*self.store("history")).stdout.splitlines()), 4)
-        self.assertEqual(len(self.run_ok(*self.store("history", "tester")).stdout.splitlines()), 3)
+        # The patch that was refused unread may have been called so.
+        self.assertEqual(len(self.run_ok(*self.store("history", "tester")).stdout.splitlines()), 4)
+        self.assertEqual(len(self.run_ok(*self.store("history", "other")).stdout.splitlines()), 1)
 
     def test_what_is_not_verified_is_told_wherever_it_shows(self):
         bare = self.release(sign=False)
@@ -105,6 +110,41 @@ class Commands(StoreTest):
         self.run_ok(*self.store("deactivate", "base"))
         self.fails(7, r"requires base@\^1\.2\.0: found none", *self.store("activate", "more"))
 
+    def test_verify_and_inspect_take_names(self):
+        path = self.release()
+        report = json.loads(self.run_ok(*self.install(path, "--json")).stdout)
+        signer = "key " + report["signer"]["key"]
+        path.rename(self.dir / "gone")
+        key = ["--key", "vendor.pub"]
+        self.run_ok("keygen", "-o", "other")
+        self.fails(3, r'patch "tester": found no such directory or file.*found no active version',
+                   *self.store("verify", "tester", *key))
+        self.run_ok(*self.store("activate", "tester"))
+        for name in ("tester", "tester@1.0.0", f"tester@{report['digest']}"):
+            said = json.loads(self.run_ok(*self.store("verify", name, *key, "--json")).stdout)
+            self.assertEqual((said["name"], said["version"], "sha256:" + said["root_digest"]),
+                             ("tester", "1.0.0", report["digest"]))
+            said = json.loads(self.run_ok(*self.store("inspect", name, "--json")).stdout)
+            self.assertEqual(said["signature"], {"state": "installed", "signer": signer})
+            said = json.loads(self.run_ok(*self.store("inspect", name, *key, "--json")).stdout)
+            self.assertEqual(said["signature"]["state"], "verified")
+            for command in ("verify", "inspect"):
+                self.fails(5, r"found a signature by key",
+                           *self.store(command, name, "--key", "other.pub"))
+        self.fails(6, r"keys: found none", *self.store("verify", "tester"))
+        self.fails(3, r"found only 1\.0\.0", *self.store("verify", "tester@2.0.0", *key))
+        self.assertIn(f"verified when it was installed, by {signer}; not now",
+                      self.run_ok(*self.store("inspect", "tester")).stdout)
+        self.run_ok(*self.store("install", self.release("2.0.0", 2, sign=False),
+                                "--allow-unsigned"))
+        self.fails(5, r"no model\.sig", *self.store("verify", "tester@2.0.0", *key))
+        said = json.loads(self.run_ok(*self.store("inspect", "tester@2.0.0", "--json")).stdout)
+        self.assertEqual(said["signature"], {"state": "none"})
+        for blob in (self.dir / "store/blobs").iterdir():
+            blob.write_bytes(b"damaged")
+        for command in ("verify", "inspect"):
+            self.fails(4, r"found (sha256|no such file)", *self.store(command, "tester", *key))
+
     def test_where_the_store_is(self):
         first = self.release()
         data = self.dir / "data"
@@ -118,6 +158,14 @@ class Commands(StoreTest):
         self.fails(3, r"found no folder", "list", "--store", "nowhere")
         self.fails(3, r"found no folder", "activate", "tester", "--store", "nowhere")
         self.fails(2, r"expected name", *self.store("activate", "../tester"))
+        self.fails(2, r"--store: found nothing", "list", "--store", "")
+        self.write("file", "x")
+        self.write("folder/thesis.txt", "x")
+        (self.dir / "link").symlink_to("nothing")
+        for path in ("file", "file/store", "folder", "link"):
+            for command in (["list"], ["install", first, "--key", "vendor.pub"],
+                            ["inspect", "tester"], ["activate", "tester"]):
+                self.fails(12, r"expected a store", *command, "--store", path)
         (data / "llmpatch/store").chmod(0o777)
         self.fails(12, r"other users may write", "list", "--store", "data/llmpatch/store/")
 
@@ -183,6 +231,49 @@ class Loading(StoreTest):
         self.fails(5, r"found a signature by key",
                    *self.generate("--patch", "tester", "--key", "other.pub"))
 
+    def running(self, *more):
+        """Every command that runs the patch tester of the store."""
+        more = ["--store", "store", "--patch", "tester", *more]
+        return [self.generate("--patch", "tester", *more[4:]),
+                ["chat", "--model", MODEL, *more],
+                ["eval", "--model", MODEL, "--suite", "p.jsonl", "--expect", "refuse", "-o", "out",
+                 *more]]
+
+    def test_a_key_that_is_no_longer_trusted(self):
+        self.run_ok(*self.install(self.release(), "--activate"))
+        self.run_ok("keygen", "-o", "other")
+
+        def policy(path, *keys):
+            self.write(path, json.dumps({"schema": 1, "rules": [
+                {"patches": ["*"], "keys": list(keys)}]}))
+
+        # Where keys or a policy are named, they decide.
+        policy("trust.json", "other.pub")
+        for more in (["--key", "other.pub"], ["--trust", "trust.json"],
+                     ["--trust", "trust.json", "--key", "vendor.pub"],
+                     ["--key", "other.pub", "--allow-unsigned"]):
+            for command in [*self.running(*more), self.store("inspect", "tester", *more)]:
+                self.fails(5, r"found a signature by key|no rule lets sign it", *command)
+        policy("trust.json", "vendor.pub", "other.pub")
+        self.answer("--patch", "tester", "--trust", "trust.json")
+        # A policy in the store holds for those that name none, and beside what others name.
+        self.answer("--patch", "tester")
+        self.write("store/keys/other.pub", (self.dir / "other.pub").read_bytes())
+        policy("store/trust.json", "keys/other.pub")
+        for more in ([], ["--key", "vendor.pub"], ["--allow-unsigned"]):
+            for command in self.running(*more):
+                self.fails(5, r"found a signature by key|no rule lets sign it", *command)
+        self.fails(5, r"no rule", *self.install(self.release("1.1.0", 2), "--activate"))
+        self.run_ok(*self.store("deactivate", "tester"))
+        self.fails(5, r"found a signature by key", *self.store("activate", "tester"))
+        self.fails(5, r"found a signature by key", *self.store("rollback", "tester"))
+        # Signed again under the key that remains, the same patch runs, and without naming a key.
+        self.run_ok("sign", "tester-1.0.0", "--key", "other.key", "--force")
+        self.run_ok(*self.store("install", "tester-1.0.0", "--activate"))
+        self.answer("--patch", "tester")
+        (self.dir / "store/trust.json").write_text("{")
+        self.fails(6, r"trust\.json", *self.generate("--patch", "tester"))
+
     def test_what_is_nowhere_is_an_error_that_names_both_places(self):
         (self.dir / "out.jsonl").unlink(missing_ok=True)
         for name in ("tester", "tester@1.0.0", "tester.llmpatch", "Not a name"):
@@ -200,8 +291,15 @@ class Loading(StoreTest):
         (self.dir / "tester-1.0.0").rename(self.dir / "signed")
         self.make_patch("tester")
         # The directory, which is not signed, and not the patch of the store.
-        self.fails(5, r"tester: found no signature", *self.generate("--patch", "tester"))
-        self.answer("--patch", "tester@1.0.0")
+        outcome = self.fails(5, r"tester: found no signature", *self.generate("--patch", "tester"))
+        shadowed = "warning: tester is the directory or file here, not the patch of the store"
+        self.assertIn(shadowed, outcome.stderr)
+        _, outcome = self.answer("--patch", "tester", "--allow-unsigned")
+        self.assertIn(shadowed, outcome.stderr)
+        self.assertIn(shadowed, self.run_ok(*self.store("inspect", "tester")).stderr)
+        for patch in ("tester@1.0.0", "./tester"):
+            _, outcome = self.answer("--patch", patch, "--allow-unsigned")
+            self.assertNotIn(shadowed, outcome.stderr)
 
     def test_what_was_not_verified_is_said_again_in_every_output(self):
         self.run_ok(*self.store("install", self.release(sign=False), "--allow-unsigned",
@@ -218,6 +316,11 @@ class Loading(StoreTest):
             content[0] ^= 1
             path.write_bytes(content)
         self.fails(4, r"found sha256", *self.generate("--patch", "tester", "--allow-unsigned"))
+        outcome = self.run_ok(*self.install("tester-1.0.0", "--json"))
+        report = json.loads(outcome.stdout)
+        self.assertEqual((report["changed"], report["repaired"]), (True, 5))
+        self.assertIn("done: repaired damaged files: 5", self.run_ok(*self.store("history")).stdout)
+        self.answer("--patch", "tester")
 
     def test_requirements_hold_for_patches_that_run(self):
         self.run_ok(*self.install(self.release(name="base", version="1.4.0"), "--activate"))

@@ -82,6 +82,9 @@ class Registry(StoreTest):
                                             "--json").stdout)
             self.assertEqual(report["digest"], first["digest"])
             self.assertEqual(self.files("back"), self.files(self.patch))
+        report = json.loads(self.run_ok(*self.install(f"oci://{host}/team/tester:1.0.0", "--plain-http",
+                                                      "--json")).stdout)
+        self.assertEqual(report["reference"], f"{host}/team/tester:1.0.0@{first['digest']}")
         self.assertEqual(self.run_ok("tags", f"{host}/team/tester", "--plain-http").stdout, "1.0.0\n")
 
     def test_skopeo_reads_and_copies_it(self):

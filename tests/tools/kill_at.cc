@@ -10,6 +10,7 @@
 // power (data that was not synced) is not lost by a kill; this cannot show it.
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -103,6 +104,10 @@ int ftruncate(int fd, off_t size) noexcept { return call(SYS_ftruncate, fd, size
 int ftruncate64(int fd, off64_t size) noexcept { return call(SYS_ftruncate, fd, size); }
 int rename(const char* from, const char* to) noexcept {
   return call(SYS_renameat, AT_FDCWD, from, AT_FDCWD, to);
+}
+int renameat2(int from_folder, const char* from, int to_folder, const char* to,
+              unsigned flags) noexcept {
+  return call(SYS_renameat2, from_folder, from, to_folder, to, flags);
 }
 int link(const char* from, const char* to) noexcept {
   return call(SYS_linkat, AT_FDCWD, from, AT_FDCWD, to, 0);

@@ -1,0 +1,128 @@
+"""A registry that answers from a table, so that it can be told to misbehave."""
+
+import hashlib
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from stores import StoreTest
+
+MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+PATCH = "application/vnd.llmpatch.patch.v1"
+
+
+def digest(content):
+    return "sha256:" + hashlib.sha256(content).hexdigest()
+
+
+class FakeRegistry(ThreadingHTTPServer):
+    """Serves self.pages: path -> function(handler), or bytes."""
+
+    daemon_threads = True
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.pages, self.asked = {}, []
+        self.host = f"127.0.0.1:{self.server_address[1]}"
+        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01},
+                         daemon=True).start()
+
+    def handle_error(self, request, client_address):
+        pass  # a client that leaves
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *args):
+        pass
+
+    def answer(self, status, body=b"", **headers):
+        self.send_response(status)
+        headers.setdefault("Content_Length", len(body))
+        for name, value in headers.items():
+            if value is not None:
+                self.send_header(name.replace("_", "-"), str(value))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def do_GET(self):
+        self.server.asked.append((self.command, self.path, dict(self.headers)))
+        page = self.server.pages.get(self.path.split("?")[0])
+        if page is None:
+            self.answer(404)
+        elif callable(page):
+            page(self)
+        else:
+            self.answer(200, page, Content_Type=MANIFEST)
+
+    do_HEAD = do_POST = do_PUT = do_GET
+
+
+class Fallback(dict):
+    """Pages, and one for every other path that begins so."""
+
+    def __init__(self, pages, beginning, page):
+        super().__init__(pages)
+        self.beginning, self.page = beginning, page
+
+    def get(self, path, default=None):
+        return super().get(path, self.page if path.startswith(self.beginning) else default)
+
+
+class RegistryTest(StoreTest):
+    """A test with such a registry: self.registry has the release self.patch at tester:1."""
+
+    def setUp(self):
+        super().setUp()
+        self.patch = self.release()
+        self.registry = self.start_registry()
+        self.contents = {path.name: path.read_bytes() for path in self.patch.iterdir()}
+        self.serve()
+
+    def start_registry(self):
+        registry = FakeRegistry()
+        self.addCleanup(registry.server_close)
+        self.addCleanup(registry.shutdown)
+        return registry
+
+    def manifest(self, **changes):
+        layers = [{"mediaType": "text/plain", "digest": digest(content), "size": len(content),
+                   "annotations": {"org.opencontainers.image.title": name}}
+                  for name, content in self.contents.items()]
+        return {"schemaVersion": 2, "mediaType": MANIFEST, "artifactType": PATCH, "layers": layers,
+                **changes}
+
+    def serve(self, **changes):
+        """Puts self.contents there; `changes` are members of the manifest that lie."""
+        for content in self.contents.values():
+            self.registry.pages.setdefault(f"/v2/tester/blobs/{digest(content)}", content)
+        content = json.dumps(self.manifest(**changes)).encode()
+        self.registry.pages["/v2/tester/manifests/1"] = content
+        return content
+
+    def keep_uploads(self):
+        """Makes the registry an honest one that can be pushed to; returns its pages."""
+        def take(handler):
+            path = handler.path.split("?")[0]
+            repository, kind, _ = path.rsplit("/", 2) if "/uploads/" not in path else (
+                path.split("/blobs/uploads/")[0], "uploads", "")
+            if handler.command == "POST" and kind == "uploads":
+                handler.answer(202, Location=path + "1")
+                return
+            if handler.command != "PUT":
+                handler.answer(404)
+                return
+            content = handler.rfile.read(int(handler.headers["Content-Length"]))
+            folder = "blobs" if kind == "uploads" else kind
+            pages[f"{repository}/{folder}/{digest(content)}"] = content
+            if kind != "uploads":
+                pages[path] = content
+            handler.answer(201, OCI_Subject=digest(content))
+
+        self.registry.pages = pages = Fallback(self.registry.pages, "/v2/", take)
+        return pages
+
+    def blob(self, name="adapter_model.safetensors"):
+        return f"/v2/tester/blobs/{digest(self.contents[name])}"
