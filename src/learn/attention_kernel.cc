@@ -45,55 +45,112 @@ void store_plain(const W* from, std::int64_t size, T* to) {
   for (std::int64_t i = 0; i < size; ++i) store(to[i], from[i]);
 }
 
-// One sequence and one key-value head: the keys and values its rows can see, as W.
+// Keys or values of one key-value head as W, and the same transposed.
+template <class W>
+struct HeadRows {
+  std::int64_t size, count, stride;  // of a row; rows; count, rounded up to whole vectors
+  std::vector<W> rows;               // [count, size]
+  std::vector<W> turned;             // [size, stride]
+
+  HeadRows(std::int64_t row_size, std::int64_t row_count)
+      : size(row_size),
+        count(row_count),
+        stride(round_up(row_count, kLanes<W>)),
+        rows(static_cast<std::size_t>(count * size)),
+        turned(static_cast<std::size_t>(size * stride)) {}
+
+  W* row(std::int64_t i) { return rows.data() + i * size; }
+
+  // Copies the first `same` rows from others of the same head.
+  void begin_as(const HeadRows& others, std::int64_t same) {
+    std::copy_n(others.rows.data(), same * size, rows.data());
+  }
+  // Fills `turned`; what the first `same` rows give is copied from `others`.
+  void turn(const HeadRows& others, std::int64_t same) {
+    for (std::int64_t d = 0; d < size; ++d) {
+      std::copy_n(others.turned.data() + d * others.stride, same, turned.data() + d * stride);
+    }
+    for (std::int64_t i = same; i < count; ++i) {
+      for (std::int64_t d = 0; d < size; ++d) {
+        turned[static_cast<std::size_t>(d * stride + i)] =
+            rows[static_cast<std::size_t>(i * size + d)];
+      }
+    }
+  }
+};
+
+// Keys and values that the rows of one sequence see, of one head.
+template <class W>
+struct KeysAndValues {
+  HeadRows<W> keys, values;
+};
+
+// Reads rows `first` and further of the batch to rows `at` and further.
+template <class T, class W>
+void gather_rows(const AttentionShape& shape, const T* qkv, const W* cos, const W* sin,
+                 std::int64_t kv_head, std::int64_t first, std::int64_t at, KeysAndValues<W>& to) {
+  const auto size = shape.head_size, half = size / 2;
+  for (std::int64_t i = at; i < to.keys.count; ++i) {
+    const std::int64_t row = first + i - at;
+    const T* key = qkv + row * shape.columns() + (shape.heads + kv_head) * size;
+    load_rotated(key, cos + row * half, sin + row * half, size, to.keys.row(i));
+    load_plain(key + shape.kv_heads * size, size, to.values.row(i));
+  }
+}
+
+// The rows that sequences share, of every key-value head: read once for all of them.
+template <class T, class W>
+std::vector<KeysAndValues<W>> gather_shared(const Layout& layout, const AttentionShape& shape,
+                                            const T* qkv, const W* cos, const W* sin,
+                                            const RunTasks& run) {
+  const HeadRows<W> none(shape.head_size, layout.shared_rows);
+  std::vector<KeysAndValues<W>> shared(static_cast<std::size_t>(shape.kv_heads), {none, none});
+  run(shape.kv_heads, [&](std::int64_t kv_head) {
+    KeysAndValues<W>& head = shared[static_cast<std::size_t>(kv_head)];
+    gather_rows(shape, qkv, cos, sin, kv_head, 0, 0, head);
+    head.keys.turn(none, 0);
+    head.values.turn(none, 0);
+  });
+  return shared;
+}
+
+// One sequence and one key-value head: the keys and values its rows can see.
 template <class T, class W>
 struct Problem {
-  const Layout& layout;
   const AttentionShape& shape;
   const Layout::Span& span;
   std::int64_t kv_head;
-  std::int64_t prefix;          // rows before the sequence that are visible
-  std::int64_t visible;         // prefix + span.length
-  std::int64_t stride;          // visible, rounded up to whole vectors
-  std::vector<W> keys, values;  // [visible, head_size]
-  std::vector<W> turned;        // [head_size, stride]: keys (or values) transposed
+  std::int64_t prefix;   // rows before the sequence that are visible
+  std::int64_t visible;  // prefix + span.length
+  KeysAndValues<W> seen;
 
-  Problem(const Layout& all, const AttentionShape& sizes, std::int64_t task)
-      : layout(all),
-        shape(sizes),
-        span(all.spans[static_cast<std::size_t>(task / sizes.kv_heads)]),
+  Problem(const Layout& layout, const AttentionShape& sizes, std::int64_t task,
+          const std::vector<KeysAndValues<W>>& all_shared, const T* qkv, const W* cos,
+          const W* sin)
+      : shape(sizes),
+        span(layout.spans[static_cast<std::size_t>(task / sizes.kv_heads)]),
         kv_head(task % sizes.kv_heads),
         prefix(span.before),
         visible(prefix + span.length),
-        stride(round_up(visible, kLanes<W>)) {}
+        seen{{sizes.head_size, visible}, {sizes.head_size, visible}},
+        shared_(all_shared[static_cast<std::size_t>(kv_head)]) {
+    seen.keys.begin_as(shared_.keys, prefix);
+    seen.values.begin_as(shared_.values, prefix);
+    gather_rows(shape, qkv, cos, sin, kv_head, span.start, prefix, seen);
+  }
+
+  void turn_keys() { seen.keys.turn(shared_.keys, prefix); }
+  void turn_values() { seen.values.turn(shared_.values, prefix); }
 
   std::int64_t group() const { return shape.heads / shape.kv_heads; }
+  std::int64_t stride() const { return seen.keys.stride; }
   // The batch row of visible row i.
   std::int64_t row(std::int64_t i) const { return i < prefix ? i : span.start + i - prefix; }
   std::int64_t key_column() const { return (shape.heads + kv_head) * shape.head_size; }
   std::int64_t value_column() const { return key_column() + shape.kv_heads * shape.head_size; }
 
-  void gather(const T* qkv, const W* cos, const W* sin) {
-    const auto size = shape.head_size, half = size / 2;
-    keys.resize(static_cast<std::size_t>(visible * size));
-    values.resize(keys.size());
-    for (std::int64_t i = 0; i < visible; ++i) {
-      const T* from = qkv + row(i) * shape.columns();
-      load_rotated(from + key_column(), cos + row(i) * half, sin + row(i) * half, size,
-                   keys.data() + i * size);
-      load_plain(from + value_column(), size, values.data() + i * size);
-    }
-  }
-
-  void turn(const std::vector<W>& matrix) {
-    turned.assign(static_cast<std::size_t>(shape.head_size * stride), W(0));
-    for (std::int64_t i = 0; i < visible; ++i) {
-      for (std::int64_t d = 0; d < shape.head_size; ++d) {
-        turned[static_cast<std::size_t>(d * stride + i)] =
-            matrix[static_cast<std::size_t>(i * shape.head_size + d)];
-      }
-    }
-  }
+ private:
+  const KeysAndValues<W>& shared_;
 };
 
 // Queries of `count` rows from `first` of the span, of one head.
@@ -136,23 +193,24 @@ template <class T, class W>
 void attention_forward(const Layout& layout, const AttentionShape& shape, const T* qkv,
                        const W* cos, const W* sin, T* out, W* log_sums, const RunTasks& run) {
   const auto size = shape.head_size;
+  const auto shared = gather_shared(layout, shape, qkv, cos, sin, run);
   run(static_cast<std::int64_t>(layout.spans.size()) * shape.kv_heads, [&](std::int64_t task) {
-    Problem<T, W> problem(layout, shape, task);
-    problem.gather(qkv, cos, sin);
-    problem.turn(problem.keys);
+    Problem<T, W> problem(layout, shape, task, shared, qkv, cos, sin);
+    problem.turn_keys();
+    const std::int64_t stride = problem.stride();
     const auto block = static_cast<std::size_t>(kBlock);
     std::vector<W> queries(block * static_cast<std::size_t>(size)), result(queries.size());
-    std::vector<W> scores(block * static_cast<std::size_t>(problem.stride));
+    std::vector<W> scores(block * static_cast<std::size_t>(stride));
     for (std::int64_t g = 0; g < problem.group(); ++g) {
       const std::int64_t head = problem.kv_head * problem.group() + g;
       for (std::int64_t first = 0; first < problem.span.length; first += kBlock) {
         const auto count = std::min(kBlock, problem.span.length - first);
         const auto columns = problem.prefix + first + count;  // nothing beyond is visible
         gather_queries(problem, qkv, cos, sin, head, first, count, queries.data());
-        product(count, columns, size, queries.data(), size, std::int64_t{1}, problem.turned.data(),
-                problem.stride, scores.data(), problem.stride, false);
+        product(count, columns, size, queries.data(), size, std::int64_t{1},
+                problem.seen.keys.turned.data(), stride, scores.data(), stride, false);
         for (std::int64_t r = 0; r < count; ++r) {
-          W* row = scores.data() + r * problem.stride;
+          W* row = scores.data() + r * stride;
           W largest = -std::numeric_limits<W>::max();
           for_visible(problem, first + r, [&](std::int64_t from, std::int64_t to) {
             for (std::int64_t j = from; j < to; ++j) largest = std::max(largest, row[j]);
@@ -165,8 +223,8 @@ void attention_forward(const Layout& layout, const AttentionShape& shape, const 
           for (std::int64_t j = 0; j < columns; ++j) row[j] *= inverse;
           log_sums[(problem.span.start + first + r) * shape.heads + head] = largest + std::log(sum);
         }
-        product(count, size, columns, scores.data(), problem.stride, std::int64_t{1},
-                problem.values.data(), size, result.data(), size, false);
+        product(count, size, columns, scores.data(), stride, std::int64_t{1},
+                problem.seen.values.rows.data(), size, result.data(), size, false);
         for (std::int64_t r = 0; r < count; ++r) {
           store_plain(result.data() + r * size, size,
                       out + ((problem.span.start + first + r) * shape.heads + head) * size);
@@ -186,17 +244,17 @@ void attention_backward(const Layout& layout, const AttentionShape& shape, const
   const auto prefix_part = static_cast<std::size_t>(layout.shared_rows * size * 2);
   std::vector<W> prefix_grads(static_cast<std::size_t>(tasks) * prefix_part, W(0));
 
+  const auto shared = gather_shared(layout, shape, qkv, cos, sin, run);
   run(tasks, [&](std::int64_t task) {
-    Problem<T, W> problem(layout, shape, task);
-    problem.gather(qkv, cos, sin);
-    problem.turn(problem.keys);
-    const std::vector<W> keys_turned = problem.turned;
-    problem.turn(problem.values);
-    const std::vector<W>& values_turned = problem.turned;
-    std::vector<W> grad_keys(problem.keys.size(), W(0)), grad_values(problem.keys.size(), W(0));
+    Problem<T, W> problem(layout, shape, task, shared, qkv, cos, sin);
+    problem.turn_keys();
+    problem.turn_values();
+    const std::int64_t stride = problem.stride();
+    std::vector<W> grad_keys(problem.seen.keys.rows.size(), W(0));
+    std::vector<W> grad_values(grad_keys.size(), W(0));
     const auto block = static_cast<std::size_t>(kBlock * size);
     std::vector<W> queries(block), grads(block), grad_queries(block);
-    std::vector<W> probabilities(static_cast<std::size_t>(kBlock * problem.stride));
+    std::vector<W> probabilities(static_cast<std::size_t>(kBlock * stride));
     std::vector<W> grad_scores(probabilities.size());
     for (std::int64_t g = 0; g < problem.group(); ++g) {
       const std::int64_t head = problem.kv_head * problem.group() + g;
@@ -214,24 +272,24 @@ void attention_backward(const Layout& layout, const AttentionShape& shape, const
             mean += grad[d] * static_cast<W>(load(out[at + d]));
           means[r] = mean;
         }
-        product(count, columns, size, queries.data(), size, std::int64_t{1}, keys_turned.data(),
-                problem.stride, probabilities.data(), problem.stride, false);
-        product(count, columns, size, grads.data(), size, std::int64_t{1}, values_turned.data(),
-                problem.stride, grad_scores.data(), problem.stride, false);
+        product(count, columns, size, queries.data(), size, std::int64_t{1},
+                problem.seen.keys.turned.data(), stride, probabilities.data(), stride, false);
+        product(count, columns, size, grads.data(), size, std::int64_t{1},
+                problem.seen.values.turned.data(), stride, grad_scores.data(), stride, false);
         for (std::int64_t r = 0; r < count; ++r) {
-          W* p = probabilities.data() + r * problem.stride;
-          W* s = grad_scores.data() + r * problem.stride;
+          W* p = probabilities.data() + r * stride;
+          W* s = grad_scores.data() + r * stride;
           exponentiate(problem, first + r, columns,
                        log_sums[(problem.span.start + first + r) * shape.heads + head], p);
           const W scale = static_cast<W>(shape.scale), mean = means[r];
           for (std::int64_t j = 0; j < columns; ++j) s[j] = p[j] * (s[j] - mean) * scale;
         }
-        product(count, size, columns, grad_scores.data(), problem.stride, std::int64_t{1},
-                problem.keys.data(), size, grad_queries.data(), size, false);
+        product(count, size, columns, grad_scores.data(), stride, std::int64_t{1},
+                problem.seen.keys.rows.data(), size, grad_queries.data(), size, false);
         // Transposed: A's rows are columns of the scores.
-        product(columns, size, count, grad_scores.data(), std::int64_t{1}, problem.stride,
+        product(columns, size, count, grad_scores.data(), std::int64_t{1}, stride,
                 queries.data(), size, grad_keys.data(), size, true);
-        product(columns, size, count, probabilities.data(), std::int64_t{1}, problem.stride,
+        product(columns, size, count, probabilities.data(), std::int64_t{1}, stride,
                 grads.data(), size, grad_values.data(), size, true);
         for (std::int64_t r = 0; r < count; ++r) {
           const std::int64_t row = problem.span.start + first + r;

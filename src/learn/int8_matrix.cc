@@ -63,6 +63,8 @@ namespace {
 
 constexpr int kVectors = kPanel / kVectorLanes;
 constexpr int kRows = 6;  // rows of C computed together
+// Rows of A that are rounded by one task: a row alone takes less than asking for the next task.
+constexpr std::int64_t kRoundedTogether = 16;
 
 // Rows of A as integers: [rows, depth] of them, and for every block of a row its scale and what the
 // offset of B's values adds to a product of it, taken away.
@@ -182,8 +184,10 @@ template <class T>
 void Int8Matrix::multiply(std::int64_t rows, const Bf16* a, T* c, std::int64_t threads,
                           const RunTasks& run) const {
   const Rounded left(rows, blocks());
-  run(rows, [&](std::int64_t row) {
-    for (std::int64_t i = row * blocks(); i < (row + 1) * blocks(); ++i) {
+  run((rows + kRoundedTogether - 1) / kRoundedTogether, [&](std::int64_t task) {
+    const std::int64_t first = task * kRoundedTogether * blocks();
+    const std::int64_t last = std::min(rows * blocks(), first + kRoundedTogether * blocks());
+    for (std::int64_t i = first; i < last; ++i) {
       round_block(a + i * kBlock, left.values.get() + i * kBlock, left.scales[i],
                   left.corrections[i]);
     }
