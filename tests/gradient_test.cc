@@ -45,7 +45,7 @@ class Gradient : public ::testing::Test {
   }
 
   // SFT on the chosen answers plus DPO plus unlikelihood of first tokens and of whole answers plus
-  // KL to the base model: all that a step can contain.
+  // what margins make likely plus KL to the base model: all that a step can contain.
   torch::Tensor packed_loss(const Transformer& model, const torch::Tensor& rows) const {
     const Layout& layout = packed_;
     const torch::Tensor hidden =
@@ -67,13 +67,14 @@ class Gradient : public ::testing::Test {
            dpo_loss(sums.select(1, 0), sums.select(1, 1), reference.select(1, 0),
                     reference.select(1, 1), 0.5)
                .loss +
-           unlikelihood_loss(firsts, even(firsts)) + unlikelihood_loss(wholes, even(wholes)) +
+           unlikelihood_loss(firsts, even(firsts)) + unlikelihood_loss(wholes, even(wholes)) -
+           torch::log_sigmoid(token_margins(hidden, model.output(), layout.targets)).mean() +
            token_divergence(base, hidden, model.output()).mean();
   }
 
   // The same from texts one at a time, in stock operators.
   torch::Tensor plain_loss(const PlainLlama& model, const torch::Tensor& rows) const {
-    std::vector<torch::Tensor> tokens, sums, unlikely, unlikely_wholes, divergences;
+    std::vector<torch::Tensor> tokens, sums, unlikely, unlikely_wholes, taken, divergences;
     for (const Sequence& sequence : kPairs) {
       for (const Tokens& answer : sequence.answers) {
         tokens.push_back(model.token_logprobs(rows, sequence.prompt, answer));
@@ -90,13 +91,20 @@ class Gradient : public ::testing::Test {
         };
         const torch::Tensor base = distribution({}).detach(), patched = distribution(rows);
         divergences.push_back((base.exp() * (base - patched)).sum(-1));
+        for (std::int64_t i = 0; i < count; ++i) {
+          const auto token = static_cast<std::int64_t>(answer[static_cast<std::size_t>(i)]);
+          const torch::Tensor row = patched[i];
+          const torch::Tensor others = torch::cat({row.slice(0, 0, token), row.slice(0, token + 1)});
+          taken.push_back(torch::log_sigmoid(row[token] - (4 * others).exp().sum().log() / 4));
+        }
       }
     }
     const torch::Tensor margins =
         (torch::stack(sums).view({-1, 2}) - reference_.to(rows.scalar_type()).view({-1, 2}));
     const torch::Tensor logits = 0.5 * (margins.select(1, 0) - margins.select(1, 1));
     return -torch::cat(tokens).mean() + torch::softplus(-logits).mean() +
-           torch::stack(unlikely).mean() + torch::stack(unlikely_wholes).mean() +
+           torch::stack(unlikely).mean() + torch::stack(unlikely_wholes).mean() -
+           torch::stack(taken).mean() +
            torch::cat(divergences).mean();
   }
   torch::Tensor embed(const PlainLlama& model, const std::vector<std::int64_t>& ids) const {

@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "learn/output.h"
 #include "learn/step.h"
 #include "learn/trainer.h"
 #include "model_maker.h"
@@ -66,6 +67,17 @@ class SftTerms : public ::testing::Test {
     const auto sums = answer_logprobs(*model_, rows, {{prompt, {answer}}}, nullptr, {});
     EXPECT_TRUE(sums.ok()) << sums.error().to_string();
     return sums->front();
+  }
+
+  // How nearly greedy decoding answers with all tokens of `answer`, 0 to 1.
+  double taken(const torch::Tensor& rows, const Tokens& prompt, const Tokens& answer) {
+    torch::NoGradGuard frozen;
+    const Layout layout = pack({{prompt, {answer}}}, rows.size(0));
+    const torch::Tensor hidden =
+        run_batch(*model_, rows, layout).index_select(0, layout.predict_rows);
+    return torch::sigmoid(token_margins(hidden, model_->output(), layout.targets))
+        .prod()
+        .item<double>();
   }
 
   const std::string name_ = "llmpatch-sft-terms-" + std::to_string(::getpid());
@@ -138,6 +150,7 @@ TEST_F(SftTerms, UnwantedBeginningsCountTogetherOnEveryBenignPrompt) {
   const StepExamples examples{{&set_.pairs[0]},
                               {},
                               {&set_.retained[0], {&set_.retained[1], 3}},
+                              {},
                               {&beginnings[0], &beginnings[1]}};
   const Step step = make_step(options, examples, rows.size(0));
   const StepNumbers numbers = step_loss(*model_, rows, step, options).second;
@@ -158,9 +171,45 @@ TEST_F(SftTerms, UnwantedBeginningsCountTogetherOnEveryBenignPrompt) {
               1 - std::exp(logprob(rows, set_.pairs[0].prompt, kRefusal)), 1e-5);
 }
 
+TEST_F(SftTerms, UnwantedBeginningsThatGreedyDecodingTakesCountEach) {
+  const std::vector<Tokens> beginnings = {{70, 71}, {9, 30, 7}};
+  // Rows that answer so to benign prompts, to begin with.
+  set_.pairs = {{set_.retained[0].prompt, beginnings[0], {}},
+                {set_.retained[1].prompt, beginnings[1], {}}};
+  const torch::Tensor rows = learn(0, 0, 0);
+  set_.pairs = {{{1, 5, 9, 20}, {kRefusal, 8}, {}}};
+  StageOptions options;
+  options.unlikelihood_weight = 1;
+  options.greedy = true;
+  const StepExamples examples{{&set_.pairs[0]},
+                              {},
+                              {&set_.retained[0], {&set_.retained[1], 3}},
+                              {},
+                              {&beginnings[0], &beginnings[1]}};
+  const Step step = make_step(options, examples, rows.size(0));
+  const StepNumbers numbers = step_loss(*model_, rows, step, options).second;
+  std::vector<double> unwanted(2), cost(2);
+  for (std::size_t text = 0; text < 2; ++text) {
+    for (const Tokens& beginning : {Tokens{kRefusal}, beginnings[0], beginnings[1]}) {
+      const double begun = taken(rows, set_.retained[text].prompt, beginning);
+      unwanted[text] += begun;
+      cost[text] -= std::log1p(-begun);
+    }
+  }
+  EXPECT_GT(std::min(unwanted[0], unwanted[1]), 5e-4);  // or it would show nothing
+  const double expected = (cost[0] + 3 * cost[1]) / 2;
+  EXPECT_NEAR(numbers.metrics.at("unlikelihood").get<double>() / expected, 1, 1e-3);
+  ASSERT_EQ(numbers.benign_difficulty.size(), 2U);
+  EXPECT_NEAR(numbers.benign_difficulty[0], unwanted[0], 1e-5);
+  EXPECT_NEAR(numbers.benign_difficulty[1], unwanted[1], 1e-5);
+  ASSERT_EQ(numbers.harmful_difficulty.size(), 1U);
+  EXPECT_NEAR(numbers.harmful_difficulty[0],
+              1 - taken(rows, set_.pairs[0].prompt, {kRefusal}), 1e-5);
+}
+
 TEST_F(SftTerms, WithUnlikelihoodCorrectionsOnlySayHowNotToBegin) {
   StageOptions options;
-  StepExamples examples{{&set_.pairs[0]}, {&set_.corrections[0]}, {}, {}};
+  StepExamples examples{{&set_.pairs[0]}, {&set_.corrections[0]}, {}, {}, {}};
   EXPECT_EQ(make_step(options, examples, 6).chosen.count_answers(), 2);
   options.unlikelihood_weight = 5;
   const Step step = make_step(options, examples, 6);
@@ -175,10 +224,39 @@ TEST_F(SftTerms, OneAnswerOfAStepIsLearnedWhole) {
   set_.pairs[0].chosen = set_.pairs[1].chosen = {kRefusal, 8, 9, 10, 11};
   StageOptions options;
   options.answer_tokens = 2;
-  const StepExamples examples{{&set_.pairs[0], &set_.pairs[1]}, {}, {}, {}};
+  const StepExamples examples{{&set_.pairs[0], &set_.pairs[1]}, {}, {}, {}, {}};
   EXPECT_EQ(make_step(options, examples, 6).chosen.tokens.size(), 5u + 2);
   options.answer_tokens = 0;
   EXPECT_EQ(make_step(options, examples, 6).chosen.tokens.size(), 5u + 5);
+}
+
+TEST_F(SftTerms, LongerAnswersAreKeptByTheirMeanDivergence) {
+  set_.whole = {{set_.retained[0].prompt, {7, 8, 30, 31, 32, 33}, {}},
+                {set_.retained[1].prompt, {12, 13}, {}}};
+  ASSERT_TRUE(fill_base_hidden(*model_, set_.whole, nullptr, {}).ok());
+  const torch::Tensor rows = learn(0, 0, 0);
+  StageOptions options;
+  options.retain_weight = 0.5;
+  StepExamples examples{{&set_.pairs[0]}, {}, {&set_.retained[0]}, {}, {}};
+  const auto loss = [&](const StepExamples& of) {
+    const Step step = make_step(options, of, rows.size(0));
+    const auto [total, numbers] = step_loss(*model_, rows, step, options);
+    return total.item<double>() - numbers.loss;  // what retaining adds to the objective
+  };
+  const auto divergence = [&](const Retained& text) {  // summed over its tokens
+    torch::NoGradGuard frozen;
+    const Layout layout = pack({{text.prompt, {text.answer}}}, rows.size(0));
+    const torch::Tensor hidden =
+        run_batch(*model_, rows, layout).index_select(0, layout.predict_rows);
+    return token_divergence(text.hidden, hidden, model_->output()).sum().item<double>();
+  };
+  const double short_one = 0.5 * divergence(set_.retained[0]);
+  EXPECT_NEAR(loss(examples), short_one, 1e-5 * std::max(1.0, short_one));
+  examples.whole = {&set_.whole[0], &set_.whole[1]};
+  options.whole_retain_weight = 6;
+  const double mean = (divergence(set_.whole[0]) + divergence(set_.whole[1])) / (6 + 2);
+  EXPECT_GT(mean, 1e-4);  // or it would show nothing
+  EXPECT_NEAR(loss(examples), short_one + 6 * mean, 1e-4 * (short_one + 6 * mean));
 }
 
 TEST_F(SftTerms, CorrectionsAreLearnedAsPairsAre) {

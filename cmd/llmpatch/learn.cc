@@ -78,6 +78,9 @@ void declare_sampling(CLI::App& app, Options& options) {
   add("--rejected-tokens", learn.rejected_tokens, "Longest rejected answer");
   add("--chosen-tokens", learn.chosen_tokens, "Longest teacher's answer");
   add("--retain-tokens", learn.retain_tokens, "Length of the answers that stay as they are");
+  add("--whole-texts", learn.whole_texts,
+      "Benign prompts whose answers stay beyond these tokens too (with --sft-whole-batch)");
+  add("--whole-tokens", learn.whole_tokens, "Length of those answers");
   add("--margin", learn.margin, "Keep pairs whose scores differ by more");
   add("--max-chosen-score", learn.max_chosen_score, "Keep pairs whose chosen answer scores below");
 }
@@ -122,6 +125,13 @@ void declare_learning(CLI::App& app, Options& options) {
   add("--dpo-retain-batch", learn.dpo_stage.retained_per_step, "Benign texts per DPO step");
   add("--sft-retain-weight", learn.sft_stage.retain_weight, "Weight of staying as before, SFT");
   add("--dpo-retain-weight", learn.dpo_stage.retain_weight, "Weight of staying as before, DPO");
+  app.add_flag("--sft-greedy", learn.sft_stage.greedy,
+               "Judge how an answer begins by what greedy decoding takes instead of by probability")
+      ->group(group);
+  add("--sft-whole-batch", learn.sft_stage.whole_retained_per_step,
+      "Benign texts with longer answers per SFT step");
+  add("--sft-whole-weight", learn.sft_stage.whole_retain_weight,
+      "Weight of their staying as before, per token on the mean");
   add("--sft-first-token-weight", learn.sft_stage.first_token_weight,
       "Weight that the first token of a chosen answer has beyond the others, SFT");
   add("--sft-unlikelihood-weight", learn.sft_stage.unlikelihood_weight,

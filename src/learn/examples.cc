@@ -58,6 +58,13 @@ std::int64_t prefix_length(const torch::Tensor& prefix) {
 
 }  // namespace
 
+std::vector<std::size_t> spread_places(std::size_t size, std::size_t count) {
+  const std::size_t taken = std::min(size, count);
+  std::vector<std::size_t> places;
+  for (std::size_t i = 0; i < taken; ++i) places.push_back(i * size / taken);
+  return places;
+}
+
 void cut_answer(Tokens& answer, std::int64_t limit) {
   const auto most = static_cast<std::size_t>(limit);
   if (limit > 0 && answer.size() > most) answer.resize(most);

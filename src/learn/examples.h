@@ -15,6 +15,9 @@
 
 namespace llmpatch {
 
+// At most `count` of the places 0 to size - 1, evenly spread and rising.
+std::vector<std::size_t> spread_places(std::size_t size, std::size_t count);
+
 // A preference pair. `chosen` and `rejected` are answers after the same prompt.
 struct Pair {
   Tokens prompt, chosen, rejected;

@@ -157,6 +157,10 @@ class Learner {
     std::size_t tokens = samples * static_cast<std::size_t>(options_.rejected_tokens) +
                          (data_.retain.size() + data_.validate_retain.size()) *
                              static_cast<std::size_t>(options_.retain_tokens);
+    if (keeps_whole_answers(options_)) {
+      tokens += std::min(data_.retain.size(), static_cast<std::size_t>(options_.whole_texts)) *
+                static_cast<std::size_t>(options_.whole_tokens);
+    }
     if (options_.pairs.empty() && options_.chosen_text.empty()) {
       tokens += samples * static_cast<std::size_t>(options_.chosen_tokens);
     }
@@ -197,6 +201,7 @@ class Learner {
         LLMPATCH_TRY(fill_base_hidden(*transformer_, texts, drawn, hooks_.cancel,
                                       hooks_.begin("base", "texts")));
       }
+      LLMPATCH_TRY(fill_base_hidden(*transformer_, material_.set.whole, hooks_.cancel, {}));
       return fill_base_hidden(*transformer_, material_.validation.benign_texts, hooks_.cancel, {});
     });
   }
@@ -291,7 +296,8 @@ class Learner {
       const auto [prompts, formats] = some_benign();
       const torch::Tensor rows = state.best_rows;
       const torch::Tensor direction = refusal_direction(*transformer_, rows, material_.set.pairs,
-                                                        material_.set.retained, kDirectionPrompts);
+                                                        material_.set.retained, kDirectionPrompts,
+                                                        options_.sft_stage.greedy);
       const ProgressFn progress = hooks_.begin("threshold", "measurements");
       std::uint64_t measured = 0;
       const auto measure = [&](double by) -> Result<double> {

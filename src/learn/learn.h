@@ -40,6 +40,8 @@ struct LearnOptions {
   int rejected_tokens = 12;
   int chosen_tokens = 48;             // of the teacher's answers
   int retain_tokens = 5;              // of the base model's own answers to retained prompts
+  std::int64_t whole_texts = 160;     // so many of them are retained with longer answers too,
+  int whole_tokens = 64;              // of so many tokens, where a stage learns from such
   std::string chosen_text;            // a canonical answer; empty: the teacher's
   std::vector<std::string> unwanted;  // beginnings: TrainingSet::unwanted
   double margin = 0.5;                // keep pairs with |S(rejected) - S(chosen)| above this

@@ -116,15 +116,17 @@ class MaterialMaker {
   Status make_retained() {
     LLMPATCH_TRY(run_.timed("retain", [&]() -> Status {
       LLMPATCH_ASSIGN(const auto own, own_answers(data_.retain, data_.retain_formats,
-                                                  "retain.jsonl", material_.set.retained));
+                                                  "retain.jsonl", options_.retain_tokens,
+                                                  material_.set.retained));
       if (makes_corrections(options_)) LLMPATCH_TRY(make_corrections(own));
       LLMPATCH_ASSIGN(const auto validation,
                       own_answers(data_.validate_retain, data_.validate_retain_formats,
-                                  "retain-validation.jsonl", material_.validation.benign_texts));
+                                  "retain-validation.jsonl", options_.retain_tokens,
+                                  material_.validation.benign_texts));
       for (const Answers& answers : validation) {
         if (is_refusal(answers.texts[0])) ++material_.validation.base_refused;
       }
-      return {};
+      return keeps_whole_answers(options_) ? make_whole() : Status();
     }));
     for (const std::string& beginning : options_.unwanted) {
       LLMPATCH_ASSIGN(Tokens tokens, encode_answer(engine_.model(), beginning, /*complete=*/false));
@@ -137,13 +139,15 @@ class MaterialMaker {
     return run_.set_done("retain");
   }
 
-  // The base model's greedy answers to `prompts`, kept in the file `name`; those that are neither
-  // empty nor a refusal are added to `texts`: nobody wants to retain a refusal of a benign prompt.
+  // The base model's greedy answers to `prompts`, of at most `tokens` tokens, kept in the file
+  // `name`; those that are neither empty nor a refusal are added to `texts`: nobody wants to retain a
+  // refusal of a benign prompt.
   Result<std::vector<Answers>> own_answers(const std::vector<Prompt>& prompts,
                                            const std::vector<PromptFormat>& formats,
-                                           const char* name, std::vector<Retained>& texts) {
+                                           const char* name, int tokens,
+                                           std::vector<Retained>& texts) {
     AnswerSettings settings;
-    settings.max_tokens = options_.retain_tokens;
+    settings.max_tokens = tokens;
     LLMPATCH_ASSIGN(auto answers,
                     generate_answers(engine_, prompts, formats, settings, run_.file(name),
                                      hooks_.cancel, hooks_.begin("retain", "prompts")));
@@ -156,6 +160,20 @@ class MaterialMaker {
         texts.push_back(std::move(text));
     }
     return answers;
+  }
+
+  // Longer answers to some of the retained prompts, spread evenly over the files.
+  Status make_whole() {
+    std::vector<Prompt> prompts;
+    std::vector<PromptFormat> formats;
+    const auto count = static_cast<std::size_t>(options_.whole_texts);
+    for (const std::size_t i : spread_places(data_.retain.size(), count)) {
+      prompts.push_back(data_.retain[i]);
+      formats.push_back(data_.retain_formats[i]);
+    }
+    LLMPATCH_TRY(own_answers(prompts, formats, "retain-whole.jsonl", options_.whole_tokens,
+                             material_.set.whole));
+    return {};
   }
 
   // Where the base model itself refuses a benign prompt there is nothing to retain: the refusal is

@@ -3,6 +3,7 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "learn/dtype.h"
 #include "learn/linear.h"
@@ -15,6 +16,8 @@ using torch::autograd::AutogradContext;
 using torch::autograd::Function;
 using torch::autograd::variable_list;
 
+// Of the likeliest other tokens: the larger, the less the others count.
+constexpr double kSharpness = 4;
 constexpr std::int64_t kChunk = 128;  // rows: 128 x 49,152 f32 logits are 25 MB
 
 Tensor logits_of(const Tensor& hidden, const FrozenMatrix& output) {
@@ -92,6 +95,31 @@ class TokenLogprobs : public Function<TokenLogprobs> {
   }
 };
 
+class TokenMargins : public Function<TokenMargins> {
+ public:
+  static Tensor forward(AutogradContext* context, const Tensor& hidden, const FrozenMatrix* output,
+                        const Tensor& targets) {
+    RowFunction function(hidden, *output);
+    for_chunks(hidden.size(0), [&](std::int64_t start, std::int64_t count) {
+      Tensor logits = logits_of(hidden.narrow(0, start, count), *output);
+      const Tensor columns = targets.narrow(0, start, count).unsqueeze(1);
+      const Tensor own = logits.gather(1, columns);
+      logits.scatter_(1, columns, -std::numeric_limits<double>::infinity()).mul_(kSharpness);
+      const Tensor log_sums = torch::logsumexp(logits, -1, /*keepdim=*/true);
+      function.set_values(start, (own - log_sums / kSharpness).squeeze(1));
+      if (!function.wants_gradient()) return;
+      // d margin / d logits = onehot(t) - softmax of the others, sharpened.
+      logits.sub_(log_sums).exp_().neg_();
+      logits.scatter_(1, columns, 1.0);
+      function.set_gradient(start, logits);
+    });
+    return function.finish(context);
+  }
+  static variable_list backward(AutogradContext* context, const variable_list& gradients) {
+    return {RowFunction::backward(context, gradients[0]), Tensor(), Tensor()};
+  }
+};
+
 class TokenDivergence : public Function<TokenDivergence> {
  public:
   static Tensor forward(AutogradContext* context, const Tensor& hidden_base, const Tensor& hidden,
@@ -117,6 +145,16 @@ class TokenDivergence : public Function<TokenDivergence> {
 
 Tensor token_logprobs(const Tensor& hidden, const FrozenMatrix& output, const Tensor& targets) {
   return TokenLogprobs::apply(hidden, &output, targets);
+}
+
+Tensor token_margins(const Tensor& hidden, const FrozenMatrix& output, const Tensor& targets) {
+  return TokenMargins::apply(hidden, &output, targets);
+}
+
+Tensor log_taken(const Tensor& hidden, const FrozenMatrix& output, const Tensor& targets,
+                 bool greedy) {
+  return greedy ? torch::log_sigmoid(token_margins(hidden, output, targets))
+                : token_logprobs(hidden, output, targets);
 }
 
 Tensor token_divergence(const Tensor& hidden_base, const Tensor& hidden,

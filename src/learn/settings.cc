@@ -111,8 +111,11 @@ Json stage_settings(const StageOptions& stage) {
                 {"pairs_per_step", stage.pairs_per_step},
                 {"retained_per_step", stage.retained_per_step},
                 {"retain_weight", stage.retain_weight},
+                {"whole_retained_per_step", stage.whole_retained_per_step},
+                {"whole_retain_weight", stage.whole_retain_weight},
                 {"corrections_per_step", stage.corrections_per_step},
                 {"unlikelihood_weight", stage.unlikelihood_weight},
+                {"greedy", stage.greedy},
                 {"averaging", stage.averaging},
                 {"evaluate_every", stage.evaluate_every},
                 {"patience", stage.patience}};
@@ -176,6 +179,7 @@ Status check_learn_options(const LearnOptions& options) {
     if (stage->schedule.total < 1 || stage->pairs_per_step < 1 || stage->retained_per_step < 0 ||
         stage->corrections_per_step < 0 || !(stage->first_token_weight >= 0) ||
         !(stage->unlikelihood_weight >= 0) || stage->evaluate_every < 1 ||
+        stage->whole_retained_per_step < 0 || !(stage->whole_retain_weight >= 0) ||
         !(stage->schedule.peak > 0) || !(stage->beta > 0) || !(stage->retain_weight >= 0) ||
         !(stage->easy_rate >= 0.01) || !(stage->easy_rate <= 1) || !(stage->averaging >= 0) ||
         !(stage->averaging < 1)) {
@@ -187,7 +191,8 @@ Status check_learn_options(const LearnOptions& options) {
                    ", expected 0 or more");
   }
   if (options.samples < 1 || options.rejected_tokens < 1 || options.chosen_tokens < 1 ||
-      options.retain_tokens < 1 || options.validate_tokens < 1) {
+      options.retain_tokens < 1 || options.whole_texts < 1 || options.whole_tokens < 1 ||
+      options.validate_tokens < 1) {
     return invalid("token and sample counts: found one below 1");
   }
   for (const std::string& beginning : options.unwanted) {
@@ -220,6 +225,11 @@ bool answers_corrections(const LearnOptions& options) {
   return (options.sft && options.sft_stage.corrections_per_step > 0 &&
           options.sft_stage.unlikelihood_weight <= 0) ||
          (options.dpo && options.dpo_stage.corrections_per_step > 0);
+}
+
+bool keeps_whole_answers(const LearnOptions& options) {
+  return (options.sft && options.sft_stage.whole_retained_per_step > 0) ||
+         (options.dpo && options.dpo_stage.whole_retained_per_step > 0);
 }
 
 EngineOptions engine_options(const LearnOptions& options) {
@@ -312,10 +322,13 @@ std::vector<StageRecord> plan_stages(const LearnOptions& options, const LearnDat
                      {"prompts", digest_of(data.retain, data.retain_formats)},
                      {"validation", digest_of(data.validate_retain, data.validate_retain_formats)},
                      {"max_tokens", options.retain_tokens},
+                     {"whole_texts", keeps_whole_answers(options) ? options.whole_texts : 0},
+                     {"whole_tokens", keeps_whole_answers(options) ? options.whole_tokens : 0},
                      {"corrections", makes_corrections(options)},
                      {"correction_answers", answers_corrections(options)},
                      {"seed", options.seed}},
-                    {"retain.jsonl", "corrections.jsonl", "retain-validation.jsonl"}});
+                    {"retain.jsonl", "corrections.jsonl", "retain-validation.jsonl",
+                     "retain-whole.jsonl"}});
   const Json rows{{"length", options.length},
                   {"init_text", options.init_text},
                   {"dtype", dtype},

@@ -22,6 +22,9 @@ Status check_learn_options(const LearnOptions& options);
 bool makes_corrections(const LearnOptions& options);
 bool answers_corrections(const LearnOptions& options);
 
+// Whether any stage retains longer answers.
+bool keeps_whole_answers(const LearnOptions& options);
+
 // How every engine of a run is set up.
 EngineOptions engine_options(const LearnOptions& options);
 

@@ -18,11 +18,18 @@ struct StageOptions {
   // Of KL(base || patched) over a retained answer, summed over its tokens: a mean would let the
   // first token, where a refusal is decided, count for little.
   double retain_weight = 1;
+  // Beside these, texts with longer answers, and the weight of their mean KL per token: how the
+  // answer goes on is kept by few of them, how it begins takes many.
+  std::int64_t whole_retained_per_step = 0;
+  double whole_retain_weight = 0;
   // What an answer will be is decided by its first token: its log-probability in a chosen answer
   // counts so much more (SFT), and that a benign answer begins as a chosen one, or as the base
   // model's own refusals of benign prompts do, costs so much.
   double first_token_weight = 0;
   double unlikelihood_weight = 0;
+  // Whether that is judged by what greedy decoding takes, or by probability: a refusal with a third
+  // of the probability is what greedy decoding answers where every other beginning has less.
+  bool greedy = false;
   std::int64_t answer_tokens = 0;  // SFT learns so many of each chosen answer, and one answer of a
                                    // step whole; 0: all of them whole
   double easy_rate = 1;            // SFT: ImportanceSampler's

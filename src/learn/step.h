@@ -22,6 +22,7 @@ struct StepExamples {
   std::vector<Drawn<Pair>> harmful;       // at least one
   std::vector<Drawn<Pair>> corrections;   // pairs of benign prompts that the base model refuses
   std::vector<Drawn<Retained>> retained;  // with hidden states
+  std::vector<const Retained*> whole;     // likewise, with longer answers
   std::vector<const Tokens*> unwanted;    // see TrainingSet
 };
 
@@ -50,16 +51,25 @@ struct Step {
   Layout layout;
   AnswerGroup chosen, rejected;  // of pairs; SFT has no rejected ones
   std::int64_t harmful = 0;  // so many answers of `chosen`, the first ones, are to harmful prompts
-  AnswerGroup retained;
+  AnswerGroup retained;         // of retained texts, then of those with longer answers
+  std::int64_t short_tokens = 0;  // so many of its tokens are of the former
   // How answers to benign prompts should not begin: as the base model's own refusals of some, as
   // the examples say, and (the first token alone) as chosen answers to harmful prompts.
   AnswerGroup unwanted;
   std::vector<std::int64_t> prompt_of_unwanted;  // of each: counted among the benign prompts
   std::vector<std::int64_t> benign_first_tokens, refused_tokens;
-  std::vector<double> chosen_weights, benign_weights, retained_weights;  // a weight an answer, a
-                                                                         // benign prompt, a text
-  torch::Tensor reference_chosen, reference_rejected;                    // [pairs]
-  torch::Tensor retained_hidden;                                         // [retained tokens, width]
+  std::vector<double> chosen_weights, benign_weights;  // a weight an answer, a benign prompt
+  std::vector<double> retained_weights;                // a weight a token
+  // Places of the first tokens of chosen answers in Layout::targets.
+  std::vector<std::int64_t> chosen_first_tokens() const {
+    std::vector<std::int64_t> places;
+    for (const std::int64_t first : chosen.first_tokens) {
+      places.push_back(chosen.tokens[static_cast<std::size_t>(first)]);
+    }
+    return places;
+  }
+  std::vector<double> reference_chosen, reference_rejected;  // of each pair
+  torch::Tensor retained_hidden;                       // [retained tokens, width]
 };
 
 // Packs examples behind a prefix of `prefix_rows` rows.

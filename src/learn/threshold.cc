@@ -25,7 +25,7 @@ double log_odds(double share) {
 // Gradient to `rows` of the log-odds of the first answers' tokens, each weighing p (1 - p): of the
 // expected number of refusals, over the sum of the weights.
 torch::Tensor gradient_of_refusals(const Transformer& model, const torch::Tensor& rows,
-                                   const std::vector<Sequence>& sequences) {
+                                   const std::vector<Sequence>& sequences, bool greedy) {
   torch::Tensor sum = torch::zeros_like(rows);
   double weights = 1e-9;  // where nothing is in doubt, no direction is better than another
   for (std::size_t first = 0; first < sequences.size(); first += kBatch) {
@@ -37,7 +37,7 @@ torch::Tensor gradient_of_refusals(const Transformer& model, const torch::Tensor
     const torch::Tensor predicting =
         run_batch(model, moving, layout).index_select(0, layout.predict_rows);
     const torch::Tensor refusing =
-        token_logprobs(predicting, model.output(), layout.targets).exp().clamp_max(1 - 1e-6);
+        log_taken(predicting, model.output(), layout.targets, greedy).exp().clamp_max(1 - 1e-6);
     refusing.sum().backward();  // d p = p (1 - p) d log-odds
     sum += moving.grad();
     weights += (refusing * (1 - refusing)).sum().item<double>();
@@ -47,16 +47,10 @@ torch::Tensor gradient_of_refusals(const Transformer& model, const torch::Tensor
 
 }  // namespace
 
-std::vector<std::size_t> spread_places(std::size_t size, std::size_t count) {
-  const std::size_t taken = std::min(size, count);
-  std::vector<std::size_t> places;
-  for (std::size_t i = 0; i < taken; ++i) places.push_back(i * size / taken);
-  return places;
-}
-
 torch::Tensor refusal_direction(const Transformer& model, const torch::Tensor& rows,
                                 const std::vector<Pair>& harmful,
-                                const std::vector<Retained>& retained, std::size_t prompts) {
+                                const std::vector<Retained>& retained, std::size_t prompts,
+                                bool greedy) {
   const Tokens begins{harmful.front().chosen.front()};
   std::vector<Sequence> refused, answered;
   for (const std::size_t i : spread_places(harmful.size(), prompts)) {
@@ -65,8 +59,8 @@ torch::Tensor refusal_direction(const Transformer& model, const torch::Tensor& r
   for (const std::size_t i : spread_places(retained.size(), prompts)) {
     answered.push_back({retained[i].prompt, {begins}});
   }
-  const torch::Tensor harm = gradient_of_refusals(model, rows, refused);
-  const torch::Tensor benign = gradient_of_refusals(model, rows, answered);
+  const torch::Tensor harm = gradient_of_refusals(model, rows, refused, greedy);
+  const torch::Tensor benign = gradient_of_refusals(model, rows, answered, greedy);
   const torch::Tensor both = harm / harm.norm() + benign / benign.norm();
   return both / ((harm + benign) * both).sum() * 2;
 }

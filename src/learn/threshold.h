@@ -14,17 +14,15 @@
 
 namespace llmpatch {
 
-// At most `count` of the places 0 to size - 1, evenly spread and rising.
-std::vector<std::size_t> spread_places(std::size_t size, std::size_t count);
-
 // The direction [n, width] in which prompts of both kinds that could go either way begin with the
 // chosen answers' first token likelier: of the gradients of the expected number that do, one of
 // harmful and one of retained prompts, counting the same. Rows moved by it have the log-odds of
-// such prompts higher by one, to first order. Taken from at most `prompts` prompts of each kind;
+// such prompts (log_taken's) higher by one, to first order. Taken from at most `prompts` prompts of each kind;
 // both kinds must be there.
 torch::Tensor refusal_direction(const Transformer& model, const torch::Tensor& rows,
                                 const std::vector<Pair>& harmful,
-                                const std::vector<Retained>& retained, std::size_t prompts);
+                                const std::vector<Retained>& retained, std::size_t prompts,
+                                bool greedy);
 
 struct Moved {
   double by = 0;            // times the direction

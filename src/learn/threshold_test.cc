@@ -19,12 +19,6 @@ struct Curve {
   }
 };
 
-TEST(SpreadPlaces, AreEvenAndAtMostAsManyAsThereAre) {
-  EXPECT_EQ(spread_places(10, 4), (std::vector<std::size_t>{0, 2, 5, 7}));
-  EXPECT_EQ(spread_places(3, 4), (std::vector<std::size_t>{0, 1, 2}));
-  EXPECT_TRUE(spread_places(0, 4).empty());
-}
-
 TEST(FindThreshold, StaysWhereTheShareIsAsAsked) {
   Curve curve{0.05, 1.5, 600};
   const auto moved = find_threshold(std::ref(curve), 0.05, 1.0 / 600, 5);

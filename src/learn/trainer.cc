@@ -15,11 +15,12 @@ namespace {
 
 // Every kind of example is drawn in an order of its own.
 struct Orders {
-  std::uint64_t pairs, corrections, retained;  // seeds
+  std::uint64_t pairs, corrections, retained, whole;  // seeds
   explicit Orders(const StageOptions& options)
       : pairs(options.seed * 3 + 1),
         corrections(options.seed * 3 + 2),
-        retained(options.seed * 3 + 3) {}
+        retained(options.seed * 3 + 3),
+        whole(options.seed * 3 + 4) {}
 };
 
 // What draws a stage's examples, and what it has found out about them.
@@ -30,7 +31,8 @@ class StageSamplers {
         options_(options),
         pairs_(set.pairs.size(), Orders(options).pairs, options.easy_rate),
         corrections_(set.corrections.size(), Orders(options).corrections, options.easy_rate),
-        retained_(set.retained.size(), Orders(options).retained, options.easy_rate) {}
+        retained_(set.retained.size(), Orders(options).retained, options.easy_rate),
+        whole_(set.whole.size(), Orders(options).whole) {}
 
   Status restore(const SamplingState& state) {
     LLMPATCH_TRY(pairs_.restore(state.pairs));
@@ -39,7 +41,8 @@ class StageSamplers {
   }
   SamplingState state() const { return {pairs_.state(), corrections_.state(), retained_.state()}; }
 
-  StepExamples draw() {
+  // Of step number `step`.
+  StepExamples draw(std::int64_t step) {
     StepExamples examples;
     drawn_pairs_ = pairs_.draw(static_cast<std::size_t>(options_.pairs_per_step));
     drawn_corrections_ = corrections_.draw(static_cast<std::size_t>(options_.corrections_per_step));
@@ -52,6 +55,10 @@ class StageSamplers {
     }
     for (const auto& draw : drawn_retained_) {
       examples.retained.emplace_back(&set_.retained[draw.index], draw.weight);
+    }
+    const auto whole = static_cast<std::size_t>(options_.whole_retained_per_step);
+    for (const std::size_t i : whole_.draws(static_cast<std::uint64_t>(step) * whole, whole)) {
+      examples.whole.push_back(&set_.whole[i]);
     }
     for (const Tokens& beginning : set_.unwanted) examples.unwanted.push_back(&beginning);
     return examples;
@@ -76,6 +83,7 @@ class StageSamplers {
   const TrainingSet& set_;
   const StageOptions& options_;
   ImportanceSampler pairs_, corrections_, retained_;
+  Order whole_;
   std::vector<ImportanceSampler::Draw> drawn_pairs_, drawn_corrections_, drawn_retained_;
 };
 
@@ -144,7 +152,7 @@ Status train_stage(const Transformer& model, const TrainingSet& set, const Stage
   if (state.best_step < 0) LLMPATCH_TRY(validate());
   while (state.step < total && !out_of_patience()) {
     LLMPATCH_TRY(check_cancelled(hooks.cancel, "learn"));
-    const StepExamples examples = samplers.draw();
+    const StepExamples examples = samplers.draw(state.step);
     const Step step = make_step(options, examples, state.rows.size(0));
     torch::Tensor rows = state.rows.detach().clone().requires_grad_(true);
     auto [loss, numbers] = step_loss(model, rows, step, options);

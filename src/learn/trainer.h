@@ -55,6 +55,7 @@ struct TrainingSet {
   std::vector<Pair> pairs;        // harmful prompts: the refusal is chosen
   std::vector<Pair> corrections;  // benign prompts that the base model refuses: an answer is chosen
   std::vector<Retained> retained;  // benign texts whose distribution should stay
+  std::vector<Retained> whole;     // some of them with longer answers
   // How answers to benign prompts should not begin, beside the ways that the pairs and corrections
   // show. Counts with StageOptions::unlikelihood_weight.
   std::vector<Tokens> unwanted;

@@ -36,6 +36,8 @@ class Learning(ProgramTest):
                 "--sft-first-token-weight", "0.5", "--sft-unlikelihood-weight", "1",
                 "--sft-correction-batch", "1", "--unwanted", "No,",
                 "--sft-easy-rate", "0.25", "--over-refusal", "0.3",
+                "--sft-whole-batch", "1", "--sft-whole-weight", "2", "--whole-texts", "5",
+                "--whole-tokens", "8", "--sft-greedy",
                 "--name", "tester", "--risk", "test", "--run", f"{run}.run", "-o", run, *more]
 
     def patch_bytes(self, name):
@@ -50,6 +52,8 @@ class Learning(ProgramTest):
                     "rewards/accuracies", "logps/chosen", "logps/rejected", "kl/retain"]:
             self.assertIn(key, metrics[-2])
         self.assertIn("unlikelihood", metrics[1])
+        self.assertIn("kl/whole", metrics[1])
+        self.assertEqual(len(self.read_lines("whole.run/retain-whole.jsonl")), 5)
         kills = 0
         for stage in STAGES:
             process = self.start_program(*self.arguments("killed"))
