@@ -2,6 +2,7 @@
 // does. Attacks on the metadata itself are in trust/tuf_update_test.cc.
 #include "distribution/channel_update.h"
 
+#include "base/sha256.h"
 #include "distribution/test_channel.h"
 #include "patch/archive.h"
 
@@ -183,6 +184,30 @@ TEST_F(ChannelUpdateTest, ARevocationOutlivesTheChannelAndTheReplacementFitsTheO
   ASSERT_TRUE(store.unsubscribe(channel().string()).ok());
   expect_error(store.activate(stored("refuse@1.1.0"), true), ErrorKind::kDenied, "revoked");
   expect_error(store.unsubscribe(channel().string()), ErrorKind::kNotFound, "no subscription");
+}
+
+// A damaged file must not keep a revocation from being obeyed.
+TEST_F(ChannelUpdateTest, WhatCannotBeReadTakesNoPlaceAndKeepsNothingActive) {
+  add("refuse", "1.1.0", 2);
+  revoke("refuse", "1.1.0");
+  publish();
+  for (const char* damaged : {"refuse@1.0.0", "beside"}) {
+    fs::remove_all(folder());
+    Store store = open();
+    subscribe(store, subscription());
+    put(store, "beside", "1.0.0", 1);
+    put(store, "refuse", "1.0.0", 1);
+    put(store, "refuse", "1.1.0", 2);
+    const std::string manifest = store.read(stored(damaged))->files.at("manifest.json");
+    fs::resize_file(folder() / kBlobsFolder / sha256_hex(manifest), 1);
+    const auto report = update(store);
+    ASSERT_TRUE(report.ok()) << report.error().to_string();
+    ASSERT_EQ(report->revoked.size(), 1u);
+    EXPECT_EQ(report->revoked[0].replacement, "");
+    EXPECT_EQ(listing(store), "beside 1.0.0*, refuse 1.1.0, refuse 1.0.0");
+    expect_error(store.load(stored("refuse"), {}, AllowUnsigned::kYes), ErrorKind::kDenied,
+                 "patch refuse 1.1.0: it was revoked by its maker");
+  }
 }
 
 TEST_F(ChannelUpdateTest, RevocationsOfOtherNamesAreNotFollowed) {

@@ -139,8 +139,8 @@ class Store {
   Result<std::string> begin_update(Subscription& subscription);
   // Ends it: believes `files` from now on, and the revocations among `targets` of patches that are
   // followed. A revoked version that is active is replaced by the newest one installed that is not
-  // revoked, has not expired and goes with the other active patches; where there is none, no
-  // version stays active. All in one change. kLimit: another update has changed the subscription
+  // revoked, has not expired, is undamaged and goes with the other active patches; where there is
+  // none, no version stays active. All in one change. kLimit: another update has changed the subscription
   // meanwhile.
   Result<std::vector<RevokedPatch>> believe(Subscription& subscription, const TufFiles& files,
                                             const std::vector<ChannelTarget>& targets);
@@ -194,6 +194,7 @@ class Store {
   // store_channel.cc, with the lock held
   Status check_not_revoked(const InstalledPatch& patch);
   Result<std::optional<InstalledPatch>> revoked_latest(const std::string& name);
+  bool can_replace(const InstalledPatch& patch);
   Result<RevokedPatch> replace_revoked(const InstalledPatch& patch, const Revocation& revocation);
 
   // activate.cc, within a step

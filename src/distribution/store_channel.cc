@@ -113,6 +113,12 @@ Result<std::vector<RevokedPatch>> Store::believe(Subscription& subscription, con
   return replaced;
 }
 
+// Whatever is wrong with `patch`, or with one that is active beside it, says no, and is no error: a
+// damaged file must not keep a revocation from being obeyed.
+bool Store::can_replace(const InstalledPatch& patch) {
+  return read_files(patch).ok() && check_active(patch.name, &patch).ok();
+}
+
 // Nothing keeps a revoked version active: not that no other one fits, nor that another patch needs
 // it, which then cannot be run either.
 Result<RevokedPatch> Store::replace_revoked(const InstalledPatch& patch,
@@ -127,9 +133,7 @@ Result<RevokedPatch> Store::replace_revoked(const InstalledPatch& patch,
     LLMPATCH_ASSIGN(const auto its_own,
                     records::find_revocation(database_, other.name, other.version, other.digest));
     if (its_own || is_expired(other)) continue;
-    const Status fits = check_active(other.name, &other);
-    if (!fits.ok() && fits.error().kind != ErrorKind::kMismatch) return fits.error();
-    if (!fits.ok()) continue;
+    if (!can_replace(other)) continue;
     LLMPATCH_ASSIGN(const std::vector<Activation> past,
                     records::activations(database_, patch.name));
     LLMPATCH_TRY(records::set_active(database_, other, past.at(0).id));
