@@ -134,10 +134,10 @@ class Installer {
         continue;
       }
       LLMPATCH_ASSIGN(PatchFiles files, unpack_files(*archive, target.title()));
-      // Signed first, then read: load_trusted_files parses nothing that nobody signed.
+      // Signed first, then read: load_files parses nothing that nobody signed.
       LLMPATCH_ASSIGN(const TrustedPatch loaded,
-                      load_trusted_files(files, target.title(), options_.install.trust,
-                                         options_.install.allow_unsigned));
+                      store_.load_files(files, target.title(), options_.install.trust,
+                                        options_.install.allow_unsigned));
       LLMPATCH_TRY(check_channel_target(target, loaded.patch.manifest, files));
       return files;
     }

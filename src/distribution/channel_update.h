@@ -31,7 +31,7 @@ struct UpdateReport {
 // Updates one subscription. Its addresses are asked in order, until one gives all files of the
 // channel in a state that holds; what none of them gives is the error of the first. A patch is
 // fetched with the length and digest that the channel says, must be signed by somebody that
-// options.install.trust believes, and be in itself what the channel says of it. A name that
+// options.install.trust and the store's policy believe, and be in itself what the channel says of it. A name that
 // somebody has deactivated stays so.
 //
 // kUntrusted: a file that does not hold (signatures, versions, expiry); kLimit; kNotFound; kDenied;

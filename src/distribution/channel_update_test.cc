@@ -23,6 +23,14 @@ class ChannelUpdateTest : public ChannelTest {
     return found;
   }
 
+  // Lets `key` sign every patch of the store, and nobody else any.
+  void only(const PrivateKey& key) {
+    fs::create_directory(folder() / kKeysFolder);
+    write_raw(folder() / "keys/one.pub", key.public_key().pem());
+    write_raw(folder() / kPolicyFile,
+              R"({"schema": 1, "rules": [{"patches": ["*"], "keys": ["keys/one.pub"]}]})");
+  }
+
   void expect_patch_error(const Result<UpdateReport>& report, ErrorKind kind,
                           const std::string& part) {
     ASSERT_TRUE(report.ok()) << report.error().to_string();
@@ -271,6 +279,49 @@ TEST_F(ChannelUpdateTest, RefusesAPatchThatNobodyTrustedSigned) {
   UpdateOptions none = update_options();
   none.install.trust = {};
   expect_patch_error(update(store, none), ErrorKind::kUnverifiable, "no key to check it with");
+}
+
+TEST_F(ChannelUpdateTest, ThePolicyOfTheStoreSaysWhoseSignaturesHold) {
+  add("refuse", "1.0.0", 1);
+  publish();
+  Store store = open();
+  only(key_);
+  subscribe(store, subscription());
+  UpdateOptions options = update_options();
+  options.install.trust = {};
+  const auto report = update(store, options);
+  ASSERT_TRUE(report.ok()) << report.error().to_string();
+  EXPECT_TRUE(report->errors.empty()) << report->errors[0].to_string();
+  EXPECT_EQ(listing(store), "refuse 1.0.0*");
+  // Nor does a key on the command line let in what the policy does not.
+  only(targets_key_);
+  add("refuse", "1.1.0", 2);
+  publish();
+  expect_patch_error(update(store), ErrorKind::kUntrusted, "no rule lets sign it");
+}
+
+TEST_F(ChannelUpdateTest, WhatThePolicyDoesNotLetInTakesNoPlace) {
+  const PrivateKey other = PrivateKey::generate().value();
+  InstallOptions options;
+  options.trust.keys = {other.public_key()};
+  options.activate = true;
+  Store store = open();
+  const auto put_other = [&](const char* version, std::int64_t sequence) {
+    const auto path = patch("refuse", version, sequence);
+    sign(path, other);
+    ASSERT_TRUE(store.install(path, options).ok()) << version;
+  };
+  put_other("0.9.0", 1);
+  put(store, "refuse", "1.0.0", 2);
+  put_other("1.1.0", 3);
+  only(other);
+  add("refuse", "1.1.0", 3);
+  revoke("refuse", "1.1.0");
+  publish();
+  subscribe(store, subscription());
+  const auto report = update(store);
+  ASSERT_TRUE(report.ok()) << report.error().to_string();
+  EXPECT_EQ(listing(store), "refuse 1.1.0, refuse 1.0.0, refuse 0.9.0*");
 }
 
 TEST_F(ChannelUpdateTest, PassesOverWhatHasExpired) {

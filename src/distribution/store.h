@@ -83,6 +83,11 @@ class Store {
   // kUnverifiable as read_trust_policy, and then nothing is let in.
   Result<Trust> policy() const;
 
+  // Loads the files of a patch that need not be one of the store, as load_trusted_files does: under
+  // `trust` and under the policy, each as if there were no other.
+  Result<TrustedPatch> load_files(PatchFiles files, const std::filesystem::path& source,
+                                  const Trust& trust, AllowUnsigned allow) const;
+
   // Puts a patch directory or .llmpatch file into the store: the very bytes that were verified.
   // Without a signature that holds it is refused as load_trusted_patch does. kExists: this version
   // is there with other contents; kDenied: an older sequence than the highest ever seen of the
@@ -139,8 +144,8 @@ class Store {
   Result<std::string> begin_update(Subscription& subscription);
   // Ends it: believes `files` from now on, and the revocations among `targets` of patches that are
   // followed. A revoked version that is active is replaced by the newest one installed that is not
-  // revoked, has not expired, is undamaged and goes with the other active patches; where there is
-  // none, no version stays active. All in one change. kLimit: another update has changed the subscription
+  // revoked, has not expired, is undamaged, is let in by the policy and goes with the other active
+  // patches; where there is none, no version stays active. All in one change. kLimit: another update has changed the subscription
   // meanwhile.
   Result<std::vector<RevokedPatch>> believe(Subscription& subscription, const TufFiles& files,
                                             const std::vector<ChannelTarget>& targets);
@@ -179,8 +184,6 @@ class Store {
   void collect_garbage();
   bool is_expired(const InstalledPatch& patch) const;
   std::filesystem::path source_of(const InstalledPatch& patch) const;  // for messages
-  Result<TrustedPatch> load_files(PatchFiles files, const std::filesystem::path& source,
-                                  const Trust& trust, AllowUnsigned allow) const;
   Result<StoreLock> lock(LockMode mode) const;
 
   // install.cc, within a step

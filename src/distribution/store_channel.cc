@@ -116,7 +116,8 @@ Result<std::vector<RevokedPatch>> Store::believe(Subscription& subscription, con
 // Whatever is wrong with `patch`, or with one that is active beside it, says no, and is no error: a
 // damaged file must not keep a revocation from being obeyed.
 bool Store::can_replace(const InstalledPatch& patch) {
-  return read_files(patch).ok() && check_active(patch.name, &patch).ok();
+  return read_files(patch).ok() && check_policy(patch).ok() &&
+         check_active(patch.name, &patch).ok();
 }
 
 // Nothing keeps a revoked version active: not that no other one fits, nor that another patch needs
