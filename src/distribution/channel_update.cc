@@ -178,13 +178,16 @@ Result<UpdateReport> update_channel(Store& store, Subscription subscription,
     first->message = "channel " + subscription.url + ": " + first->message;
     return *first;
   }
-  LLMPATCH_ASSIGN(const std::vector<ChannelTarget> targets,
-                  read_channel_targets(update->targets()));
+  ChannelOffers offers = read_channel_offers(update->targets());
+  const std::vector<ChannelTarget>& targets = offers.targets;
   UpdateReport report;
+  report.errors = std::move(offers.errors);
   report.place = sources[0].place();
   report.version = update->targets().version;
   report.expires = update->expires();
-  LLMPATCH_ASSIGN(report.revoked, store.believe(subscription, update->files(), targets));
+  std::vector<ChannelTarget> obeyed = targets;
+  obeyed.insert(obeyed.end(), offers.only_revoked.begin(), offers.only_revoked.end());
+  LLMPATCH_ASSIGN(report.revoked, store.believe(subscription, update->files(), obeyed));
 
   Installer installer(store, sources, options, report);
   for (auto from = targets.begin(); from != targets.end();) {

@@ -25,7 +25,7 @@ struct UpdateReport {
   std::vector<RevokedPatch> revoked;
   std::vector<Change> installed;
   std::vector<std::string> notes;  // what was left undone on purpose, a line each
-  std::vector<Error> errors;       // of single patches; the others were done all the same
+  std::vector<Error> errors;       // of single targets; the others were done all the same
 };
 
 // Updates one subscription. Its addresses are asked in order, until one gives all files of the

@@ -5,6 +5,7 @@
 #include "base/sha256.h"
 #include "distribution/test_channel.h"
 #include "patch/archive.h"
+#include "trust/tuf_make.h"
 
 namespace llmpatch {
 namespace {
@@ -21,6 +22,31 @@ class ChannelUpdateTest : public ChannelTest {
     }
     EXPECT_FALSE(found.empty()) << ending;
     return found;
+  }
+
+  TufTargets published(int version) {
+    const std::string name = std::to_string(version) + ".targets.json";
+    const auto envelope = parse_tuf_envelope(read(channel() / name), TufRole::kTargets, name);
+    return parse_tuf_targets(envelope.value(), name).value();
+  }
+  // Signs what this program would not say, with snapshot and timestamp of the same version.
+  void publish_as_is(const TufTargets& targets) {
+    const auto envelope =
+        parse_tuf_envelope(read(channel() / "1.root.json"), TufRole::kRoot, "root").value();
+    const TufRoot root = parse_tuf_root(envelope, "root").value();
+    const std::string number = std::to_string(targets.version);
+    const auto put = [&](const std::string& name, const Json& body, TufRole role) {
+      const std::string text = sign_tuf(body, role, publishers(), {&root}).value();
+      write_raw(channel() / name, text);
+      return TufFileInfo{targets.version, text.size(), sha256_hex(text)};
+    };
+    TufFileList snapshot{targets.version, targets.expires, {}};
+    snapshot.files["targets.json"] =
+        put(number + ".targets.json", tuf_body(targets), TufRole::kTargets);
+    TufFileList timestamp{targets.version, targets.expires, {}};
+    timestamp.files["snapshot.json"] =
+        put(number + ".snapshot.json", tuf_snapshot_body(snapshot), TufRole::kSnapshot);
+    put("timestamp.json", tuf_timestamp_body(timestamp), TufRole::kTimestamp);
   }
 
   // Lets `key` sign every patch of the store, and nobody else any.
@@ -262,6 +288,25 @@ TEST_F(ChannelUpdateTest, RefusesATargetThatIsAnotherPatch) {
   Store store = open();
   subscribe(store, subscription());
   expect_patch_error(update(store), ErrorKind::kUntrusted, "found sequence 1 in the patch");
+}
+
+// A maker whose program is newer than ours.
+TEST_F(ChannelUpdateTest, ATargetInAnotherFormIsObeyedAndKeepsNoOtherBack) {
+  add("refuse", "1.0.0", 1);
+  add("other", "1.0.0", 1);
+  publish();
+  Store store = open();
+  subscribe(store, subscription({"refuse"}));
+  updated(store);
+  TufTargets said = published(1);
+  said.targets["refuse-1.0.0.llmpatch"].custom["revoked"] = true;
+  said.targets["refuse-1.0.0.llmpatch"].custom["reason"] = "stolen";
+  said.version = 2;
+  publish_as_is(said);
+  const auto report = update(store);
+  expect_patch_error(report, ErrorKind::kUntrusted, "unknown member \"reason\"");
+  ASSERT_EQ(report->revoked.size(), 1u);
+  EXPECT_EQ(listing(store), "refuse 1.0.0");
 }
 
 // Who has the keys of the channel alone cannot make patches.
