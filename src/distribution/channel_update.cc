@@ -13,9 +13,8 @@ std::string version_file(TufRole role, std::int64_t version) {
   return std::to_string(version) + "." + tuf_role_name(role) + ".json";
 }
 
-Result<TufUpdate> read_metadata(ChannelSource& source, const TufFiles& believed,
-                                const std::string& now) {
-  LLMPATCH_ASSIGN(TufUpdate update, TufUpdate::begin(believed, now));
+// What holds until something fails stays in `update`.
+Status read_metadata(ChannelSource& source, TufUpdate& update) {
   while (true) {
     const TufWanted next = update.next_root();
     LLMPATCH_ASSIGN(const auto root,
@@ -35,8 +34,7 @@ Result<TufUpdate> read_metadata(ChannelSource& source, const TufFiles& believed,
   const TufWanted targets = update.wanted_targets();
   LLMPATCH_ASSIGN(const std::string targets_text,
                   source.get(version_file(TufRole::kTargets, targets.version), targets.max_bytes));
-  LLMPATCH_TRY(update.set_targets(targets_text));
-  return update;
+  return update.set_targets(targets_text);
 }
 
 // The file of a target from one address: as long as it should be, with the digest it should have.
@@ -165,14 +163,17 @@ Result<UpdateReport> update_channel(Store& store, Subscription subscription,
   std::optional<TufUpdate> update;
   std::optional<Error> first;
   for (std::size_t i = 0; i < sources.size() && !update; ++i) {
-    Result<TufUpdate> read = read_metadata(sources[i], subscription.believed, now);
+    LLMPATCH_ASSIGN(TufUpdate attempt, TufUpdate::begin(subscription.believed, now));
+    const Status read = read_metadata(sources[i], attempt);
     if (read.ok()) {
-      update = std::move(read).value();
+      update = std::move(attempt);
       if (i > 0) std::swap(sources[0], sources[i]);
       continue;
     }
+    // Who can hold back one file must not make a rotation or a newer timestamp be forgotten.
+    LLMPATCH_TRY(store.keep(subscription, attempt.files()));
     if (read.error().kind == ErrorKind::kCancelled) return read.error();
-    if (!first) first = std::move(read).error();
+    if (!first) first = read.error();
   }
   if (!update) {
     first->message = "channel " + subscription.url + ": " + first->message;

@@ -35,7 +35,9 @@ struct UpdateReport {
 // somebody has deactivated stays so.
 //
 // kUntrusted: a file that does not hold (signatures, versions, expiry); kLimit; kNotFound; kDenied;
-// kIo. Nothing of the store has changed then but that an update was begun.
+// kIo. Nothing of the store has changed then but that an update was begun, and that the files before
+// the one that failed are believed where they hold: the next address, and the next update, go on
+// from these.
 Result<UpdateReport> update_channel(Store& store, Subscription subscription,
                                     const UpdateOptions& options);
 

@@ -433,6 +433,37 @@ TEST_F(ChannelUpdateTest, GoesOnToTheNextMirror) {
   expect_error(update(store), ErrorKind::kNotFound, "found no timestamp.json");
 }
 
+// Who can hold back one file of one address does not undo a rotation.
+TEST_F(ChannelUpdateTest, WhatHeldIsBelievedThoughWhatFollowedFailed) {
+  add("refuse", "1.0.0", 1);
+  publish();
+  const fs::path mirror = directory_ / "mirror", held_back = directory_ / "held-back";
+  fs::copy(channel(), mirror, fs::copy_options::recursive);
+  ChannelKeys keys;
+  timestamp_key_ = PrivateKey::generate().value();
+  keys.timestamp = {timestamp_key_.public_key()};
+  ASSERT_TRUE(maker().rotate(keys, {root_key_}, {}).ok());
+  ASSERT_TRUE(maker().refresh({timestamp_key_}, {}).ok());
+  fs::rename(channel() / "timestamp.json", held_back);
+
+  Store store = open();
+  Subscription each = subscription();
+  each.mirrors = {mirror.string()};
+  subscribe(store, each);
+  expect_error(update(store), ErrorKind::kNotFound, "found no timestamp.json");
+  EXPECT_EQ(listing(store), "");
+  EXPECT_EQ(store.subscriptions()->at(0).believed.root, read(channel() / "2.root.json"));
+  // A newer timestamp, too, though its snapshot is not there.
+  fs::rename(held_back, channel() / "timestamp.json");
+  fs::rename(channel() / "1.snapshot.json", held_back);
+  ASSERT_TRUE(maker().refresh({timestamp_key_}, {}).ok());
+  expect_error(update(store), ErrorKind::kNotFound, "found no 1.snapshot.json");
+  EXPECT_EQ(store.subscriptions()->at(0).believed.timestamp, read(channel() / "timestamp.json"));
+  fs::rename(held_back, channel() / "1.snapshot.json");
+  updated(store);
+  EXPECT_EQ(listing(store), "refuse 1.0.0*");
+}
+
 TEST_F(ChannelUpdateTest, AMirrorMayLackTheFileOfAPatch) {
   add("refuse", "1.0.0", 1);
   publish();

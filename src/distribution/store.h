@@ -142,6 +142,9 @@ class Store {
   // Begins an update of it: remembers that it was begun now, and gives the latest moment at which
   // one ever was, so that a clock that was put back makes nothing fresh again.
   Result<std::string> begin_update(Subscription& subscription);
+  // Believes `files` from now on, as far as an update came that then failed. kLimit: another update
+  // has changed the subscription meanwhile.
+  Status keep(Subscription& subscription, const TufFiles& files);
   // Ends it: believes `files` from now on, and the revocations among `targets` of patches that are
   // followed. A revoked version that is active is replaced by the newest one installed that is not
   // revoked, has not expired, is undamaged, is let in by the policy and goes with the other active
@@ -195,6 +198,7 @@ class Store {
   Result<std::vector<StoredFile>> put_files(const PatchFiles& files);
 
   // store_channel.cc, with the lock held
+  Result<Subscription> believe_files(const Subscription& subscription, const TufFiles& files);
   Status check_not_revoked(const InstalledPatch& patch);
   Result<std::optional<InstalledPatch>> revoked_latest(const std::string& name);
   bool can_replace(const InstalledPatch& patch);

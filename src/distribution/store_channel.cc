@@ -74,10 +74,8 @@ Result<std::string> Store::begin_update(Subscription& subscription) {
   return subscription.latest;
 }
 
-Result<std::vector<RevokedPatch>> Store::believe(Subscription& subscription, const TufFiles& files,
-                                                 const std::vector<ChannelTarget>& targets) {
-  LLMPATCH_ASSIGN(const StoreLock held, lock(LockMode::kExclusive));
-  LLMPATCH_ASSIGN(Transaction transaction, Transaction::begin(database_));
+// The subscription with `files`, unless it is no longer what `subscription` says.
+Result<Subscription> Store::believe_files(const Subscription& subscription, const TufFiles& files) {
   LLMPATCH_ASSIGN(Subscription now, find_subscription(database_, subscription.url));
   if (now.generation != subscription.generation) {
     return make_error(ErrorKind::kLimit, "store",
@@ -87,6 +85,24 @@ Result<std::vector<RevokedPatch>> Store::believe(Subscription& subscription, con
   now.believed = files;
   ++now.generation;
   LLMPATCH_TRY(records::put_subscription(database_, now));
+  return now;
+}
+
+Status Store::keep(Subscription& subscription, const TufFiles& files) {
+  if (files == subscription.believed) return {};
+  LLMPATCH_ASSIGN(const StoreLock held, lock(LockMode::kExclusive));
+  LLMPATCH_ASSIGN(Transaction transaction, Transaction::begin(database_));
+  LLMPATCH_ASSIGN(Subscription now, believe_files(subscription, files));
+  LLMPATCH_TRY(transaction.commit());
+  subscription = std::move(now);
+  return {};
+}
+
+Result<std::vector<RevokedPatch>> Store::believe(Subscription& subscription, const TufFiles& files,
+                                                 const std::vector<ChannelTarget>& targets) {
+  LLMPATCH_ASSIGN(const StoreLock held, lock(LockMode::kExclusive));
+  LLMPATCH_ASSIGN(Transaction transaction, Transaction::begin(database_));
+  LLMPATCH_ASSIGN(Subscription now, believe_files(subscription, files));
   const std::string seen = utc_text(options_.clock());
   for (const ChannelTarget& target : targets) {
     if (!target.revoked || !now.follows(target.name)) continue;
