@@ -117,6 +117,37 @@ TEST_F(ChannelUpdateTest, LeavesWhatTheOperatorChose) {
   EXPECT_EQ(listing(store), "refuse 1.2.0, refuse 1.1.0, refuse 1.0.0*");
 }
 
+TEST_F(ChannelUpdateTest, LeavesWhatTheOperatorChoseThoughItIsRevoked) {
+  Store store = open();
+  for (const std::string name : {"first", "then"}) {  // deactivated first, or revoked first
+    add(name, "1.0.0", 1);
+    publish();
+    Subscription each = subscription({name});
+    each.on_revoke = OnRevoke::kUnpatched;
+    subscribe(store, each);
+    updated(store);
+    if (name == "first") {
+      ASSERT_TRUE(store.deactivate(name).ok());
+    }
+    revoke(name, "1.0.0");
+    publish();
+    updated(store);
+    if (name == "then") {
+      EXPECT_NE(store.unpatched_reason(name).value(), "");
+      const auto done = store.deactivate(name);
+      ASSERT_TRUE(done.ok()) << done.error().to_string();
+      EXPECT_TRUE(done->changed);
+    }
+    EXPECT_EQ(store.unpatched_reason(name).value(), "");
+    EXPECT_FALSE(store.may_activate(name).value());
+    add(name, "1.1.0", 2);
+    publish();
+    updated(store);
+    EXPECT_FALSE(store.deactivate(name)->changed);
+  }
+  EXPECT_EQ(listing(store), "first 1.1.0, first 1.0.0, then 1.1.0, then 1.0.0");
+}
+
 TEST_F(ChannelUpdateTest, ARevokedPatchGivesWayToTheNewestThatIsNot) {
   for (int i = 0; i < 3; ++i) {
     add("refuse", "1." + std::to_string(i) + ".0", i + 1);

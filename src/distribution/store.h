@@ -106,7 +106,8 @@ class Store {
   // excludes it or it one, it requires one that is not active, or one requires another version of
   // it; kUntrusted: the policy does not let it in.
   Result<Change> activate(const Reference& reference, bool allow_expired);
-  // Leaves no version of the name active; where none is, that is no change of its newest.
+  // Leaves no version of the name active; where none is, that is no change of its newest, unless a
+  // revocation had taken it away: from then on it is the owner's decision.
   // kNotFound: no patch of that name; kMismatch: an active patch requires it.
   Result<Change> deactivate(const std::string& name);
   // Returns to what was active before the version that is, or before the name was deactivated; with

@@ -160,7 +160,7 @@ Result<RevokedPatch> Store::replace_revoked(const InstalledPatch& patch,
     done.replacement = other.title();
     break;
   }
-  if (done.replacement.empty()) LLMPATCH_TRY(records::set_inactive(database_, patch.name));
+  if (done.replacement.empty()) LLMPATCH_TRY(records::set_unreplaced(database_, patch.name));
   LLMPATCH_TRY(record(std::move(entry), "done"));
   done.warning =
       done.title + " was revoked by its maker: " +
@@ -200,6 +200,8 @@ Status Store::check_revoked(const std::string& name, const std::string& version,
 
 Result<std::string> Store::unpatched_reason(const std::string& name) {
   LLMPATCH_ASSIGN(const StoreLock held, lock(LockMode::kShared));
+  LLMPATCH_ASSIGN(const std::optional<NameState> state, records::name_state(database_, name));
+  if (!state || !state->unreplaced) return std::string();
   LLMPATCH_ASSIGN(const std::optional<InstalledPatch> revoked, revoked_latest(name));
   if (!revoked) return std::string();
   LLMPATCH_ASSIGN(const std::vector<Subscription> all, records::subscriptions(database_));
@@ -215,9 +217,7 @@ Result<std::string> Store::unpatched_reason(const std::string& name) {
 Result<bool> Store::may_activate(const std::string& name) {
   LLMPATCH_ASSIGN(const StoreLock held, lock(LockMode::kShared));
   LLMPATCH_ASSIGN(const std::optional<NameState> state, records::name_state(database_, name));
-  if (!state || !state->latest || state->active) return true;
-  LLMPATCH_ASSIGN(const std::optional<InstalledPatch> revoked, revoked_latest(name));
-  return revoked.has_value();
+  return !state || !state->latest || state->active || state->unreplaced;
 }
 
 }  // namespace llmpatch
