@@ -77,6 +77,12 @@ Status set_roles(TufRoot& root, const ChannelKeys& keys) {
   return {};
 }
 
+bool has_keys_of_targets(const TufRoot& root) {
+  const std::vector<std::string>& snapshot = root.roles.at(TufRole::kSnapshot).keyids;
+  const std::vector<std::string>& targets = root.roles.at(TufRole::kTargets).keyids;
+  return std::is_permutation(snapshot.begin(), snapshot.end(), targets.begin(), targets.end());
+}
+
 }  // namespace
 
 std::string ChannelFolder::after(int days) const {
@@ -302,7 +308,11 @@ Result<ChannelStep> ChannelFolder::rotate(const ChannelKeys& keys,
   TufRoot root = before;
   ++root.version;
   root.expires = after(days.root);
-  LLMPATCH_TRY(set_roles(root, keys));
+  ChannelKeys all = keys;
+  // A snapshot that had the keys of the targets goes on having them: a key that is taken from the
+  // targets, lost or stolen, must not go on speaking for snapshots.
+  if (all.snapshot.empty() && has_keys_of_targets(before)) all.snapshot = all.targets;
+  LLMPATCH_TRY(set_roles(root, all));
   LLMPATCH_ASSIGN(const std::string text,
                   sign_tuf(tuf_body(root), TufRole::kRoot, signers, {&before, &root}));
   const std::string name = version_file(TufRole::kRoot, root.version);

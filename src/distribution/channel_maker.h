@@ -60,7 +60,8 @@ class ChannelFolder {
   Result<ChannelStep> publish(const std::vector<PrivateKey>& signers, const ChannelDays& days);
   // Signs the next timestamp of the same snapshot: the one step that the online key is for.
   Result<ChannelStep> refresh(const std::vector<PrivateKey>& signers, const ChannelDays& days);
-  // Signs the next root, with the keys given in the place of those a role had.
+  // Signs the next root, with the keys given in the place of those a role had. Where the snapshot had
+  // those of the targets, it gets the new ones, too, unless it gets keys of its own.
   Result<ChannelStep> rotate(const ChannelKeys& keys, const std::vector<PrivateKey>& signers,
                              const ChannelDays& days);
 

@@ -137,6 +137,28 @@ TEST_F(ChannelMakerTest, RotatesEveryKey) {
   EXPECT_EQ(update->root().keys.size(), 3u);
 }
 
+TEST_F(ChannelMakerTest, ANewTargetsKeyIsTheSnapshotsToo) {
+  publish();
+  const std::string old_id = TufKey::of(targets_key_.public_key())->id();
+  targets_key_ = PrivateKey::generate().value();
+  ChannelKeys keys;
+  keys.targets = {targets_key_.public_key()};
+  ASSERT_TRUE(maker().rotate(keys, {root_key_}, {}).ok());
+  EXPECT_EQ(read(channel() / "2.root.json").find(old_id), std::string::npos);
+  publish();
+  EXPECT_TRUE(read_as_client(2).ok());
+  // One with keys of its own keeps them.
+  const PrivateKey snapshot_key = PrivateKey::generate().value();
+  keys = {};
+  keys.snapshot = {snapshot_key.public_key()};
+  ASSERT_TRUE(maker().rotate(keys, {root_key_}, {}).ok());
+  keys.snapshot.clear();
+  keys.targets = {PrivateKey::generate()->public_key()};
+  ASSERT_TRUE(maker().rotate(keys, {root_key_}, {}).ok());
+  EXPECT_NE(read(channel() / "4.root.json").find(TufKey::of(snapshot_key.public_key())->id()),
+            std::string::npos);
+}
+
 TEST_F(ChannelMakerTest, RefusesAnotherInitRolesWithoutKeysAndThresholdsBeyondThem) {
   ChannelKeys keys;
   keys.root = keys.targets = keys.timestamp = {root_key_.public_key()};
