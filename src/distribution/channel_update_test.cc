@@ -228,6 +228,36 @@ TEST_F(ChannelUpdateTest, AStackMayRunWithoutItWhereThatWasSaid) {
                "revoked");
 }
 
+// A second channel cannot make a stack run without what the first one's operator wants at any cost.
+TEST_F(ChannelUpdateTest, TheChannelThatRevokedDecidesAndRefuseWins) {
+  add("refuse", "1.0.0", 1);
+  publish();
+  Store store = open();
+  Subscription each = subscription();
+  subscribe(store, each);
+  updated(store);
+  revoke("refuse", "1.0.0");
+  publish();
+  ASSERT_TRUE(update(store).ok());
+  Subscription another = subscription();
+  another.url = "another";
+  another.on_revoke = OnRevoke::kUnpatched;
+  const auto reason = [&] { return store.unpatched_reason("refuse").value(); };
+  subscribe(store, another);
+  EXPECT_EQ(reason(), "");
+  ASSERT_TRUE(store.unsubscribe(each.url).ok());
+  EXPECT_EQ(reason(), "");  // it is not the one that revoked
+  each.on_revoke = OnRevoke::kUnpatched;
+  subscribe(store, each);
+  EXPECT_NE(reason(), "");
+  another.on_revoke = OnRevoke::kRefuse;
+  subscribe(store, another);
+  EXPECT_EQ(reason(), "");
+  another.names = {"other"};
+  subscribe(store, another);
+  EXPECT_NE(reason(), "");
+}
+
 TEST_F(ChannelUpdateTest, ARevocationOutlivesTheChannelAndTheReplacementFitsTheOthers) {
   add("refuse", "1.1.0", 2);
   publish();

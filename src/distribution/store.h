@@ -157,7 +157,8 @@ class Store {
   Status check_revoked(const std::string& name, const std::string& version,
                        const std::string& digest);
   // Why a stack may run without the patch that `name` stood for: its active version was revoked
-  // with no other to take its place, and a subscription says kUnpatched. Empty otherwise.
+  // with no other to take its place, the subscription to the channel that did so says kUnpatched, and
+  // none that follows the name says kRefuse. Empty otherwise.
   Result<std::string> unpatched_reason(const std::string& name);
   // Whether an update may make a newer version the active one: not where somebody has deactivated
   // the name.

@@ -204,14 +204,19 @@ Result<std::string> Store::unpatched_reason(const std::string& name) {
   if (!state || !state->unreplaced) return std::string();
   LLMPATCH_ASSIGN(const std::optional<InstalledPatch> revoked, revoked_latest(name));
   if (!revoked) return std::string();
+  LLMPATCH_ASSIGN(const auto revocation, records::find_revocation(
+                                             database_, name, revoked->version, revoked->digest));
   LLMPATCH_ASSIGN(const std::vector<Subscription> all, records::subscriptions(database_));
+  bool is_said = false;
   for (const Subscription& each : all) {
-    if (each.on_revoke != OnRevoke::kUnpatched || !each.follows(name)) continue;
-    return revoked->title() +
-           " was revoked by its maker and no version took its place: runs "
-           "WITHOUT it (on_revoke: unpatched)";
+    if (!each.follows(name)) continue;
+    if (each.on_revoke == OnRevoke::kRefuse) return std::string();
+    is_said = is_said || each.url == revocation->channel;
   }
-  return std::string();
+  if (!is_said) return std::string();
+  return revoked->title() +
+         " was revoked by its maker and no version took its place: runs "
+         "WITHOUT it (on_revoke: unpatched)";
 }
 
 Result<bool> Store::may_activate(const std::string& name) {
