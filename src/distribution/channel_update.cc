@@ -63,14 +63,14 @@ class Installer {
     const ChannelTarget* wanted = nullptr;
     bool newer_was_revoked = false;
     for (const ChannelTarget& offer : offers) {
+      LLMPATCH_ASSIGN(const bool revoked, is_revoked(offer.name, offer.version, offer.digest));
       const bool expired = offer.expires && *offer.expires <= now;
-      if (!offer.revoked && !expired &&
-          store_.check_revoked(offer.name, offer.version, offer.digest).ok()) {
+      if (!offer.revoked && !revoked && !expired) {
         wanted = &offer;
         break;
       }
       if (expired) note(offer.title() + " expired at " + *offer.expires + ": passed over");
-      newer_was_revoked = true;
+      newer_was_revoked = newer_was_revoked || offer.revoked || revoked;
     }
     if (wanted == nullptr) {
       note("patch " + offers.front().name +
@@ -102,6 +102,15 @@ class Installer {
  private:
   void note(std::string line) { report_.notes.push_back(std::move(line)); }
 
+  // That it cannot be told is an error, and neither answer.
+  Result<bool> is_revoked(const std::string& name, const std::string& version,
+                          const std::string& digest) {
+    const Status status = store_.check_revoked(name, version, digest);
+    if (status.ok()) return false;
+    if (status.error().kind == ErrorKind::kDenied) return true;
+    return status.error();
+  }
+
   // Whether the store has this release, or a newer one that is not revoked.
   Result<bool> is_there(const ChannelTarget& wanted) {
     LLMPATCH_ASSIGN(const std::vector<InstalledPatch> patches, store_.list());
@@ -114,10 +123,8 @@ class Installer {
                               patch.digest + ", expected sha256:" + wanted.digest,
                           "llmpatch remove the one that is there");
       }
-      if (patch.sequence > wanted.sequence &&
-          store_.check_revoked(patch.name, patch.version, patch.digest).ok()) {
-        return true;
-      }
+      LLMPATCH_ASSIGN(const bool revoked, is_revoked(patch.name, patch.version, patch.digest));
+      if (patch.sequence > wanted.sequence && !revoked) return true;
     }
     return false;
   }

@@ -443,6 +443,21 @@ TEST_F(ChannelUpdateTest, PassesOverWhatHasExpired) {
   EXPECT_EQ(listing(store), "refuse 1.0.0*");
 }
 
+// Only a revocation takes a release back; that a newer one has expired makes no older one good.
+TEST_F(ChannelUpdateTest, AnExpiredReleaseDoesNotAllowAnOlderOne) {
+  add("refuse", "1.1.0", 2, [](Manifest& manifest) { manifest.expires = "2027-01-02T00:00:00Z"; });
+  publish();
+  Store store = open();
+  subscribe(store, subscription());
+  updated(store);
+  ASSERT_TRUE(store.deactivate("refuse").ok());
+  ASSERT_TRUE(store.remove(stored("refuse@1.1.0")).ok());
+  add("refuse", "1.0.0", 1);
+  publish();
+  now_ += 2 * 24 * 3600;
+  expect_patch_error(update(store), ErrorKind::kDenied, "found sequence 1, and one of sequence 2");
+}
+
 // Freeze: an attacker goes on giving out what was true once, and sets the clock back, too.
 TEST_F(ChannelUpdateTest, AClockThatWasPutBackMakesNothingFresh) {
   publish();
