@@ -567,6 +567,24 @@ TEST_F(ChannelUpdateTest, TwoUpdatesAtATimeDoNotUndoEachOther) {
   EXPECT_NE(store.subscriptions()->at(0).believed.timestamp, "");
 }
 
+TEST_F(ChannelUpdateTest, AnUpdateDoesNotOutliveItsSubscription) {
+  publish();
+  ASSERT_TRUE(maker().rotate({}, {root_key_}, {}).ok());
+  Store store = open();
+  subscribe(store, subscription());
+  Subscription early = store.subscriptions()->at(0);
+  ASSERT_TRUE(store.begin_update(early).ok());
+  ASSERT_TRUE(store.unsubscribe(early.url).ok());
+  Subscription anew = subscription();
+  anew.believed.root = read(channel() / "2.root.json");
+  subscribe(store, anew);
+  TufFiles files = early.believed;
+  files.timestamp = read(channel() / "timestamp.json");
+  expect_error(store.believe(early, files, {}), ErrorKind::kLimit, "another update was quicker");
+  expect_error(store.keep(early, files), ErrorKind::kLimit, "another update was quicker");
+  EXPECT_EQ(store.subscriptions()->at(0).believed, anew.believed);
+}
+
 TEST_F(ChannelUpdateTest, RefusesARootThatDoesNotHoldAndASecondSubscription) {
   Store store = open();
   Subscription bad = subscription();

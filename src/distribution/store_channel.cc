@@ -77,7 +77,8 @@ Result<std::string> Store::begin_update(Subscription& subscription) {
 // The subscription with `files`, unless it is no longer what `subscription` says.
 Result<Subscription> Store::believe_files(const Subscription& subscription, const TufFiles& files) {
   LLMPATCH_ASSIGN(Subscription now, find_subscription(database_, subscription.url));
-  if (now.generation != subscription.generation) {
+  // A subscription that was made anew begins its generations again, with what it believes.
+  if (now.generation != subscription.generation || now.believed != subscription.believed) {
     return make_error(ErrorKind::kLimit, "store",
                       "channel " + subscription.url + ": another update was quicker",
                       "run llmpatch update again");
