@@ -59,15 +59,15 @@ class ChannelFolder {
   // What the next publish says: what is published, with the changes since. kUntrusted: a published
   // file is not signed as the roots say, or there is a target that is no patch.
   Result<TufTargets> draft() const;
-  // Signs `draft`, which draft() gave and somebody has looked at, as the next targets, and a snapshot
-  // and a timestamp of them. What was written meanwhile stays for the next time. kExists: something else
-  // was published since.
+  // Signs `draft`, which draft() gave and somebody has looked at, as the next targets, and a
+  // snapshot and a timestamp of them. What was written meanwhile stays for the next time. kExists:
+  // something else was published since.
   Result<ChannelStep> publish(const TufTargets& draft, const std::vector<PrivateKey>& signers,
                               const ChannelDays& days);
   // Signs the next timestamp of the same snapshot: the one step that the online key is for.
   Result<ChannelStep> refresh(const std::vector<PrivateKey>& signers, const ChannelDays& days);
-  // Signs the next root, with the keys given in the place of those a role had. Where the snapshot had
-  // those of the targets, it gets the new ones, too, unless it gets keys of its own.
+  // Signs the next root, with the keys given in the place of those a role had. Where the snapshot
+  // had those of the targets, it gets the new ones, too, unless it gets keys of its own.
   Result<ChannelStep> rotate(const ChannelKeys& keys, const std::vector<PrivateKey>& signers,
                              const ChannelDays& days);
 

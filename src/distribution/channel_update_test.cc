@@ -35,18 +35,18 @@ class ChannelUpdateTest : public ChannelTest {
         parse_tuf_envelope(read(channel() / "1.root.json"), TufRole::kRoot, "root").value();
     const TufRoot root = parse_tuf_root(envelope, "root").value();
     const std::string number = std::to_string(targets.version);
-    const auto put = [&](const std::string& name, const Json& body, TufRole role) {
+    const auto write = [&](const std::string& name, const Json& body, TufRole role) {
       const std::string text = sign_tuf(body, role, publishers(), {&root}).value();
       write_raw(channel() / name, text);
       return TufFileInfo{targets.version, text.size(), sha256_hex(text)};
     };
     TufFileList snapshot{targets.version, targets.expires, {}};
     snapshot.files["targets.json"] =
-        put(number + ".targets.json", tuf_body(targets), TufRole::kTargets);
+        write(number + ".targets.json", tuf_body(targets), TufRole::kTargets);
     TufFileList timestamp{targets.version, targets.expires, {}};
     timestamp.files["snapshot.json"] =
-        put(number + ".snapshot.json", tuf_snapshot_body(snapshot), TufRole::kSnapshot);
-    put("timestamp.json", tuf_timestamp_body(timestamp), TufRole::kTimestamp);
+        write(number + ".snapshot.json", tuf_snapshot_body(snapshot), TufRole::kSnapshot);
+    write("timestamp.json", tuf_timestamp_body(timestamp), TufRole::kTimestamp);
   }
 
   // Lets `key` sign every patch of the store, and nobody else any.

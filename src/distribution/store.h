@@ -149,16 +149,16 @@ class Store {
   // Ends it: believes `files` from now on, and the revocations among `targets` of patches that are
   // followed. A revoked version that is active is replaced by the newest one installed that is not
   // revoked, has not expired, is undamaged, is let in by the policy and goes with the other active
-  // patches; where there is none, no version stays active. All in one change. kLimit: another update has changed the subscription
-  // meanwhile.
+  // patches; where there is none, no version stays active. All in one change. kLimit: another
+  // update has changed the subscription meanwhile.
   Result<std::vector<RevokedPatch>> believe(Subscription& subscription, const TufFiles& files,
                                             const std::vector<ChannelTarget>& targets);
   // kDenied when a channel has revoked this patch, whether it is in the store or not.
   Status check_revoked(const std::string& name, const std::string& version,
                        const std::string& digest);
   // Why a stack may run without the patch that `name` stood for: its active version was revoked
-  // with no other to take its place, the subscription to the channel that did so says kUnpatched, and
-  // none that follows the name says kRefuse. Empty otherwise.
+  // with no other to take its place, the subscription to the channel that did so says kUnpatched,
+  // and none that follows the name says kRefuse. Empty otherwise.
   Result<std::string> unpatched_reason(const std::string& name);
   // Whether an update may make a newer version the active one: not where somebody has deactivated
   // the name.
