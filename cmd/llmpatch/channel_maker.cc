@@ -138,10 +138,11 @@ Status revoke(const Options& options) {
 // What a signature says is shown before it is made.
 Status publish(const Options& options) {
   ChannelFolder channel(options.folder);
-  LLMPATCH_ASSIGN(const auto targets, channel.targets());
+  LLMPATCH_ASSIGN(const TufTargets draft, channel.draft());
+  LLMPATCH_ASSIGN(const auto targets, read_channel_targets(draft));
   for (const ChannelTarget& target : targets) say("to sign: " + offer_text(target));
   LLMPATCH_ASSIGN(const auto signers, options.read_signers());
-  LLMPATCH_ASSIGN(const ChannelStep step, channel.publish(signers, options.days));
+  LLMPATCH_ASSIGN(const ChannelStep step, channel.publish(draft, signers, options.days));
   return report(options, step);
 }
 

@@ -8,6 +8,7 @@
 #include "patch/stack.h"
 #include "terminal.h"
 #include "trust/load.h"
+#include "trust/verify.h"
 
 namespace llmpatch {
 namespace {
@@ -64,17 +65,18 @@ Result<std::string> unpatched_reason(const std::string& patch, const StorePlace&
   return store->unpatched_reason(reference->name);
 }
 
-// A patch from a file is not one of the store, but the store knows what was revoked.
+// A patch from a file is not one of the store, but its policy holds, and it knows what was revoked.
 Result<TrustedPatch> load_file(const std::string& patch, const StorePlace& place,
                                const Trust& trust, AllowUnsigned allow) {
-  LLMPATCH_ASSIGN(TrustedPatch loaded, load_trusted_patch(patch, trust, allow));
   Result<Store> store = place.open(false);
-  if (store.ok()) {
-    const Manifest& manifest = loaded.patch.manifest;
-    LLMPATCH_TRY(store->check_revoked(manifest.name, manifest.version, loaded.root_digest));
-  } else if (store.error().kind != ErrorKind::kNotFound) {
-    return std::move(store).error();
-  }
+  if (!store.ok() && store.error().kind != ErrorKind::kNotFound) return std::move(store).error();
+  if (!store.ok()) return load_trusted_patch(patch, trust, allow);
+  LLMPATCH_ASSIGN(const Trust own, store->policy());
+  const bool verifies = !trust.empty() || !own.empty();
+  LLMPATCH_ASSIGN(PatchFiles files, verifies ? read_signed_files(patch) : read_patch_files(patch));
+  LLMPATCH_ASSIGN(TrustedPatch loaded, store->load_files(std::move(files), patch, trust, allow));
+  const Manifest& manifest = loaded.patch.manifest;
+  LLMPATCH_TRY(store->check_revoked(manifest.name, manifest.version, loaded.root_digest));
   return loaded;
 }
 

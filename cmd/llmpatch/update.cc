@@ -22,11 +22,20 @@ struct Options {
   bool install_only = false, plain_http = false, json = false;
 };
 
+Json to_json(const std::vector<Error>& errors) {
+  Json json = Json::array();
+  for (const Error& error : errors) {
+    const ErrorKindInfo& kind = error_kind_info(error.kind);
+    json.push_back({{"code", kind.exit_code}, {"kind", kind.name}, {"message", error.message}});
+  }
+  return json;
+}
+
 Json to_json(const Subscription& subscription, const UpdateReport& report) {
   Json json = {{"channel", subscription.url}, {"place", report.place},
                {"version", report.version},   {"expires", report.expires},
                {"installed", Json::array()},  {"revoked", Json::array()},
-               {"notes", report.notes}};
+               {"notes", report.notes},       {"errors", to_json(report.errors)}};
   for (const Change& change : report.installed) json["installed"].push_back(to_json(change.patch));
   for (const RevokedPatch& patch : report.revoked) {
     json["revoked"].push_back(
@@ -82,6 +91,7 @@ Status run(const Options& options, const CancelFlag& cancel) {
     if (!report.ok()) {
       if (report.error().kind == ErrorKind::kCancelled) return report.error();
       errors.push_back(report.error());
+      reports.push_back({{"channel", subscription.url}, {"errors", to_json({report.error()})}});
       continue;
     }
     tell(subscription, *report);
@@ -89,8 +99,9 @@ Status run(const Options& options, const CancelFlag& cancel) {
     errors.insert(errors.end(), report->errors.begin(), report->errors.end());
   }
   for (std::size_t i = 1; i < errors.size(); ++i) warn(errors[i].message);
-  if (!errors.empty()) return errors[0];
-  return options.json ? print(json_pretty(Json{{"channels", reports}})) : Status();
+  // What was done, was done, whatever else failed.
+  if (options.json) LLMPATCH_TRY(print(json_pretty(Json{{"channels", reports}})));
+  return errors.empty() ? Status() : Status(errors[0]);
 }
 
 }  // namespace

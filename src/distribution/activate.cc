@@ -88,6 +88,11 @@ Result<Change> Store::deactivate(const std::string& name) {
   return run(entry_of("deactivate", reference), [&](HistoryEntry&) -> Result<Change> {
     LLMPATCH_ASSIGN(InstalledPatch patch, find(reference, Bare::kNewest));
     LLMPATCH_ASSIGN(const std::optional<NameState> state, records::name_state(database_, name));
+    if (state && state->unreplaced) {
+      // From now on because the owner says so, which an update does not undo.
+      LLMPATCH_TRY(records::set_inactive(database_, name));
+      return Change{std::move(patch), true, {}};
+    }
     if (!state || !state->active) return Change{std::move(patch), false, {}};
     LLMPATCH_ASSIGN(patch, find(reference, Bare::kActive));
     LLMPATCH_TRY(check_active(name, nullptr));

@@ -3,9 +3,11 @@
 #include <algorithm>
 
 #include "base/file.h"
+#include "base/quote.h"
 #include "base/sha256.h"
 #include "distribution/moment.h"
 #include "patch/archive.h"
+#include "trust/strict_json.h"
 #include "trust/tuf_make.h"
 #include "trust/verify.h"
 
@@ -77,6 +79,16 @@ Status set_roles(TufRoot& root, const ChannelKeys& keys) {
   return {};
 }
 
+// Whatever is signed is also shown: there are no targets beside the patches.
+Status check_draft(const TufTargets& draft) {
+  for (const auto& [path, target] : draft.targets) {
+    if (path.ends_with(".llmpatch")) continue;
+    return untrusted("targets", "found " + quote(path) + ", expected patches alone");
+  }
+  LLMPATCH_TRY(read_channel_targets(draft));
+  return {};
+}
+
 }  // namespace
 
 std::string ChannelFolder::after(int days) const {
@@ -91,50 +103,78 @@ Status ChannelFolder::write(const std::string& name, const std::string& bytes) c
   return write_file_atomic(folder_ / name, bytes, Overwrite::kYes);
 }
 
-Result<TufRoot> ChannelFolder::newest_root() const {
+Result<std::vector<TufRoot>> ChannelFolder::roots() const {
+  std::vector<TufRoot> chain;
   std::error_code code;
-  std::int64_t version = 1;
-  while (fs::exists(folder_ / version_file(TufRole::kRoot, version + 1), code)) ++version;
-  const std::string name = version_file(TufRole::kRoot, version);
-  LLMPATCH_ASSIGN(const std::string text, read(name, TufRole::kRoot));
-  LLMPATCH_ASSIGN(const TufEnvelope envelope, parse_tuf_envelope(text, TufRole::kRoot, name));
-  return parse_tuf_root(envelope, name);
+  for (std::int64_t version = 1;; ++version) {
+    const std::string name = version_file(TufRole::kRoot, version);
+    if (version > 1 && !fs::exists(folder_ / name, code)) return chain;
+    LLMPATCH_ASSIGN(const std::string text, read(name, TufRole::kRoot));
+    LLMPATCH_ASSIGN(const TufEnvelope envelope, parse_tuf_envelope(text, TufRole::kRoot, name));
+    LLMPATCH_ASSIGN(TufRoot root, parse_tuf_root(envelope, name));
+    if (!chain.empty()) LLMPATCH_TRY(verify_tuf(envelope, chain.back(), TufRole::kRoot, name));
+    LLMPATCH_TRY(verify_tuf(envelope, root, TufRole::kRoot, name));
+    chain.push_back(std::move(root));
+  }
+}
+
+Result<TufRoot> ChannelFolder::newest_root() const {
+  LLMPATCH_ASSIGN(std::vector<TufRoot> chain, roots());
+  return std::move(chain.back());
+}
+
+// A file that was published, signed as one of the roots says: what was signed before a rotation is
+// what the next step builds on.
+Result<TufEnvelope> ChannelFolder::read_signed(const std::string& name, TufRole role,
+                                               const TufFileInfo* pin) const {
+  LLMPATCH_ASSIGN(const std::vector<TufRoot> chain, roots());
+  LLMPATCH_ASSIGN(const std::string text, read(name, role));
+  LLMPATCH_ASSIGN(TufEnvelope envelope, parse_tuf_envelope(text, role, name));
+  Status verified = verify_tuf(envelope, chain.back(), role, name);
+  for (const TufRoot& root : chain) {
+    if (!verified.ok() && verify_tuf(envelope, root, role, name).ok()) verified = Status();
+  }
+  LLMPATCH_TRY(verified);
+  const std::string digest = sha256_hex(text);
+  if (pin != nullptr && pin->sha256.value_or(digest) != digest) {
+    return untrusted(name, "found sha256 " + digest + ", expected " + *pin->sha256);
+  }
+  return envelope;
 }
 
 Result<TufFileList> ChannelFolder::timestamp() const {
   std::error_code code;
   if (!fs::exists(folder_ / kTimestamp, code)) return TufFileList{};
-  LLMPATCH_ASSIGN(const std::string text, read(kTimestamp, TufRole::kTimestamp));
   LLMPATCH_ASSIGN(const TufEnvelope envelope,
-                  parse_tuf_envelope(text, TufRole::kTimestamp, kTimestamp));
+                  read_signed(kTimestamp, TufRole::kTimestamp, nullptr));
   return parse_tuf_timestamp(envelope, kTimestamp);
+}
+
+Result<TufTargets> ChannelFolder::published() const {
+  LLMPATCH_ASSIGN(const TufFileList newest, timestamp());
+  if (newest.version == 0) return TufTargets();
+  const TufFileInfo& pin = newest.files.at("snapshot.json");
+  const std::string name = version_file(TufRole::kSnapshot, pin.version);
+  LLMPATCH_ASSIGN(const TufEnvelope envelope, read_signed(name, TufRole::kSnapshot, &pin));
+  LLMPATCH_ASSIGN(const TufFileList snapshot, parse_tuf_snapshot(envelope, name));
+  const TufFileInfo& targets_pin = snapshot.files.at("targets.json");
+  const std::string file = version_file(TufRole::kTargets, targets_pin.version);
+  LLMPATCH_ASSIGN(const TufEnvelope targets, read_signed(file, TufRole::kTargets, &targets_pin));
+  return parse_tuf_targets(targets, file);
 }
 
 // The published targets with the changes since; version and expiry are those of the published ones.
 Result<TufTargets> ChannelFolder::draft() const {
-  TufTargets base;
-  LLMPATCH_ASSIGN(const TufFileList newest, timestamp());
-  if (newest.version > 0) {
-    const std::string name =
-        version_file(TufRole::kSnapshot, newest.files.at("snapshot.json").version);
-    LLMPATCH_ASSIGN(const std::string text, read(name, TufRole::kSnapshot));
-    LLMPATCH_ASSIGN(const TufEnvelope envelope, parse_tuf_envelope(text, TufRole::kSnapshot, name));
-    LLMPATCH_ASSIGN(const TufFileList snapshot, parse_tuf_snapshot(envelope, name));
-    const std::string file =
-        version_file(TufRole::kTargets, snapshot.files.at("targets.json").version);
-    LLMPATCH_ASSIGN(const std::string targets, read(file, TufRole::kTargets));
-    LLMPATCH_ASSIGN(const TufEnvelope signed_targets,
-                    parse_tuf_envelope(targets, TufRole::kTargets, file));
-    LLMPATCH_ASSIGN(base, parse_tuf_targets(signed_targets, file));
-  }
+  LLMPATCH_ASSIGN(TufTargets base, published());
   std::error_code code;
   if (fs::exists(folder_ / kDraft, code)) {
     LLMPATCH_ASSIGN(const std::string text, read(kDraft, TufRole::kTargets));
     LLMPATCH_ASSIGN(const TufEnvelope envelope,
                     parse_tuf_envelope(text, TufRole::kTargets, kDraft));
-    LLMPATCH_ASSIGN(const TufTargets changed, parse_tuf_targets(envelope, kDraft));
-    base.targets = changed.targets;
+    LLMPATCH_ASSIGN(TufTargets changed, parse_tuf_targets(envelope, kDraft));
+    base.targets = std::move(changed.targets);
   }
+  LLMPATCH_TRY(check_draft(base));
   return base;
 }
 
@@ -144,12 +184,6 @@ Status ChannelFolder::write_draft(TufTargets draft) const {
   draft.expires = utc_text(now_);
   return write(kDraft,
                json_pretty(Json{{"signatures", Json::array()}, {"signed", tuf_body(draft)}}));
-}
-
-Result<std::vector<ChannelTarget>> ChannelFolder::targets() const {
-  LLMPATCH_ASSIGN([[maybe_unused]] const TufRoot root, newest_root());
-  LLMPATCH_ASSIGN(const TufTargets found, draft());
-  return read_channel_targets(found);
 }
 
 Result<ChannelStep> ChannelFolder::init(const ChannelKeys& keys,
@@ -236,13 +270,23 @@ std::string ChannelFolder::expiry_advice(const std::string& expires, const char*
   return std::string(what) + " by " + expires + ", when what was signed now expires";
 }
 
-Result<ChannelStep> ChannelFolder::publish(const std::vector<PrivateKey>& signers,
+Result<ChannelStep> ChannelFolder::publish(const TufTargets& draft,
+                                           const std::vector<PrivateKey>& signers,
                                            const ChannelDays& days) {
   LLMPATCH_TRY(check_days(days));
   LLMPATCH_ASSIGN(const TufRoot root, newest_root());
   LLMPATCH_ASSIGN(const TufFileList before, timestamp());
-  LLMPATCH_ASSIGN(TufTargets targets, draft());
-  // What was published says the version, a draft does not.
+  LLMPATCH_ASSIGN(TufTargets targets, published());
+  LLMPATCH_TRY(check_draft(draft));
+  if (targets.version != draft.version) {
+    return maker_error(ErrorKind::kExists,
+                       "found version " + std::to_string(targets.version) +
+                           " published, expected version " + std::to_string(draft.version),
+                       "somebody has published meanwhile: look at the draft again");
+  }
+  LLMPATCH_ASSIGN(const TufTargets newest, this->draft());
+  targets.targets = draft.targets;
+  const bool is_all = tuf_body(newest)["targets"] == tuf_body(targets)["targets"];
   ++targets.version;
   targets.expires = after(days.targets);
   TufFileList snapshot;
@@ -270,8 +314,9 @@ Result<ChannelStep> ChannelFolder::publish(const std::vector<PrivateKey>& signer
   LLMPATCH_TRY(write(step.written[0], targets_text));
   LLMPATCH_TRY(write(step.written[1], snapshot_text));
   LLMPATCH_TRY(write(step.written[2], timestamp_text));
+  // What was changed after it was shown is for the next time.
   std::error_code code;
-  fs::remove(folder_ / kDraft, code);
+  if (is_all) fs::remove(folder_ / kDraft, code);
   step.advice = {expiry_advice(timestamp.expires, "refresh"),
                  expiry_advice(targets.expires, "publish again")};
   return step;
@@ -302,7 +347,13 @@ Result<ChannelStep> ChannelFolder::rotate(const ChannelKeys& keys,
   TufRoot root = before;
   ++root.version;
   root.expires = after(days.root);
-  LLMPATCH_TRY(set_roles(root, keys));
+  ChannelKeys all = keys;
+  // A snapshot that had the keys of the targets goes on having them: a key that is taken from the
+  // targets, lost or stolen, must not go on speaking for snapshots.
+  const bool shared =
+      before.roles.at(TufRole::kSnapshot).keyids == before.roles.at(TufRole::kTargets).keyids;
+  if (all.snapshot.empty() && shared) all.snapshot = all.targets;
+  LLMPATCH_TRY(set_roles(root, all));
   LLMPATCH_ASSIGN(const std::string text,
                   sign_tuf(tuf_body(root), TufRole::kRoot, signers, {&before, &root}));
   const std::string name = version_file(TufRole::kRoot, root.version);

@@ -56,21 +56,28 @@ class ChannelFolder {
   Result<ChannelTarget> add(const std::filesystem::path& patch, const Trust& trust);
   // Says in the draft that a version is revoked; that is for ever. kNotFound.
   Result<ChannelTarget> revoke(const std::string& name, const std::string& version);
-  // Signs the draft as the next targets, a snapshot and a timestamp of them.
-  Result<ChannelStep> publish(const std::vector<PrivateKey>& signers, const ChannelDays& days);
+  // What the next publish says: what is published, with the changes since. kUntrusted: a published
+  // file is not signed as the roots say, or there is a target that is no patch.
+  Result<TufTargets> draft() const;
+  // Signs `draft`, which draft() gave and somebody has looked at, as the next targets, and a
+  // snapshot and a timestamp of them. What was written meanwhile stays for the next time. kExists:
+  // something else was published since.
+  Result<ChannelStep> publish(const TufTargets& draft, const std::vector<PrivateKey>& signers,
+                              const ChannelDays& days);
   // Signs the next timestamp of the same snapshot: the one step that the online key is for.
   Result<ChannelStep> refresh(const std::vector<PrivateKey>& signers, const ChannelDays& days);
-  // Signs the next root, with the keys given in the place of those a role had.
+  // Signs the next root, with the keys given in the place of those a role had. Where the snapshot
+  // had those of the targets, it gets the new ones, too, unless it gets keys of its own.
   Result<ChannelStep> rotate(const ChannelKeys& keys, const std::vector<PrivateKey>& signers,
                              const ChannelDays& days);
 
-  // What the draft offers; what is published, as long as nothing was changed.
-  Result<std::vector<ChannelTarget>> targets() const;
-
  private:
+  Result<std::vector<TufRoot>> roots() const;  // each signed as the one before it says; not empty
   Result<TufRoot> newest_root() const;
+  Result<TufEnvelope> read_signed(const std::string& name, TufRole role,
+                                  const TufFileInfo* pin) const;
+  Result<TufTargets> published() const;  // of version 0 when nothing was
   Result<std::string> read(const std::string& name, TufRole role) const;
-  Result<TufTargets> draft() const;
   Status write_draft(TufTargets draft) const;
   Status write(const std::string& name, const std::string& bytes) const;
   Result<TufFileList> timestamp() const;  // of version 0 when there is none yet

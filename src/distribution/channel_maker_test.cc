@@ -51,7 +51,7 @@ TEST_F(ChannelMakerTest, ADraftIsNotPublished) {
   publish();
   add("refuse", "1.0.0", 1);
   EXPECT_TRUE(read_as_client(1)->targets().targets.empty());
-  EXPECT_EQ(maker().targets()->size(), 1u);
+  EXPECT_EQ(maker().draft()->targets.size(), 1u);
   publish();
   EXPECT_EQ(read_as_client(2)->targets().targets.size(), 1u);
 }
@@ -73,7 +73,48 @@ TEST_F(ChannelMakerTest, AddsWhatIsSignedAndWhatDoesNotContradict) {
   EXPECT_TRUE(maker().add(path, trust()).ok());
   expect_error(maker().add(signed_patch("refuse", "1.0.0", 2), trust()), ErrorKind::kExists,
                "with other contents");
-  EXPECT_EQ(maker().targets()->size(), 1u);
+  EXPECT_EQ(maker().draft()->targets.size(), 1u);
+}
+
+TEST_F(ChannelMakerTest, SignsWhatWasShownAndNoMore) {
+  add("refuse", "1.0.0", 1);
+  const TufTargets shown = maker().draft().value();
+  add("other", "1.0.0", 1);
+  ASSERT_TRUE(maker().publish(shown, publishers(), {}).ok());
+  EXPECT_EQ(read_as_client(1)->targets().targets.size(), 1u);
+  EXPECT_EQ(maker().draft()->targets.size(), 2u);  // for the next time
+  expect_error(maker().publish(shown, publishers(), {}), ErrorKind::kExists,
+               "found version 1 published, expected version 0");
+  TufTargets more = maker().draft().value();
+  more.targets["notes.txt"] = more.targets.begin()->second;
+  expect_error(maker().publish(more, publishers(), {}), ErrorKind::kUntrusted,
+               "found \"notes.txt\", expected patches alone");
+  more.targets.erase("notes.txt");
+  more.targets.begin()->second.custom["more"] = 1;
+  expect_error(maker().publish(more, publishers(), {}), ErrorKind::kUntrusted, "unknown member");
+  EXPECT_FALSE(fs::exists(channel() / "2.targets.json"));
+}
+
+TEST_F(ChannelMakerTest, BuildsOnNothingThatItsKeysDidNotSign) {
+  add("refuse", "1.0.0", 1);
+  publish();
+  for (const char* name : {"timestamp.json", "1.snapshot.json", "1.targets.json", "1.root.json"}) {
+    const std::string good = read(channel() / name);
+    Json altered = Json::parse(good);
+    altered["signed"]["expires"] = "2030-01-01T00:00:00Z";
+    write_raw(channel() / name, altered.dump());
+    expect_error(maker().draft(), ErrorKind::kUntrusted, name);
+    expect_error(maker().add(signed_patch("refuse", "1.1.0", 2), trust()), ErrorKind::kUntrusted,
+                 name);
+    expect_error(maker().publish({}, publishers(), {}), ErrorKind::kUntrusted, name);
+    write_raw(channel() / name, good);
+  }
+  // Signed, but not the one that was published.
+  const std::string first = read(channel() / "1.targets.json");
+  revoke("refuse", "1.0.0");
+  publish();
+  write_raw(channel() / "2.targets.json", first);
+  expect_error(maker().draft(), ErrorKind::kUntrusted, "2.targets.json: found sha256");
 }
 
 TEST_F(ChannelMakerTest, ARevokedVersionStaysSo) {
@@ -102,7 +143,7 @@ TEST_F(ChannelMakerTest, RefreshesWithTheTimestampKeyAlone) {
 
 TEST_F(ChannelMakerTest, SignsNothingWithTooFewKeys) {
   for (const auto& keys : {std::vector<PrivateKey>{}, {timestamp_key_}, {targets_key_}}) {
-    expect_error(maker().publish(keys, {}), ErrorKind::kInvalidArgument, "too few");
+    expect_error(maker().publish({}, keys, {}), ErrorKind::kInvalidArgument, "too few");
   }
   EXPECT_FALSE(fs::exists(channel() / "1.targets.json"));
   expect_error(maker().rotate({}, {targets_key_}, {}), ErrorKind::kInvalidArgument,
@@ -135,6 +176,28 @@ TEST_F(ChannelMakerTest, RotatesEveryKey) {
   EXPECT_EQ(update->targets().targets.size(), 1u);
   // Keys that are nobody's are gone from the root.
   EXPECT_EQ(update->root().keys.size(), 3u);
+}
+
+TEST_F(ChannelMakerTest, ANewTargetsKeyIsTheSnapshotsToo) {
+  publish();
+  const std::string old_id = TufKey::of(targets_key_.public_key())->id();
+  targets_key_ = PrivateKey::generate().value();
+  ChannelKeys keys;
+  keys.targets = {targets_key_.public_key()};
+  ASSERT_TRUE(maker().rotate(keys, {root_key_}, {}).ok());
+  EXPECT_EQ(read(channel() / "2.root.json").find(old_id), std::string::npos);
+  publish();
+  EXPECT_TRUE(read_as_client(2).ok());
+  // One with keys of its own keeps them.
+  const PrivateKey snapshot_key = PrivateKey::generate().value();
+  keys = {};
+  keys.snapshot = {snapshot_key.public_key()};
+  ASSERT_TRUE(maker().rotate(keys, {root_key_}, {}).ok());
+  keys.snapshot.clear();
+  keys.targets = {PrivateKey::generate()->public_key()};
+  ASSERT_TRUE(maker().rotate(keys, {root_key_}, {}).ok());
+  EXPECT_NE(read(channel() / "4.root.json").find(TufKey::of(snapshot_key.public_key())->id()),
+            std::string::npos);
 }
 
 TEST_F(ChannelMakerTest, RefusesAnotherInitRolesWithoutKeysAndThresholdsBeyondThem) {

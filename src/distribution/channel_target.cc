@@ -63,6 +63,23 @@ Result<ChannelTarget> read_target(const std::string& path, const TufTarget& entr
   return target;
 }
 
+// What of a target that read_target refuses still says which contents are revoked.
+std::optional<ChannelTarget> read_revocation(const TufTarget& entry) {
+  const Json& custom = entry.custom;
+  const auto text = [&](const char* member) -> std::string {
+    const bool has_it = custom.is_object() && custom.contains(member);
+    return has_it && custom[member].is_string() ? custom[member].get<std::string>() : "";
+  };
+  ChannelTarget target;
+  target.name = text("name");
+  target.version = text("version");
+  target.digest = text("digest");
+  target.revoked = custom.is_object() && custom.value("revoked", Json()) == true;
+  const bool is_known = target.revoked && is_patch_name(target.name) &&
+                        is_semver(target.version) && is_sha256_hex(target.digest);
+  return is_known ? std::optional(std::move(target)) : std::nullopt;
+}
+
 bool is_newer(const ChannelTarget& a, const ChannelTarget& b) {
   if (a.name != b.name) return a.name < b.name;
   if (a.sequence != b.sequence) return a.sequence > b.sequence;
@@ -87,15 +104,26 @@ TufTarget to_tuf_target(const ChannelTarget& target) {
   return {target.length, target.sha256, std::move(custom)};
 }
 
-Result<std::vector<ChannelTarget>> read_channel_targets(const TufTargets& targets) {
-  std::vector<ChannelTarget> found;
+ChannelOffers read_channel_offers(const TufTargets& targets) {
+  ChannelOffers found;
   for (const auto& [path, entry] : targets.targets) {
     if (!path.ends_with(kEnding)) continue;
-    LLMPATCH_ASSIGN(ChannelTarget target, read_target(path, entry));
-    found.push_back(std::move(target));
+    Result<ChannelTarget> target = read_target(path, entry);
+    if (target.ok()) {
+      found.targets.push_back(std::move(target).value());
+      continue;
+    }
+    found.errors.push_back(std::move(target).error());
+    if (auto revoked = read_revocation(entry)) found.only_revoked.push_back(std::move(*revoked));
   }
-  std::sort(found.begin(), found.end(), is_newer);
+  std::sort(found.targets.begin(), found.targets.end(), is_newer);
   return found;
+}
+
+Result<std::vector<ChannelTarget>> read_channel_targets(const TufTargets& targets) {
+  ChannelOffers found = read_channel_offers(targets);
+  if (!found.errors.empty()) return std::move(found.errors.front());
+  return std::move(found.targets);
 }
 
 ChannelTarget channel_target_of(const Manifest& manifest, const PatchFiles& files,

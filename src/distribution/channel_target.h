@@ -41,6 +41,16 @@ TufTarget to_tuf_target(const ChannelTarget& target);
 // patch may be.
 Result<std::vector<ChannelTarget>> read_channel_targets(const TufTargets& targets);
 
+// What a client makes of targets whose signature holds: one that is said in a form it does not know
+// costs neither the others nor the revocation in it.
+struct ChannelOffers {
+  std::vector<ChannelTarget> targets;  // in the order of read_channel_targets
+  // Of those in another form, what name, version and digest can be read and are revoked.
+  std::vector<ChannelTarget> only_revoked;
+  std::vector<Error> errors;  // why each of these is no target
+};
+ChannelOffers read_channel_offers(const TufTargets& targets);
+
 // The target of `archive`, whose files and manifest these are.
 ChannelTarget channel_target_of(const Manifest& manifest, const PatchFiles& files,
                                 std::string_view archive);

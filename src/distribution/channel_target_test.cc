@@ -58,6 +58,41 @@ TEST(ChannelTarget, PassesOverWhatIsNoPatch) {
                   ->empty());
 }
 
+TEST(ChannelTarget, OneInAnotherFormCostsNeitherTheOthersNorItsRevocation) {
+  const auto offers = [](const std::function<void(Json&)>& change) {
+    TufTargets targets = targets_with(change);
+    targets.targets["other-1.0.0.llmpatch"] =
+        targets_with([](Json& custom) {
+          custom["name"] = "other";
+          custom["version"] = "1.0.0";
+        }).targets.begin()->second;
+    ChannelOffers found = read_channel_offers(targets);
+    EXPECT_EQ(found.targets.size(), 1u);
+    EXPECT_EQ(found.targets.at(0).name, "other");
+    EXPECT_EQ(found.errors.size(), 1u);
+    return found;
+  };
+  const ChannelOffers unknown = offers([](Json& custom) {
+    custom["more"] = 1;
+    custom["revoked"] = true;
+  });
+  expect_error(Status(unknown.errors.at(0)), ErrorKind::kUntrusted, "unknown member \"more\"");
+  ASSERT_EQ(unknown.only_revoked.size(), 1u);
+  EXPECT_EQ(unknown.only_revoked[0].title(), "patch refuse 1.2.3");
+  EXPECT_EQ(unknown.only_revoked[0].digest, kDigest);
+  // Not revoked, or nobody can say what is.
+  EXPECT_TRUE(offers([](Json& custom) { custom["more"] = 1; }).only_revoked.empty());
+  EXPECT_TRUE(offers([](Json& custom) { custom["revoked"] = 1; }).only_revoked.empty());
+  EXPECT_TRUE(offers([](Json& custom) { custom = Json::array(); }).only_revoked.empty());
+  for (const char* member : {"name", "version", "digest"}) {
+    EXPECT_TRUE(offers([&](Json& custom) {
+                  custom["revoked"] = true;
+                  custom[member] = 1;
+                }).only_revoked.empty())
+        << member;
+  }
+}
+
 TEST(ChannelTarget, RefusesWhatIsSaidInAnotherForm) {
   const auto refuse = [](const std::function<void(Json&)>& change, const char* part) {
     expect_error(read_channel_targets(targets_with(change)), ErrorKind::kUntrusted, part);

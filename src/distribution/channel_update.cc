@@ -13,9 +13,8 @@ std::string version_file(TufRole role, std::int64_t version) {
   return std::to_string(version) + "." + tuf_role_name(role) + ".json";
 }
 
-Result<TufUpdate> read_metadata(ChannelSource& source, const TufFiles& believed,
-                                const std::string& now) {
-  LLMPATCH_ASSIGN(TufUpdate update, TufUpdate::begin(believed, now));
+// What holds until something fails stays in `update`.
+Status read_metadata(ChannelSource& source, TufUpdate& update) {
   while (true) {
     const TufWanted next = update.next_root();
     LLMPATCH_ASSIGN(const auto root,
@@ -35,8 +34,7 @@ Result<TufUpdate> read_metadata(ChannelSource& source, const TufFiles& believed,
   const TufWanted targets = update.wanted_targets();
   LLMPATCH_ASSIGN(const std::string targets_text,
                   source.get(version_file(TufRole::kTargets, targets.version), targets.max_bytes));
-  LLMPATCH_TRY(update.set_targets(targets_text));
-  return update;
+  return update.set_targets(targets_text);
 }
 
 // The file of a target from one address: as long as it should be, with the digest it should have.
@@ -65,14 +63,14 @@ class Installer {
     const ChannelTarget* wanted = nullptr;
     bool newer_was_revoked = false;
     for (const ChannelTarget& offer : offers) {
+      LLMPATCH_ASSIGN(const bool revoked, is_revoked(offer.name, offer.version, offer.digest));
       const bool expired = offer.expires && *offer.expires <= now;
-      if (!offer.revoked && !expired &&
-          store_.check_revoked(offer.name, offer.version, offer.digest).ok()) {
+      if (!offer.revoked && !revoked && !expired) {
         wanted = &offer;
         break;
       }
       if (expired) note(offer.title() + " expired at " + *offer.expires + ": passed over");
-      newer_was_revoked = true;
+      newer_was_revoked = newer_was_revoked || offer.revoked || revoked;
     }
     if (wanted == nullptr) {
       note("patch " + offers.front().name +
@@ -104,6 +102,15 @@ class Installer {
  private:
   void note(std::string line) { report_.notes.push_back(std::move(line)); }
 
+  // That it cannot be told is an error, and neither answer.
+  Result<bool> is_revoked(const std::string& name, const std::string& version,
+                          const std::string& digest) {
+    const Status status = store_.check_revoked(name, version, digest);
+    if (status.ok()) return false;
+    if (status.error().kind == ErrorKind::kDenied) return true;
+    return status.error();
+  }
+
   // Whether the store has this release, or a newer one that is not revoked.
   Result<bool> is_there(const ChannelTarget& wanted) {
     LLMPATCH_ASSIGN(const std::vector<InstalledPatch> patches, store_.list());
@@ -116,10 +123,8 @@ class Installer {
                               patch.digest + ", expected sha256:" + wanted.digest,
                           "llmpatch remove the one that is there");
       }
-      if (patch.sequence > wanted.sequence &&
-          store_.check_revoked(patch.name, patch.version, patch.digest).ok()) {
-        return true;
-      }
+      LLMPATCH_ASSIGN(const bool revoked, is_revoked(patch.name, patch.version, patch.digest));
+      if (patch.sequence > wanted.sequence && !revoked) return true;
     }
     return false;
   }
@@ -134,10 +139,10 @@ class Installer {
         continue;
       }
       LLMPATCH_ASSIGN(PatchFiles files, unpack_files(*archive, target.title()));
-      // Signed first, then read: load_trusted_files parses nothing that nobody signed.
+      // Signed first, then read: load_files parses nothing that nobody signed.
       LLMPATCH_ASSIGN(const TrustedPatch loaded,
-                      load_trusted_files(files, target.title(), options_.install.trust,
-                                         options_.install.allow_unsigned));
+                      store_.load_files(files, target.title(), options_.install.trust,
+                                        options_.install.allow_unsigned));
       LLMPATCH_TRY(check_channel_target(target, loaded.patch.manifest, files));
       return files;
     }
@@ -165,26 +170,32 @@ Result<UpdateReport> update_channel(Store& store, Subscription subscription,
   std::optional<TufUpdate> update;
   std::optional<Error> first;
   for (std::size_t i = 0; i < sources.size() && !update; ++i) {
-    Result<TufUpdate> read = read_metadata(sources[i], subscription.believed, now);
+    LLMPATCH_ASSIGN(TufUpdate attempt, TufUpdate::begin(subscription.believed, now));
+    const Status read = read_metadata(sources[i], attempt);
     if (read.ok()) {
-      update = std::move(read).value();
+      update = std::move(attempt);
       if (i > 0) std::swap(sources[0], sources[i]);
       continue;
     }
+    // Who can hold back one file must not make a rotation or a newer timestamp be forgotten.
+    LLMPATCH_TRY(store.keep(subscription, attempt.files()));
     if (read.error().kind == ErrorKind::kCancelled) return read.error();
-    if (!first) first = std::move(read).error();
+    if (!first) first = read.error();
   }
   if (!update) {
     first->message = "channel " + subscription.url + ": " + first->message;
     return *first;
   }
-  LLMPATCH_ASSIGN(const std::vector<ChannelTarget> targets,
-                  read_channel_targets(update->targets()));
+  ChannelOffers offers = read_channel_offers(update->targets());
+  const std::vector<ChannelTarget>& targets = offers.targets;
   UpdateReport report;
+  report.errors = std::move(offers.errors);
   report.place = sources[0].place();
   report.version = update->targets().version;
   report.expires = update->expires();
-  LLMPATCH_ASSIGN(report.revoked, store.believe(subscription, update->files(), targets));
+  std::vector<ChannelTarget> obeyed = targets;
+  obeyed.insert(obeyed.end(), offers.only_revoked.begin(), offers.only_revoked.end());
+  LLMPATCH_ASSIGN(report.revoked, store.believe(subscription, update->files(), obeyed));
 
   Installer installer(store, sources, options, report);
   for (auto from = targets.begin(); from != targets.end();) {

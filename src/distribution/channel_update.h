@@ -25,17 +25,19 @@ struct UpdateReport {
   std::vector<RevokedPatch> revoked;
   std::vector<Change> installed;
   std::vector<std::string> notes;  // what was left undone on purpose, a line each
-  std::vector<Error> errors;       // of single patches; the others were done all the same
+  std::vector<Error> errors;       // of single targets; the others were done all the same
 };
 
 // Updates one subscription. Its addresses are asked in order, until one gives all files of the
 // channel in a state that holds; what none of them gives is the error of the first. A patch is
 // fetched with the length and digest that the channel says, must be signed by somebody that
-// options.install.trust believes, and be in itself what the channel says of it. A name that
-// somebody has deactivated stays so.
+// options.install.trust and the store's policy believe, and be in itself what the channel says of
+// it. A name that somebody has deactivated stays so.
 //
 // kUntrusted: a file that does not hold (signatures, versions, expiry); kLimit; kNotFound; kDenied;
-// kIo. Nothing of the store has changed then but that an update was begun.
+// kIo. Nothing of the store has changed then but that an update was begun, and that the files
+// before the one that failed are believed where they hold: the next address, and the next update,
+// go on from these.
 Result<UpdateReport> update_channel(Store& store, Subscription subscription,
                                     const UpdateOptions& options);
 

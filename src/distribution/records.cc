@@ -122,7 +122,8 @@ Result<std::set<std::string>> file_digests(Database& database) {
 Result<std::optional<NameState>> name_state(Database& database, const std::string& name) {
   LLMPATCH_ASSIGN(
       const std::vector<SqlRow> rows,
-      database.query("SELECT n.highest_sequence, n.active, a.id, a.version, a.digest, a.previous"
+      database.query("SELECT n.highest_sequence, n.active, a.id, a.version, a.digest, a.previous,"
+                     "  EXISTS(SELECT 1 FROM unreplaced u WHERE u.name = n.name)"
                      " FROM names n LEFT JOIN activations a ON a.id = n.activation"
                      " WHERE n.name = ?1",
                      {name}));
@@ -130,6 +131,7 @@ Result<std::optional<NameState>> name_state(Database& database, const std::strin
   NameState state;
   state.highest_sequence = rows[0].integer(0);
   state.active = rows[0].integer(1) != 0;
+  state.unreplaced = rows[0].integer(6) != 0;
   if (rows[0].integer(2) != 0) state.latest = read_activation(rows[0], 2);
   return std::optional(state);
 }
@@ -149,12 +151,19 @@ Status set_active(Database& database, const InstalledPatch& patch,
   LLMPATCH_TRY(database.run(
       "INSERT INTO activations(name, version, digest, previous) VALUES(?1, ?2, ?3, ?4)",
       {patch.name, patch.version, patch.digest, sql_integer(previous)}));
+  LLMPATCH_TRY(database.run("DELETE FROM unreplaced WHERE name = ?1", {patch.name}));
   return database.run("UPDATE names SET activation = ?2, active = 1 WHERE name = ?1",
                       {patch.name, database.last_id()});
 }
 
 Status set_inactive(Database& database, const std::string& name) {
+  LLMPATCH_TRY(database.run("DELETE FROM unreplaced WHERE name = ?1", {name}));
   return database.run("UPDATE names SET active = 0 WHERE name = ?1", {name});
+}
+
+Status set_unreplaced(Database& database, const std::string& name) {
+  LLMPATCH_TRY(set_inactive(database, name));
+  return database.run("INSERT INTO unreplaced(name) VALUES(?1)", {name});
 }
 
 Status add_history(Database& database, const HistoryEntry& entry) {

@@ -55,6 +55,9 @@ struct NameState {
   std::int64_t highest_sequence = 0;
   std::optional<Activation> latest;
   bool active = false;  // `latest` is in force
+  // It is not, because it was revoked with none to take its place, and nobody has made a version
+  // active or deactivated the name since.
+  bool unreplaced = false;
 };
 
 // Every function fails as Database::query does. None makes a transaction of its own.
@@ -83,6 +86,8 @@ Result<std::vector<Activation>> activations(Database& database, const std::strin
 Status set_active(Database& database, const InstalledPatch& patch,
                   const std::optional<std::int64_t>& previous);
 Status set_inactive(Database& database, const std::string& name);
+// The same, of a name whose active version was revoked.
+Status set_unreplaced(Database& database, const std::string& name);
 
 Status add_history(Database& database, const HistoryEntry& entry);
 // Of all names, or of one and of none (refused before a name could be believed); the oldest first.

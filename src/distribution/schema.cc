@@ -88,7 +88,16 @@ constexpr const char* kChannelTables = R"(
   ) STRICT, WITHOUT ROWID;
   PRAGMA user_version = 2;
 )";
-static_assert(kApplicationId == 1819111539 && kStoreSchema == 2);
+
+// Since version 3. Names of which no version is active because the one that was has been revoked
+// and none could take its place; until somebody says what is to be active, or that nothing is.
+constexpr const char* kRevokedNames = R"(
+  CREATE TABLE unreplaced(
+    name TEXT PRIMARY KEY REFERENCES names(name)
+  ) STRICT, WITHOUT ROWID;
+  PRAGMA user_version = 3;
+)";
+static_assert(kApplicationId == 1819111539 && kStoreSchema == 3);
 
 Result<std::int64_t> number(Database& database, const char* sql) {
   LLMPATCH_ASSIGN(const std::vector<SqlRow> rows, database.query(sql));
@@ -107,9 +116,9 @@ Result<bool> has_schema(Database& database) {
 Status ensure_schema(Database& database, const std::string& where) {
   LLMPATCH_ASSIGN(const std::int64_t objects,
                   number(database, "SELECT count(*) FROM sqlite_schema"));
+  LLMPATCH_ASSIGN(const std::int64_t version, number(database, "PRAGMA user_version"));
   if (objects > 0) {
     LLMPATCH_ASSIGN(const std::int64_t id, number(database, "PRAGMA application_id"));
-    LLMPATCH_ASSIGN(const std::int64_t version, number(database, "PRAGMA user_version"));
     if (id != kApplicationId || version < 1) {
       return make_error(ErrorKind::kCorrupt, "store",
                         where + ": found another program's database, expected a store");
@@ -124,7 +133,8 @@ Status ensure_schema(Database& database, const std::string& where) {
   }
   LLMPATCH_ASSIGN(Transaction transaction, Transaction::begin(database));
   if (objects == 0) LLMPATCH_TRY(database.run_script(kTables));
-  LLMPATCH_TRY(database.run_script(kChannelTables));
+  if (objects == 0 || version < 2) LLMPATCH_TRY(database.run_script(kChannelTables));
+  LLMPATCH_TRY(database.run_script(kRevokedNames));
   return transaction.commit();
 }
 

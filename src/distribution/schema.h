@@ -7,7 +7,7 @@
 namespace llmpatch {
 
 // The version of the tables this program makes and reads.
-inline constexpr int kStoreSchema = 2;
+inline constexpr int kStoreSchema = 3;
 
 // Makes the tables in an empty database or adds those that an older version had not, in one
 // transaction; or checks that they are those of this version. kUnsupported: made by a newer

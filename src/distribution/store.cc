@@ -132,7 +132,6 @@ Result<Trust> Store::policy() const {
   return read_trust_policy(file);
 }
 
-// load_trusted_files under `trust` and the store's policy, each as if there were no other.
 Result<TrustedPatch> Store::load_files(PatchFiles files, const fs::path& source, const Trust& trust,
                                        AllowUnsigned allow) const {
   LLMPATCH_ASSIGN(Trust own, policy());

@@ -83,6 +83,11 @@ class Store {
   // kUnverifiable as read_trust_policy, and then nothing is let in.
   Result<Trust> policy() const;
 
+  // Loads the files of a patch that need not be one of the store, as load_trusted_files does: under
+  // `trust` and under the policy, each as if there were no other.
+  Result<TrustedPatch> load_files(PatchFiles files, const std::filesystem::path& source,
+                                  const Trust& trust, AllowUnsigned allow) const;
+
   // Puts a patch directory or .llmpatch file into the store: the very bytes that were verified.
   // Without a signature that holds it is refused as load_trusted_patch does. kExists: this version
   // is there with other contents; kDenied: an older sequence than the highest ever seen of the
@@ -101,7 +106,8 @@ class Store {
   // excludes it or it one, it requires one that is not active, or one requires another version of
   // it; kUntrusted: the policy does not let it in.
   Result<Change> activate(const Reference& reference, bool allow_expired);
-  // Leaves no version of the name active; where none is, that is no change of its newest.
+  // Leaves no version of the name active; where none is, that is no change of its newest, unless a
+  // revocation had taken it away: from then on it is the owner's decision.
   // kNotFound: no patch of that name; kMismatch: an active patch requires it.
   Result<Change> deactivate(const std::string& name);
   // Returns to what was active before the version that is, or before the name was deactivated; with
@@ -137,18 +143,22 @@ class Store {
   // Begins an update of it: remembers that it was begun now, and gives the latest moment at which
   // one ever was, so that a clock that was put back makes nothing fresh again.
   Result<std::string> begin_update(Subscription& subscription);
+  // Believes `files` from now on, as far as an update came that then failed. kLimit: another update
+  // has changed the subscription meanwhile.
+  Status keep(Subscription& subscription, const TufFiles& files);
   // Ends it: believes `files` from now on, and the revocations among `targets` of patches that are
   // followed. A revoked version that is active is replaced by the newest one installed that is not
-  // revoked, has not expired and goes with the other active patches; where there is none, no
-  // version stays active. All in one change. kLimit: another update has changed the subscription
-  // meanwhile.
+  // revoked, has not expired, is undamaged, is let in by the policy and goes with the other active
+  // patches; where there is none, no version stays active. All in one change. kLimit: another
+  // update has changed the subscription meanwhile.
   Result<std::vector<RevokedPatch>> believe(Subscription& subscription, const TufFiles& files,
                                             const std::vector<ChannelTarget>& targets);
   // kDenied when a channel has revoked this patch, whether it is in the store or not.
   Status check_revoked(const std::string& name, const std::string& version,
                        const std::string& digest);
   // Why a stack may run without the patch that `name` stood for: its active version was revoked
-  // with no other to take its place, and a subscription says kUnpatched. Empty otherwise.
+  // with no other to take its place, the subscription to the channel that did so says kUnpatched,
+  // and none that follows the name says kRefuse. Empty otherwise.
   Result<std::string> unpatched_reason(const std::string& name);
   // Whether an update may make a newer version the active one: not where somebody has deactivated
   // the name.
@@ -179,8 +189,6 @@ class Store {
   void collect_garbage();
   bool is_expired(const InstalledPatch& patch) const;
   std::filesystem::path source_of(const InstalledPatch& patch) const;  // for messages
-  Result<TrustedPatch> load_files(PatchFiles files, const std::filesystem::path& source,
-                                  const Trust& trust, AllowUnsigned allow) const;
   Result<StoreLock> lock(LockMode mode) const;
 
   // install.cc, within a step
@@ -192,8 +200,10 @@ class Store {
   Result<std::vector<StoredFile>> put_files(const PatchFiles& files);
 
   // store_channel.cc, with the lock held
+  Result<Subscription> believe_files(const Subscription& subscription, const TufFiles& files);
   Status check_not_revoked(const InstalledPatch& patch);
   Result<std::optional<InstalledPatch>> revoked_latest(const std::string& name);
+  bool can_replace(const InstalledPatch& patch);
   Result<RevokedPatch> replace_revoked(const InstalledPatch& patch, const Revocation& revocation);
 
   // activate.cc, within a step

@@ -74,12 +74,11 @@ Result<std::string> Store::begin_update(Subscription& subscription) {
   return subscription.latest;
 }
 
-Result<std::vector<RevokedPatch>> Store::believe(Subscription& subscription, const TufFiles& files,
-                                                 const std::vector<ChannelTarget>& targets) {
-  LLMPATCH_ASSIGN(const StoreLock held, lock(LockMode::kExclusive));
-  LLMPATCH_ASSIGN(Transaction transaction, Transaction::begin(database_));
+// The subscription with `files`, unless it is no longer what `subscription` says.
+Result<Subscription> Store::believe_files(const Subscription& subscription, const TufFiles& files) {
   LLMPATCH_ASSIGN(Subscription now, find_subscription(database_, subscription.url));
-  if (now.generation != subscription.generation) {
+  // A subscription that was made anew begins its generations again, with what it believes.
+  if (now.generation != subscription.generation || now.believed != subscription.believed) {
     return make_error(ErrorKind::kLimit, "store",
                       "channel " + subscription.url + ": another update was quicker",
                       "run llmpatch update again");
@@ -87,6 +86,24 @@ Result<std::vector<RevokedPatch>> Store::believe(Subscription& subscription, con
   now.believed = files;
   ++now.generation;
   LLMPATCH_TRY(records::put_subscription(database_, now));
+  return now;
+}
+
+Status Store::keep(Subscription& subscription, const TufFiles& files) {
+  if (files == subscription.believed) return {};
+  LLMPATCH_ASSIGN(const StoreLock held, lock(LockMode::kExclusive));
+  LLMPATCH_ASSIGN(Transaction transaction, Transaction::begin(database_));
+  LLMPATCH_ASSIGN(Subscription now, believe_files(subscription, files));
+  LLMPATCH_TRY(transaction.commit());
+  subscription = std::move(now);
+  return {};
+}
+
+Result<std::vector<RevokedPatch>> Store::believe(Subscription& subscription, const TufFiles& files,
+                                                 const std::vector<ChannelTarget>& targets) {
+  LLMPATCH_ASSIGN(const StoreLock held, lock(LockMode::kExclusive));
+  LLMPATCH_ASSIGN(Transaction transaction, Transaction::begin(database_));
+  LLMPATCH_ASSIGN(Subscription now, believe_files(subscription, files));
   const std::string seen = utc_text(options_.clock());
   for (const ChannelTarget& target : targets) {
     if (!target.revoked || !now.follows(target.name)) continue;
@@ -113,6 +130,13 @@ Result<std::vector<RevokedPatch>> Store::believe(Subscription& subscription, con
   return replaced;
 }
 
+// Whatever is wrong with `patch`, or with one that is active beside it, says no, and is no error: a
+// damaged file must not keep a revocation from being obeyed.
+bool Store::can_replace(const InstalledPatch& patch) {
+  return read_files(patch).ok() && check_policy(patch).ok() &&
+         check_active(patch.name, &patch).ok();
+}
+
 // Nothing keeps a revoked version active: not that no other one fits, nor that another patch needs
 // it, which then cannot be run either.
 Result<RevokedPatch> Store::replace_revoked(const InstalledPatch& patch,
@@ -127,9 +151,7 @@ Result<RevokedPatch> Store::replace_revoked(const InstalledPatch& patch,
     LLMPATCH_ASSIGN(const auto its_own,
                     records::find_revocation(database_, other.name, other.version, other.digest));
     if (its_own || is_expired(other)) continue;
-    const Status fits = check_active(other.name, &other);
-    if (!fits.ok() && fits.error().kind != ErrorKind::kMismatch) return fits.error();
-    if (!fits.ok()) continue;
+    if (!can_replace(other)) continue;
     LLMPATCH_ASSIGN(const std::vector<Activation> past,
                     records::activations(database_, patch.name));
     LLMPATCH_TRY(records::set_active(database_, other, past.at(0).id));
@@ -139,7 +161,7 @@ Result<RevokedPatch> Store::replace_revoked(const InstalledPatch& patch,
     done.replacement = other.title();
     break;
   }
-  if (done.replacement.empty()) LLMPATCH_TRY(records::set_inactive(database_, patch.name));
+  if (done.replacement.empty()) LLMPATCH_TRY(records::set_unreplaced(database_, patch.name));
   LLMPATCH_TRY(record(std::move(entry), "done"));
   done.warning =
       done.title + " was revoked by its maker: " +
@@ -179,24 +201,29 @@ Status Store::check_revoked(const std::string& name, const std::string& version,
 
 Result<std::string> Store::unpatched_reason(const std::string& name) {
   LLMPATCH_ASSIGN(const StoreLock held, lock(LockMode::kShared));
+  LLMPATCH_ASSIGN(const std::optional<NameState> state, records::name_state(database_, name));
+  if (!state || !state->unreplaced) return std::string();
   LLMPATCH_ASSIGN(const std::optional<InstalledPatch> revoked, revoked_latest(name));
   if (!revoked) return std::string();
+  LLMPATCH_ASSIGN(const auto revocation, records::find_revocation(
+                                             database_, name, revoked->version, revoked->digest));
   LLMPATCH_ASSIGN(const std::vector<Subscription> all, records::subscriptions(database_));
+  bool is_said = false;
   for (const Subscription& each : all) {
-    if (each.on_revoke != OnRevoke::kUnpatched || !each.follows(name)) continue;
-    return revoked->title() +
-           " was revoked by its maker and no version took its place: runs "
-           "WITHOUT it (on_revoke: unpatched)";
+    if (!each.follows(name)) continue;
+    if (each.on_revoke == OnRevoke::kRefuse) return std::string();
+    is_said = is_said || each.url == revocation->channel;
   }
-  return std::string();
+  if (!is_said) return std::string();
+  return revoked->title() +
+         " was revoked by its maker and no version took its place: runs "
+         "WITHOUT it (on_revoke: unpatched)";
 }
 
 Result<bool> Store::may_activate(const std::string& name) {
   LLMPATCH_ASSIGN(const StoreLock held, lock(LockMode::kShared));
   LLMPATCH_ASSIGN(const std::optional<NameState> state, records::name_state(database_, name));
-  if (!state || !state->latest || state->active) return true;
-  LLMPATCH_ASSIGN(const std::optional<InstalledPatch> revoked, revoked_latest(name));
-  return revoked.has_value();
+  return !state || !state->latest || state->active || state->unreplaced;
 }
 
 }  // namespace llmpatch

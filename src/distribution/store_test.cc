@@ -64,9 +64,9 @@ TEST_F(StoreTest, RefusesANewerSchemaAndAnotherDatabase) {
   const auto change = [&](const char* sql) {
     ASSERT_TRUE(Database::open(folder() / kDatabaseFile).value().run_script(sql).ok());
   };
-  change("PRAGMA user_version = 3");
+  change("PRAGMA user_version = 4");
   expect_error(Store::open(folder()), ErrorKind::kUnsupported,
-               "found schema 3, expected at most 2");
+               "found schema 4, expected at most 3");
   change("PRAGMA user_version = 1; PRAGMA application_id = 7");
   expect_error(Store::open(folder()), ErrorKind::kCorrupt, "another program's database");
   write_raw(folder() / kDatabaseFile, std::string(5000, 'x'));
@@ -81,13 +81,14 @@ TEST_F(StoreTest, AddsTheTablesThatAStoreOfTheFirstVersionHasNot) {
   ASSERT_TRUE(
       Database::open(folder() / kDatabaseFile)
           .value()
-          .run_script("DROP TABLE channels; DROP TABLE revocations; PRAGMA user_version = 1")
+          .run_script("DROP TABLE channels; DROP TABLE revocations; DROP TABLE unreplaced;"
+                      " PRAGMA user_version = 1")
           .ok());
   Store store = open();
   EXPECT_EQ(listing(store), "refuse 1.0.0*");
   EXPECT_TRUE(store.subscriptions()->empty());
   Database database = Database::open(folder() / kDatabaseFile).value();
-  EXPECT_EQ(database.query("PRAGMA user_version").value()[0].integer(0), 2);
+  EXPECT_EQ(database.query("PRAGMA user_version").value()[0].integer(0), 3);
 }
 
 TEST_F(StoreTest, GivesTheBytesThatWereVerified) {

@@ -41,7 +41,9 @@ class ChannelTest : public StoreTest {
     ASSERT_TRUE(target.ok()) << target.error().to_string();
   }
   void publish() {
-    const auto step = maker().publish(publishers(), {});
+    const auto draft = maker().draft();
+    ASSERT_TRUE(draft.ok()) << draft.error().to_string();
+    const auto step = maker().publish(*draft, publishers(), {});
     ASSERT_TRUE(step.ok()) << step.error().to_string();
   }
   void revoke(const std::string& name, const std::string& version) {

@@ -38,6 +38,26 @@ class Channel(ChannelTest):
         [target] = (self.site / "targets").glob("*.tester-1.1.0.llmpatch")
         self.assertEqual(target.read_bytes(), (self.dir / "packed.llmpatch").read_bytes())
 
+    def test_the_report_says_what_was_done_and_what_failed(self):
+        self.publish_release("1.0.0", 1)
+        self.subscribe()
+        self.update()
+        self.publish_release("1.1.0", 2)
+        [archive] = (self.site / "targets").glob("*.tester-1.1.0.llmpatch")
+        archive.unlink()
+        self.revoke("1.0.0")
+        outcome = self.run_program(*self.update_arguments("--json"))
+        self.assert_error(outcome, 3, r"found no targets/")
+        [channel] = json.loads(outcome.stdout)["channels"]
+        self.assertEqual([each["patch"] for each in channel["revoked"]], ["patch tester 1.0.0"])
+        [error] = channel["errors"]
+        self.assertEqual(error["code"], 3)
+        self.assertIn("found no targets/", error["message"])
+        (self.site / "timestamp.json").unlink()
+        outcome = self.run_program(*self.update_arguments("--json"))
+        [channel] = json.loads(outcome.stdout)["channels"]
+        self.assertEqual((channel["channel"], channel["errors"][0]["code"]), (str(self.site), 3))
+
     def test_a_folder_is_a_channel_too(self):
         self.publish_release()
         self.subscribe("site/")

@@ -263,6 +263,10 @@ class Loading(StoreTest):
         for more in ([], ["--key", "vendor.pub"], ["--allow-unsigned"]):
             for command in self.running(*more):
                 self.fails(5, r"found a signature by key|no rule lets sign it", *command)
+        # One given by its path is no way round.
+        for more in (["--key", "vendor.pub"], ["--allow-unsigned"]):
+            self.fails(5, r"found a signature by key|no rule lets sign it",
+                       *self.generate("--patch", "./tester-1.0.0", *more))
         self.fails(5, r"no rule", *self.install(self.release("1.1.0", 2), "--activate"))
         self.run_ok(*self.store("deactivate", "tester"))
         self.fails(5, r"found a signature by key", *self.store("activate", "tester"))
@@ -271,7 +275,9 @@ class Loading(StoreTest):
         self.run_ok("sign", "tester-1.0.0", "--key", "other.key", "--force")
         self.run_ok(*self.store("install", "tester-1.0.0", "--activate"))
         self.answer("--patch", "tester")
+        self.answer("--patch", "./tester-1.0.0")
         (self.dir / "store/trust.json").write_text("{")
+        self.fails(6, r"trust\.json", *self.generate("--patch", "./tester-1.0.0"))
         self.fails(6, r"trust\.json", *self.generate("--patch", "tester"))
 
     def test_what_is_nowhere_is_an_error_that_names_both_places(self):
