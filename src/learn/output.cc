@@ -72,18 +72,24 @@ class RowFunction {
   Tensor values_, gradients_;
 };
 
-class TokenLogprobs : public Function<TokenLogprobs> {
+// Log-probabilities of targets, or their margins: how far each is above the logarithm of the sum of
+// all (or of all others, sharpened) tokens' exponentials.
+class TokenScores : public Function<TokenScores> {
  public:
   static Tensor forward(AutogradContext* context, const Tensor& hidden, const FrozenMatrix* output,
-                        const Tensor& targets) {
+                        const Tensor& targets, bool margins) {
     RowFunction function(hidden, *output);
     for_chunks(hidden.size(0), [&](std::int64_t start, std::int64_t count) {
       Tensor logits = logits_of(hidden.narrow(0, start, count), *output);
       const Tensor columns = targets.narrow(0, start, count).unsqueeze(1);
+      const Tensor own = logits.gather(1, columns);
+      if (margins) {
+        logits.scatter_(1, columns, -std::numeric_limits<double>::infinity()).mul_(kSharpness);
+      }
       const Tensor log_sums = torch::logsumexp(logits, -1, /*keepdim=*/true);
-      function.set_values(start, (logits.gather(1, columns) - log_sums).squeeze(1));
+      function.set_values(start, (own - (margins ? log_sums / kSharpness : log_sums)).squeeze(1));
       if (!function.wants_gradient()) return;
-      // d log p(t) / d logits = onehot(t) - p.
+      // d score(t) / d logits = onehot(t) - softmax, of what the sum is over.
       logits.sub_(log_sums).exp_().neg_();
       logits.scatter_add_(1, columns, torch::ones_like(log_sums));
       function.set_gradient(start, logits);
@@ -91,32 +97,7 @@ class TokenLogprobs : public Function<TokenLogprobs> {
     return function.finish(context);
   }
   static variable_list backward(AutogradContext* context, const variable_list& gradients) {
-    return {RowFunction::backward(context, gradients[0]), Tensor(), Tensor()};
-  }
-};
-
-class TokenMargins : public Function<TokenMargins> {
- public:
-  static Tensor forward(AutogradContext* context, const Tensor& hidden, const FrozenMatrix* output,
-                        const Tensor& targets) {
-    RowFunction function(hidden, *output);
-    for_chunks(hidden.size(0), [&](std::int64_t start, std::int64_t count) {
-      Tensor logits = logits_of(hidden.narrow(0, start, count), *output);
-      const Tensor columns = targets.narrow(0, start, count).unsqueeze(1);
-      const Tensor own = logits.gather(1, columns);
-      logits.scatter_(1, columns, -std::numeric_limits<double>::infinity()).mul_(kSharpness);
-      const Tensor log_sums = torch::logsumexp(logits, -1, /*keepdim=*/true);
-      function.set_values(start, (own - log_sums / kSharpness).squeeze(1));
-      if (!function.wants_gradient()) return;
-      // d margin / d logits = onehot(t) - softmax of the others, sharpened.
-      logits.sub_(log_sums).exp_().neg_();
-      logits.scatter_(1, columns, 1.0);
-      function.set_gradient(start, logits);
-    });
-    return function.finish(context);
-  }
-  static variable_list backward(AutogradContext* context, const variable_list& gradients) {
-    return {RowFunction::backward(context, gradients[0]), Tensor(), Tensor()};
+    return {RowFunction::backward(context, gradients[0]), Tensor(), Tensor(), Tensor()};
   }
 };
 
@@ -144,11 +125,11 @@ class TokenDivergence : public Function<TokenDivergence> {
 }  // namespace
 
 Tensor token_logprobs(const Tensor& hidden, const FrozenMatrix& output, const Tensor& targets) {
-  return TokenLogprobs::apply(hidden, &output, targets);
+  return TokenScores::apply(hidden, &output, targets, /*margins=*/false);
 }
 
 Tensor token_margins(const Tensor& hidden, const FrozenMatrix& output, const Tensor& targets) {
-  return TokenMargins::apply(hidden, &output, targets);
+  return TokenScores::apply(hidden, &output, targets, /*margins=*/true);
 }
 
 Tensor log_taken(const Tensor& hidden, const FrozenMatrix& output, const Tensor& targets,
