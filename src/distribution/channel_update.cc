@@ -94,7 +94,8 @@ class Installer {
            " is installed and not active");
     }
     const std::string source = report_.place + ": " + channel_path(wanted->name, wanted->version);
-    LLMPATCH_ASSIGN(Change change, store_.install(source, [&] { return Result<PatchFiles>(files); }, install));
+    LLMPATCH_ASSIGN(Change change, store_.install(
+                                       source, [&] { return Result<PatchFiles>(files); }, install));
     report_.installed.push_back(std::move(change));
     return {};
   }

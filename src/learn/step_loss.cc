@@ -50,8 +50,8 @@ struct Beginnings {
 };
 
 // `unwanted` and `refused` are log_taken of the tokens of Step::unwanted and refused_tokens. By
-// probability the ways of one prompt exclude each other and are one; two that greedy decoding nearly
-// takes may add up to more than one, and stay apart.
+// probability the ways of one prompt exclude each other and are one; two that greedy decoding
+// nearly takes may add up to more than one, and stay apart.
 Beginnings unwanted_beginnings(const Step& step, const torch::Tensor& unwanted,
                                const torch::Tensor& refused, bool greedy) {
   const torch::Tensor all = torch::arange(refused.size(0), torch::kLong);
@@ -89,8 +89,7 @@ std::pair<torch::Tensor, StepNumbers> step_loss(const Transformer& model, const 
     numbers.harmful_difficulty = as_numbers(1 - begun[0].narrow(0, 0, step.harmful).exp());
   } else {
     const torch::Tensor rejected = step.rejected.sums(logprobs[1]);
-    const DpoResult dpo =
-        dpo_loss(chosen, rejected, as_floats(step.reference_chosen),
+    const DpoResult dpo = dpo_loss(chosen, rejected, as_floats(step.reference_chosen),
                                    as_floats(step.reference_rejected), options.beta);
     loss = dpo.loss;
     const torch::Tensor rewards = dpo.chosen - dpo.rejected;
@@ -109,8 +108,8 @@ std::pair<torch::Tensor, StepNumbers> step_loss(const Transformer& model, const 
         (static_cast<double>(unwanted.prompts.size(0)) / static_cast<double>(prompts));
     if (options.objective == Objective::kSft) {
       const torch::Tensor found = unwanted.probabilities.detach();
-      numbers.benign_difficulty = as_numbers(
-          torch::zeros({prompts}).index_add(0, unwanted.prompts, found).clamp_max(1));
+      numbers.benign_difficulty =
+          as_numbers(torch::zeros({prompts}).index_add(0, unwanted.prompts, found).clamp_max(1));
     }
     numbers.metrics["unlikelihood"] = unlikelihood.item<double>();
     loss = loss + options.unlikelihood_weight * unlikelihood;
@@ -118,8 +117,8 @@ std::pair<torch::Tensor, StepNumbers> step_loss(const Transformer& model, const 
   numbers.loss = loss.item<double>();
   if (step.retained_hidden.defined()) {
     const torch::Tensor places = torch::tensor(step.retained.tokens, torch::kLong);
-    const torch::Tensor divergence = token_divergence(
-        step.retained_hidden, predicting.index_select(0, places), model.output());
+    const torch::Tensor divergence =
+        token_divergence(step.retained_hidden, predicting.index_select(0, places), model.output());
     loss = loss + (divergence * as_floats(step.retained_weights)).sum();
     const auto mean = [&](std::int64_t first, std::int64_t count) {
       return count > 0 ? divergence.detach().narrow(0, first, count).mean().item<double>() : 0;

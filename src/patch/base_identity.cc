@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "base/hex.h"
 #include "base/quote.h"
 #include "base/sha256.h"
 
@@ -56,23 +57,6 @@ Result<std::string> digest(const Json& object, const char* key, std::string_view
   return text;
 }
 
-std::string to_hex(std::string_view bytes) {
-  constexpr const char* kDigits = "0123456789abcdef";
-  std::string text;
-  text.reserve(bytes.size() * 2);
-  for (const char byte : bytes) {
-    text.push_back(kDigits[static_cast<unsigned char>(byte) >> 4]);
-    text.push_back(kDigits[static_cast<unsigned char>(byte) & 15]);
-  }
-  return text;
-}
-
-// The value of a lower-case hexadecimal digit; -1 for any other character.
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 Result<std::string> from_hex(std::string_view text, std::string_view where) {
   constexpr std::size_t kMaxDigits = kStretchWeights * 4 * 2;
   if (text.empty() || text.size() > kMaxDigits || text.size() % 2 != 0) {
@@ -82,11 +66,11 @@ Result<std::string> from_hex(std::string_view text, std::string_view where) {
   std::string bytes;
   bytes.reserve(text.size() / 2);
   for (std::size_t i = 0; i < text.size(); i += 2) {
-    const int high = hex_digit(text[i]), low = hex_digit(text[i + 1]);
-    if (high < 0 || low < 0) {
+    const auto byte = hex_decode(text.substr(i, 2));
+    if (!byte) {
       return bad(where, "sample bytes", quote(text.substr(i, 2)), "lower-case hexadecimal");
     }
-    bytes.push_back(static_cast<char>(high * 16 + low));
+    bytes += *byte;
   }
   return bytes;
 }
@@ -139,7 +123,7 @@ IdentityMatch unconfirmed(const StretchEvidence& stretch, const std::string& why
 Json base_identity_to_json(const BaseIdentity& identity) {
   Json stretches = Json::array();
   for (const SampleStretch& stretch : identity.sample) {
-    stretches.push_back({{"type", stretch.type}, {"bytes", to_hex(stretch.bytes)}});
+    stretches.push_back({{"type", stretch.type}, {"bytes", hex_encode(stretch.bytes)}});
   }
   return Json{{"name", identity.name},
               {"architecture", identity.architecture},

@@ -1,8 +1,8 @@
 #include "trust/tuf_key.h"
 
+#include "base/hex.h"
 #include "base/sha256.h"
 #include "trust/canonical_json.h"
-#include "trust/hex.h"
 #include "trust/openssl.h"
 #include "trust/strict_json.h"
 

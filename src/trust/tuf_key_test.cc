@@ -1,6 +1,6 @@
 #include "trust/tuf_key.h"
 
-#include "trust/hex.h"
+#include "base/hex.h"
 #include "trust/test_signing.h"
 
 namespace llmpatch {

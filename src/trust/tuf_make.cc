@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <map>
 
+#include "base/hex.h"
 #include "base/join.h"
 #include "trust/canonical_json.h"
-#include "trust/hex.h"
 
 namespace llmpatch {
 namespace {

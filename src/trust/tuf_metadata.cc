@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <set>
 
+#include "base/hex.h"
 #include "base/quote.h"
 #include "base/sha256.h"
 #include "patch/names.h"
 #include "trust/canonical_json.h"
-#include "trust/hex.h"
 #include "trust/strict_json.h"
 
 namespace llmpatch {

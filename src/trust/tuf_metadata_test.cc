@@ -1,6 +1,6 @@
 #include "trust/tuf_metadata.h"
 
-#include "trust/hex.h"
+#include "base/hex.h"
 #include "trust/test_tuf.h"
 
 namespace llmpatch {

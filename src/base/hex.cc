@@ -1,4 +1,4 @@
-#include "trust/hex.h"
+#include "base/hex.h"
 
 namespace llmpatch {
 namespace {
