@@ -15,28 +15,7 @@ void TrustOptions::declare_allow_unsigned(CLI::App& app) {
   app.add_flag("--allow-unsigned", allow_unsigned, "Load patches without a verified signature");
 }
 
-Result<Trust> TrustOptions::trust() const {
-  Trust trust;
-  if (!policy.empty()) {
-    if (!certificates.empty()) {
-      return make_error(ErrorKind::kInvalidArgument, "command line",
-                        "--certificate-chain: found beside --trust, whose rules would not let it "
-                        "sign anything",
-                        "name the file in a rule of " + policy.string());
-    }
-    LLMPATCH_ASSIGN(trust, read_trust_policy(policy));
-  }
-  for (const auto& path : keys) {
-    LLMPATCH_ASSIGN(PublicKey key, PublicKey::read(path));
-    trust.keys.push_back(std::move(key));
-  }
-  for (const auto& path : certificates) {
-    LLMPATCH_ASSIGN(const std::vector<Certificate> roots,
-                    read_certificates(path, ErrorKind::kUnverifiable));
-    trust.roots.insert(trust.roots.end(), roots.begin(), roots.end());
-  }
-  return trust;
-}
+Result<Trust> TrustOptions::trust() const { return read_trust({keys, certificates, policy}); }
 
 Json to_json(const Signer& signer) {
   const auto text_or_null = [](const std::string& text) {

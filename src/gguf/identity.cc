@@ -41,6 +41,11 @@ Result<BaseIdentity> compute_identity(const GgufFile& file) {
 
 Result<IdentityMatch> match_identity(const BaseIdentity& recorded, const GgufFile& candidate) {
   LLMPATCH_ASSIGN(const BaseIdentity identity, compute_identity(candidate));
+  return match_identity(recorded, candidate, identity);
+}
+
+Result<IdentityMatch> match_identity(const BaseIdentity& recorded, const GgufFile& candidate,
+                                     const BaseIdentity& identity) {
   if (auto decided = match_digests(recorded, identity)) return *decided;
   const std::vector<SamplePlace> places = sample_places(candidate);
   if (recorded.sample.size() != places.size()) {

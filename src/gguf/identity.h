@@ -16,5 +16,8 @@ Result<BaseIdentity> compute_identity(const GgufFile& file);
 // Whether `candidate` is the model that `recorded` describes. The same failures as
 // compute_identity; kCorrupt when the recorded sample does not fit the shapes it claims to have.
 Result<IdentityMatch> match_identity(const BaseIdentity& recorded, const GgufFile& candidate);
+// The same for a candidate whose identity is known.
+Result<IdentityMatch> match_identity(const BaseIdentity& recorded, const GgufFile& candidate,
+                                     const BaseIdentity& identity);
 
 }  // namespace llmpatch

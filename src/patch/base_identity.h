@@ -15,6 +15,7 @@
 
 #include "base/json.h"
 #include "base/result.h"
+#include "llmpatch/identity.h"
 
 namespace llmpatch {
 
@@ -54,21 +55,6 @@ Json base_identity_to_json(const BaseIdentity& identity);
 // Parses and checks such an object. kCorrupt: a member missing, unknown, of another type or against
 // its form; kUnsupported: another sample rule. `where` names the source in messages.
 Result<BaseIdentity> base_identity_from_json(const Json& json, std::string_view where);
-
-enum class IdentityVerdict {
-  kExact,        // the same file
-  kSameFamily,   // the same weights in another quantisation
-  kUnconfirmed,  // cannot be told from a lightly changed model
-  kDifferent,    // another model
-};
-
-// "exact", "same family", "unconfirmed", "different".
-std::string_view verdict_name(IdentityVerdict verdict);
-
-struct IdentityMatch {
-  IdentityVerdict verdict = IdentityVerdict::kDifferent;
-  std::string reason;  // one plain sentence without a full stop
-};
 
 // How the weights of one stretch compare with the recorded ones. r are the recorded weights, a the
 // candidate's, e what r becomes when it is quantised to the candidate's type. Means are over the

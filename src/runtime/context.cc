@@ -7,6 +7,7 @@
 #include <limits>
 #include <optional>
 
+#include "runtime/decode.h"
 #include "runtime/llama_backend.h"
 
 namespace llmpatch {
@@ -130,26 +131,6 @@ Result<std::unique_ptr<Context>> Context::create(llama_model* model,
   return made;
 }
 
-Status Context::run(llama_batch batch) {
-  take_llama_errors("");
-  int code = 0;
-  try {
-    code = llama_decode(context_.get(), batch);
-  } catch (const std::exception& error) {
-    return make_error(ErrorKind::kInternal, "runtime", std::string("decode: ") + error.what());
-  }
-  if (code == 0) return {};
-  if (code == 2) return make_error(ErrorKind::kCancelled, "runtime", "decoding: interrupted");
-  if (code == 1) {
-    return make_error(ErrorKind::kLimit, "runtime",
-                      "KV cache: found no free cells for " + std::to_string(batch.n_tokens) +
-                          " tokens among " + std::to_string(options_.cells));
-  }
-  return make_error(ErrorKind::kInternal, "runtime",
-                    "decode: libllama returned " + std::to_string(code) + ": " +
-                        take_llama_errors("no reason given"));
-}
-
 Status Context::decode(TokenBatch& batch) {
   const std::size_t n = batch.size();
   if (n == 0) return {};
@@ -166,32 +147,11 @@ Status Context::decode(TokenBatch& batch) {
   raw.n_seq_id = ones.data();
   raw.seq_id = lists.data();
   raw.logits = batch.wanted_.data();
-  return run(raw);
+  return decode_batch(context_.get(), raw);
 }
 
 Status Context::decode_rows(const Rows& rows, llama_seq_id sequence, bool output) {
-  std::vector<float> values;
-  for (std::size_t done = 0; done < rows.n;) {
-    const std::size_t n = std::min<std::size_t>(rows.n - done, options_.batch);
-    const float* first = rows.values.data() + done * rows.d;
-    values.assign(first, first + n * rows.d);  // libllama takes a mutable pointer
-    std::vector<llama_pos> positions(n);
-    std::vector<std::int32_t> ones(n, 1);
-    std::vector<llama_seq_id*> lists(n, &sequence);
-    std::vector<std::int8_t> wanted(n, 0);
-    if (output && done + n == rows.n) wanted.back() = 1;
-    for (std::size_t i = 0; i < n; ++i) positions[i] = static_cast<llama_pos>(done + i);
-    llama_batch raw{};
-    raw.n_tokens = static_cast<std::int32_t>(n);
-    raw.embd = values.data();
-    raw.pos = positions.data();
-    raw.n_seq_id = ones.data();
-    raw.seq_id = lists.data();
-    raw.logits = wanted.data();
-    LLMPATCH_TRY(run(raw));
-    done += n;
-  }
-  return {};
+  return llmpatch::decode_rows(context_.get(), rows.values, rows.d, sequence, output);
 }
 
 std::span<const float> Context::logits(std::int32_t index) const {

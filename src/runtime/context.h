@@ -77,7 +77,6 @@ class Context {
     void operator()(llama_context* context) const { llama_free(context); }
   };
   Context() = default;
-  Status run(llama_batch batch);
 
   std::unique_ptr<llama_context, Free> context_;
   ContextOptions options_;

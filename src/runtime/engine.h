@@ -14,12 +14,12 @@
 #include "base/cancel.h"
 #include "base/progress.h"
 #include "base/result.h"
+#include "llmpatch/compose.h"
 #include "patch/rows.h"
 #include "runtime/model.h"
 
 namespace llmpatch {
 
-enum class Compose { kSequential, kParallel };
 Result<Compose> parse_compose(std::string_view name);  // "sequential" or "parallel"
 
 // Names rows added to an Engine. Ids are never used again.

@@ -21,9 +21,9 @@ Error refusal(const fs::path& path, bool is_signed) {
 std::string warning_of(const Patch& patch) {
   const std::string name = "patch " + patch.manifest.name + " " + patch.manifest.version;
   if (patch.is_signed) {
-    return name + " is signed, but its signature was not checked (--allow-unsigned)";
+    return name + " is signed, but its signature was not checked";
   }
-  return name + " is not signed: nothing tells who made it (--allow-unsigned)";
+  return name + " is not signed: nothing tells who made it";
 }
 
 }  // namespace

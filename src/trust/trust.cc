@@ -128,6 +128,29 @@ Status check_rules(const Trust& trust, const Signer& signer, const std::string& 
                         ", which no rule lets sign it");
 }
 
+Result<Trust> read_trust(const TrustFiles& files) {
+  Trust trust;
+  if (!files.policy.empty()) {
+    if (!files.certificates.empty()) {
+      return make_error(ErrorKind::kInvalidArgument, "trust",
+                        "root certificates: found some beside the policy " + files.policy.string() +
+                            ", whose rules would not let them sign anything",
+                        "name the file in a rule of the policy");
+    }
+    LLMPATCH_ASSIGN(trust, read_trust_policy(files.policy));
+  }
+  for (const fs::path& path : files.keys) {
+    LLMPATCH_ASSIGN(PublicKey key, PublicKey::read(path));
+    trust.keys.push_back(std::move(key));
+  }
+  for (const fs::path& path : files.certificates) {
+    LLMPATCH_ASSIGN(const std::vector<Certificate> roots,
+                    read_certificates(path, ErrorKind::kUnverifiable));
+    trust.roots.insert(trust.roots.end(), roots.begin(), roots.end());
+  }
+  return trust;
+}
+
 Result<Trust> read_trust_policy(const fs::path& path) {
   const std::string where = path.string();
   auto text = read_file(path, kMaxPolicy, "trust policy");

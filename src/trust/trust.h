@@ -47,6 +47,17 @@ bool matches_pattern(std::string_view pattern, std::string_view name);
 // kUntrusted when the rules do not let `signer` sign the patch `name`.
 Status check_rules(const Trust& trust, const Signer& signer, const std::string& name);
 
+// Where what one verification believes is read from.
+struct TrustFiles {
+  std::vector<std::filesystem::path> keys;          // public keys
+  std::vector<std::filesystem::path> certificates;  // PEM files of root certificates
+  std::filesystem::path policy;                     // empty: none
+};
+
+// kInvalidArgument: certificates beside a policy, whose rules would not let them sign anything.
+// kUnverifiable as read_trust_policy.
+Result<Trust> read_trust(const TrustFiles& files);
+
 // Reads a trust policy (docs/trust.md) and the files it names, relative to its own folder. An entry
 // of `keys` that is a hint refers to a key the caller adds, such as one given on the command line.
 // kUnverifiable: one of these cannot be read or is not what it should be.

@@ -1,6 +1,7 @@
 #include "trust/verify.h"
 
 #include "base/quote.h"
+#include "patch/archive.h"
 #include "patch/manifest.h"
 #include "patch/patch.h"
 #include "trust/bundle.h"
@@ -99,6 +100,11 @@ Result<Bundle> read_bundle(const PatchFiles& files, std::string_view where) {
   return parse_bundle(signature->second, (fs::path(where) / kSignatureFile).string());
 }
 
+Result<PatchFiles> untrusted_if_corrupt(Result<PatchFiles> files) {
+  if (files.ok() || files.error().kind != ErrorKind::kCorrupt) return files;
+  return as_untrusted(std::move(files).error());
+}
+
 }  // namespace
 
 Result<VerifiedFiles> verify_files(PatchFiles files, const Trust& trust, std::string_view where,
@@ -127,9 +133,11 @@ Result<VerifiedFiles> verify_files(PatchFiles files, const Trust& trust, std::st
 }
 
 Result<PatchFiles> read_signed_files(const fs::path& path) {
-  auto files = read_patch_files(path);
-  if (files.ok() || files.error().kind != ErrorKind::kCorrupt) return files;
-  return as_untrusted(std::move(files).error());
+  return untrusted_if_corrupt(read_patch_files(path));
+}
+
+Result<PatchFiles> unpack_signed_files(std::string_view archive, std::string_view where) {
+  return untrusted_if_corrupt(unpack_files(archive, where));
 }
 
 Result<VerifiedFiles> verify_patch(const fs::path& path, const Trust& trust, std::time_t now) {

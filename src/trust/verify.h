@@ -36,6 +36,8 @@ Result<VerifiedFiles> verify_files(PatchFiles files, const Trust& trust, std::st
 // read_patch_files for a patch that is to be verified: anything in the directory or archive that no
 // patch may have (links, folders, foreign names) is kUntrusted instead of kCorrupt.
 Result<PatchFiles> read_signed_files(const std::filesystem::path& path);
+// The same for unpack_files.
+Result<PatchFiles> unpack_signed_files(std::string_view archive, std::string_view where);
 
 // read_signed_files, then verify_files.
 Result<VerifiedFiles> verify_patch(const std::filesystem::path& path, const Trust& trust,

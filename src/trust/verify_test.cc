@@ -308,6 +308,7 @@ TEST_F(SignedDirectory, AnArchiveOfItIsVerifiedTheSameWay) {
                "README.md");
   write_raw(archive, "junk");
   expect_error(verify_patch(archive, trust_in(key_), kTestTime), ErrorKind::kUntrusted, "tar");
+  expect_error(unpack_signed_files("junk", "a patch"), ErrorKind::kUntrusted, "tar");
 }
 
 TEST_F(SignedDirectory, WhatIsNotThereIsNotFound) {

@@ -225,7 +225,7 @@ class Signing(ProgramTest):
         self.run_ok(*policy(["tester"], [hint]), "--key", "vendor.pub")
         self.fails(5, r"no rule", *policy(["tester"], ["other.pub"]), "--key", "vendor.pub")
         self.fails(6, r"gone\.pub", *policy(["*"], ["gone.pub"]))
-        self.fails(2, r"--certificate-chain", *policy(["*"], ["vendor.pub"]),
+        self.fails(2, r"certificates: found some beside", *policy(["*"], ["vendor.pub"]),
                    "--certificate-chain", "vendor.pub")
 
 

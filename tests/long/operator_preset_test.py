@@ -1,20 +1,9 @@
 """The operator preset from nothing: it configures and builds where there is no LibTorch to find."""
 
-import os
 import subprocess
-from pathlib import Path
 
+from build_tree import cached
 from program import SOURCE, ProgramTest, main
-
-BUILD = Path(os.environ["LLMPATCH_BUILD"])
-
-
-def cached(name):
-    """A variable of this build's CMake cache; empty when there is none."""
-    for line in (BUILD / "CMakeCache.txt").read_text().splitlines():
-        if line.startswith(name + ":"):
-            return line.partition("=")[2]
-    return ""
 
 
 class OperatorPreset(ProgramTest):
@@ -35,6 +24,11 @@ class OperatorPreset(ProgramTest):
         self.assertIn("libllama", linked)
         self.assertNotRegex(linked, r"libtorch|libc10")
         self.assertIn("LibTorch not built in", self.run_tool(program, "--version"))
+        self.run_tool("cmake", "--install", self.dir, "--prefix", self.dir / "first")
+        (self.dir / "first").rename(self.dir / "second")
+        installed = self.dir / "second/bin/llmpatch"
+        self.assertIn("LibTorch not built in", self.run_tool(installed, "--version"))
+        self.assertIn(str(self.dir / "second/lib/libllama"), self.run_tool("ldd", installed))
 
 
 if __name__ == "__main__":
