@@ -22,7 +22,8 @@ HttpChunks::State HttpChunks::take(std::string& input, std::string& body) {
       continue;
     }
     const std::size_t end = rest.find("\r\n");
-    if (end == rest.npos ? rest.size() > max_line_ : end > max_line_) {
+    // Without its end: the line, and perhaps a CR.
+    if (end == rest.npos ? rest.size() > max_line_ + 1 : end > max_line_) {
       state = State::kBad;
       break;
     }

@@ -20,6 +20,7 @@ namespace http = boost::beast::http;
 using State = HttpRequestParser::State;
 using Refusal = HttpRequestParser::Refusal;
 
+constexpr std::size_t kMaxMethod = 20;
 constexpr std::size_t kMaxLine = 1024;  // of a chunk's size with its extensions, or of the trailer
 
 std::string too_large(std::size_t limit) {
@@ -164,8 +165,7 @@ struct HttpRequestParser::Impl {
     const std::string_view seen_head(input.data(), std::min(end, input.size()));
     const std::size_t line = seen_head.find("\r\n");
     const std::size_t first_line = std::min(line, seen_head.size());
-    // The method and the version need less than 32 bytes.
-    if (first_line > limits.target + 32) {
+    if (first_line > limits.target + kMaxMethod + 12) {  // "METHOD TARGET HTTP/1.1", perhaps a CR
       return refuse(414, "target: expected at most " + std::to_string(limits.target) + " bytes");
     }
     if (end == std::string::npos ? input.size() >= limits.head : end + 4 > limits.head) {
@@ -190,6 +190,7 @@ struct HttpRequestParser::Impl {
     }
     const std::string_view target = view(message.target());
     request.method = std::string(view(message.method_string()));
+    if (request.method.size() > kMaxMethod) return refuse(400, "method: found a long one");
     if (!is_origin_form(target) && !(target == "*" && request.method == "OPTIONS")) {
       return refuse(400, "target: expected a path");
     }

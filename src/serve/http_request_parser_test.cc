@@ -94,6 +94,7 @@ TEST(HttpRequestParser, RefusesWhatIsNoRequest) {
       {"GET /\r\nHost: h\r\n\r\n", 400},
       {"GET / HTTP/2.0\r\nHost: h\r\n\r\n", 505},
       {"GET / http/1.1\r\nHost: h\r\n\r\n", 505},
+      {std::string(21, 'A') + " / HTTP/1.1\r\nHost: h\r\n\r\n", 400},
       {"G@T / HTTP/1.1\r\nHost: h\r\n\r\n", 400},
       {"GET / HTTP/1.1\nHost: h\n\r\n\r\n", 505},
       // The target.
