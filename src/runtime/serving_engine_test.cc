@@ -307,7 +307,8 @@ TEST_F(TinyServing, LogProbabilitiesAreThoseOfTheModel) {
     double total = 0;
     for (std::size_t j = 0; j < 20; ++j) {
       total += std::exp(answer.logprobs[i].top[j].second);
-      if (j > 0) EXPECT_LE(answer.logprobs[i].top[j].second, answer.logprobs[i].top[j - 1].second);
+      const std::size_t before = j == 0 ? 0 : j - 1;
+      EXPECT_LE(answer.logprobs[i].top[j].second, answer.logprobs[i].top[before].second);
     }
     EXPECT_LT(total, 1.0);
   }

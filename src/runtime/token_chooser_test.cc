@@ -1,6 +1,6 @@
 #include "runtime/token_chooser.h"
 
-#include <limits>
+#include <cmath>
 #include <set>
 
 #include "runtime/test_models.h"
@@ -131,6 +131,29 @@ TEST_F(TokenChooserTest, SamplingDrawsFromWhatTheGrammarAllows) {
     drawn.insert(chosen.choose(logits, scratch_).value());
   }
   EXPECT_EQ(drawn, (std::set<Token>{kB, kC, 3 + 'b', 3 + 'c'}));
+}
+
+// Weights 1 : 3 : 12, of which the grammar allows the first two; then with top-k, which counts what
+// is allowed only.
+TEST_F(TokenChooserTest, AllowedTokensKeepTheirShares) {
+  sampling_.base.temperature = 1;
+  std::vector<float> logits(tiny_model().n_vocab(), -100);
+  logits.at(kB) = 0;
+  logits.at(kC) = std::log(3.0f);
+  logits.at(kA) = std::log(12.0f);
+  for (const int top_k : {0, 2}) {
+    sampling_.base.top_k = top_k;
+    constexpr int kDraws = 1200;
+    int firsts = 0;
+    for (std::uint64_t seed = 0; seed < kDraws; ++seed) {
+      TokenChooser chosen(sampling_, grammar("root ::= [bc]"), AnswerRandom(seed, "", 0));
+      const Token token = chosen.choose(logits, scratch_).value();
+      ASSERT_TRUE(token == kB || token == kC);
+      firsts += token == kB ? 1 : 0;
+    }
+    // A quarter, within four standard deviations.
+    EXPECT_NEAR(firsts, kDraws / 4, 4 * std::sqrt(kDraws * 0.25 * 0.75)) << top_k;
+  }
 }
 
 TEST_F(TokenChooserTest, HasNothingLeftWhereTheGrammarAllowsNothing) {
