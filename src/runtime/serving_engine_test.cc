@@ -408,7 +408,7 @@ TEST_F(TinyServing, RefusesWhatMakesNoSense) {
            [](ServingRequest& request) { request.logprobs = 21; },
            [](ServingRequest& request) { request.logprobs = -2; },
            [](ServingRequest& request) { request.stop = {""}; },
-           [](ServingRequest& request) { request.stop = {std::string(5000, 'x')}; },
+           [](ServingRequest& request) { request.stop = {std::string(1025, 'x')}; },
            [](ServingRequest& request) { request.stop.assign(65, "x"); },
            [](ServingRequest& request) { request.sampling.grammar = "root ::= other"; },
            [](ServingRequest& request) {
