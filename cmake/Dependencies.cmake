@@ -9,6 +9,7 @@ find_package(CLI11 REQUIRED)
 if(NOT LLMPATCH_VERIFY_ONLY)
   find_package(CURL 7.85 REQUIRED)  # CURLOPT_PROTOCOLS_STR
   find_package(SQLite3 3.37 REQUIRED)  # STRICT tables
+  find_package(Boost 1.74 REQUIRED)  # headers alone: Asio and Beast
   # llama.cpp as scripts/setup built it (cmake/llama); CMAKE_PREFIX_PATH names the place.
   find_package(llama CONFIG REQUIRED)
   get_filename_component(llama_prefix "${llama_DIR}/../../.." ABSOLUTE)
