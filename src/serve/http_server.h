@@ -56,7 +56,7 @@ using HttpErrorBody = std::function<std::string(int status, std::string_view mes
 
 struct HttpServerOptions {
   std::string host = "127.0.0.1";
-  std::uint16_t port = 0;  // 0: a free one
+  std::uint16_t port = 0;                  // 0: a free one
   std::filesystem::path certificate, key;  // PEM; both or neither
   int threads = 1;
   std::size_t max_connections = 1024;
