@@ -6,7 +6,7 @@ export class ChangeDialog {
   #key = "";
   #change = null;
 
-  // `done(answer)` is called after a change was made.
+  // `done(name)` is called after a change of that patch was made.
   constructor(api, done) {
     this.api = api;
     this.done = done;
@@ -22,7 +22,7 @@ export class ChangeDialog {
     });
   }
 
-  // `change` is {heading, text, verb, path, body}.
+  // `change` is {name, heading, text, verb, path, body}.
   ask(change) {
     this.#change = change;
     byId("change-heading").textContent = change.heading;
@@ -40,10 +40,10 @@ export class ChangeDialog {
     const button = byId("change-confirm");
     button.disabled = true;
     try {
-      const answer = await this.api.change(change.path, change.body, key);
+      await this.api.change(change.path, change.body, key);
       this.#key = key;
       this.dialog.close();
-      this.done(answer);
+      this.done(change.name);
     } catch (error) {
       if (error.status === 401 || error.code === "invalid_admin_key") this.#key = "";
       byId("change-error").textContent = error.message;

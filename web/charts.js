@@ -19,8 +19,8 @@ function line(canvas) {
       maintainAspectRatio: false,
       interaction: { mode: "index", intersect: false },
       scales: { y: { beginAtZero: true, ticks: { maxTicksLimit: 5 } },
-                x: { grid: { display: false }, ticks: { maxTicksLimit: 7, maxRotation: 0 } } },
-      plugins: { legend: { labels: { usePointStyle: true, boxHeight: 6 } } },
+                x: { grid: { display: false }, ticks: { maxTicksLimit: 6, maxRotation: 0 } } },
+      plugins: { legend: { align: "start", labels: { usePointStyle: true, boxHeight: 6 } } },
     },
   });
 }
@@ -29,15 +29,16 @@ export class Charts {
   #before = null;  // the last sample of the server's counters
   #intervals = [];
   #timers = [];
+  #charts = [];
 
   // `context` is {api, measurements, columns(), messages()}.
   constructor(context) {
     this.context = context;
-    this.throughput = line("chart-throughput");
-    this.firstToken = line("chart-first-token");
-    this.serverThroughput = line("chart-server-throughput");
-    this.serverLatency = line("chart-server-latency");
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw());
+    this.#make();
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+      this.#make();
+      this.#draw();
+    });
   }
 
   // While the view is seen, it follows the figures.
@@ -45,17 +46,24 @@ export class Charts {
     this.#timers.forEach(clearInterval);
     this.#timers = [];
     if (!seen) return;
-    this.draw();
+    this.#draw();
     this.#ask();
     this.#timers = [setInterval(() => this.#drawOwn(), 1000), setInterval(() => this.#ask(), PERIOD)];
   }
 
-  draw() {
+  // A chart keeps the colours it was made with.
+  #make() {
     const style = getComputedStyle(document.documentElement);
     this.colour = (name) => style.getPropertyValue(name).trim();
     Chart.defaults.color = this.colour("--muted");
     Chart.defaults.borderColor = this.colour("--line");
     Chart.defaults.font.family = getComputedStyle(document.body).fontFamily;
+    for (const chart of this.#charts) chart.destroy();
+    this.#charts = [this.throughput, this.firstToken, this.serverThroughput, this.serverLatency] =
+      ["chart-throughput", "chart-first-token", "chart-server-throughput", "chart-server-latency"].map(line);
+  }
+
+  #draw() {
     this.#drawOwn();
     this.#drawServer();
   }
@@ -66,7 +74,7 @@ export class Charts {
       const colour = this.colour(`--series-${index + 1}`);
       return {
         label, data, borderColor: colour, backgroundColor: colour, borderWidth: 2, borderDash: DASHES[index],
-        pointStyle: POINTS[index], pointRadius: points ? 4 : 0, tension: 0.2, spanGaps: true,
+        pointStyle: POINTS[index], pointRadius: points ? 4 : 0, spanGaps: true,
       };
     });
     chart.update();
@@ -119,9 +127,9 @@ export class Charts {
   #drawServer() {
     const labels = this.#intervals.map((_, i, all) => `−${((all.length - i) * PERIOD) / 1000} s`);
     const of = (key) => this.#intervals.map((each) => each[key]);
-    this.#set(this.serverThroughput, labels, [{ label: "generated", data: of("generated"), index: 0 },
-                                              { label: "read", data: of("prompt"), index: 1 }]);
-    this.#set(this.serverLatency, labels, [{ label: "to the first token", data: of("firstToken"), index: 0 },
-                                           { label: "between tokens", data: of("between"), index: 1 }]);
+    this.#set(this.serverThroughput, labels, [{ label: "generated", data: of("generated"), index: 1 },
+                                              { label: "read", data: of("prompt"), index: 0 }]);
+    this.#set(this.serverLatency, labels, [{ label: "to the first token", data: of("firstToken"), points: true, index: 1 },
+                                           { label: "between tokens", data: of("between"), points: true, index: 0 }]);
   }
 }

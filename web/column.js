@@ -80,7 +80,7 @@ export class Column {
     if (index < 0) return item;
 
     const versions = this.catalog.versions.get(name) ?? [];
-    item.append(element("select", {
+    const fine = element("div", { class: "fine" }, element("select", {
       "aria-label": `Version of ${name}`, "data-control": `version ${name}`,
       onchange: (event) => {
         const version = event.target.value || null;
@@ -88,8 +88,9 @@ export class Column {
       },
     }, ...this.#versions(entry, versions)));
     if (composes(this.stack) && this.stack.compose === SEQUENTIAL) {
-      item.append(this.#move(name, index, -1, "↑", "earlier"), this.#move(name, index, 1, "↓", "later"));
+      fine.append(this.#move(name, index, -1, "↑", "earlier"), this.#move(name, index, 1, "↓", "later"));
     }
+    item.append(fine);
     return item;
   }
 

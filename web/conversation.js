@@ -37,7 +37,7 @@ export class Conversation {
     const names = columns.length === 1 ? "One column is" : `${columns.length} columns are`;
     this.context.announce(`${names} answering.`);
     const answers = columns.map((column) => this.#answer(turn, column));
-    node.scrollIntoView({ block: "nearest" });
+    node.scrollIntoView({ block: "start" });
     await Promise.all(answers);
   }
 
@@ -124,7 +124,6 @@ export class Conversation {
           answer.finish("stopped", measured.end());
           return answer.text.data;
         }
-        measured.drop();
         if (error.status !== 429 || attempt === TRIES ||
             !(await countDown(error.retryAfter ?? DEFAULT_RETRY, answer, signal))) {
           answer.fail(error);

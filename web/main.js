@@ -16,7 +16,10 @@ const REFRESH = 10_000;  // ms between two looks at the server's patches
 
 const api = new Api();
 const measurements = new Measurements();
-const dialog = new ChangeDialog(api, refresh);
+const dialog = new ChangeDialog(api, async (name) => {
+  await refresh();
+  byId(`patch-${name}`)?.focus();  // the button that was pressed has been drawn anew
+});
 const patchList = new PatchList(api, dialog);
 const conversation = new Conversation(byId("turns"), {
   api, measurements, settings, model: () => catalog.model, changed: showRunning,

@@ -23,7 +23,7 @@ export class PatchList {
     const current = versions.find((patch) => patch.active) ?? versions[0];
     const id = `patch-${name}`;
     const node = element("article", { class: "patch", "aria-labelledby": id },
-      element("h2", { id }, name),
+      element("h2", { id, tabindex: "-1" }, name),
       element("p", { class: "lead" }, current.summary ?? "No summary."),
       ...versions.map((patch) => this.#version(patch)));
     if (versions.some((patch) => patch.source === "store")) node.append(this.#history(name, versions));
@@ -52,10 +52,11 @@ export class PatchList {
       node.append(element("p", { class: "error" }, problem));
     }
     node.append(element("dl", {}, ...facts.flatMap(([term, value]) =>
-      [element("dt", {}, term), element("dd", {}, String(value))])));
+      [element("dt", {}, term), element("dd", { class: term === "Digest" ? "digest" : null }, String(value))])));
     node.append(card(patch));
     if (patch.source === "store" && state === "installed") {
       node.append(this.#button("Activate", `Activate ${patch.name} ${patch.version}`, {
+        name: patch.name,
         heading: `Activate ${patch.name} ${patch.version}?`,
         text: "New requests run on it at once. Those that run now finish on what they began with.",
         verb: "Activate",
@@ -97,6 +98,7 @@ export class PatchList {
     }
     const active = versions.find((patch) => patch.active);
     const back = this.#button(`Roll ${name} back`, `Roll ${name} back`, {
+      name,
       heading: `Roll ${name} back?`,
       text: `What was active before ${active ? active.version : "it was switched off"} becomes active again. ` +
             "New requests run on it at once. Those that run now finish on what they began with.",
