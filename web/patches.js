@@ -69,7 +69,7 @@ export class PatchList {
 
   #button(text, label, change) {
     return element("button", {
-      type: "button", class: "quiet", "aria-label": label === text ? null : label, disabled: !this.admin,
+      type: "button", class: "quiet", "aria-label": label, disabled: !this.admin,
       title: this.admin ? null : "This server was started without an admin key.",
       onclick: () => this.dialog.ask(change),
     }, text);
