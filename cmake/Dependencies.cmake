@@ -9,6 +9,15 @@ find_package(CLI11 REQUIRED)
 if(NOT LLMPATCH_VERIFY_ONLY)
   find_package(CURL 7.85 REQUIRED)  # CURLOPT_PROTOCOLS_STR
   find_package(SQLite3 3.37 REQUIRED)  # STRICT tables
+  find_package(Boost 1.74 REQUIRED)  # headers alone: Asio and Beast
+  find_package(spdlog REQUIRED)
+  # prometheus-cpp by its core alone: its own CMake package asks for the server that it brings.
+  find_path(LLMPATCH_PROMETHEUS_INCLUDE prometheus/registry.h REQUIRED)
+  find_library(LLMPATCH_PROMETHEUS_CORE prometheus-cpp-core REQUIRED)
+  add_library(prometheus-cpp::core UNKNOWN IMPORTED)
+  set_target_properties(prometheus-cpp::core PROPERTIES
+    IMPORTED_LOCATION "${LLMPATCH_PROMETHEUS_CORE}"
+    INTERFACE_INCLUDE_DIRECTORIES "${LLMPATCH_PROMETHEUS_INCLUDE}")
   # llama.cpp as scripts/setup built it (cmake/llama); CMAKE_PREFIX_PATH names the place.
   find_package(llama CONFIG REQUIRED)
   get_filename_component(llama_prefix "${llama_DIR}/../../.." ABSOLUTE)

@@ -51,6 +51,7 @@ RunFn declare_pull(CLI::App& app);
 RunFn declare_push(CLI::App& app);
 RunFn declare_remove(CLI::App& app);
 RunFn declare_rollback(CLI::App& app);
+RunFn declare_serve(CLI::App& app);
 RunFn declare_sign(CLI::App& app);
 RunFn declare_tags(CLI::App& app);
 RunFn declare_unpack(CLI::App& app);

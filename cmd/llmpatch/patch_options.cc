@@ -2,58 +2,25 @@
 
 #include <algorithm>
 
+#include "distribution/load_path.h"
+#include "gguf/admission.h"
 #include "gguf/gguf_file.h"
-#include "gguf/identity.h"
-#include "patch/base_identity.h"
 #include "patch/stack.h"
 #include "terminal.h"
 #include "trust/load.h"
-#include "trust/verify.h"
 
 namespace llmpatch {
 namespace {
 
 namespace fs = std::filesystem;
 
-Error mismatch(const std::string& message, const char* hint) {
-  return make_error(ErrorKind::kMismatch, "patch", message, hint);
-}
-
 // Decides whether `patch` may run on `model`; the text is AdmittedPatch::forced.
-Result<std::string> admit_base(const PatchOptions& options, bool force, const Patch& patch,
-                               const GgufFile& model) {
-  const BaseIdentity& recorded = patch.manifest.base;
-  LLMPATCH_ASSIGN(const IdentityMatch match, match_identity(recorded, model));
-  const std::string title = patch_title(patch.manifest);
-  const std::string file = model.path().string();
-  switch (match.verdict) {
-    case IdentityVerdict::kExact:
-      return std::string();
-    case IdentityVerdict::kSameFamily:
-      warn(title + ": " + file +
-           " is another quantisation of its base; the card was measured on another file");
-      return std::string();
-    case IdentityVerdict::kUnconfirmed:
-      if (!options.accept_base) {
-        return mismatch(title + ": found " + file + ", which may or may not be its base model (" +
-                            match.reason + ")",
-                        "say --accept-base if you know that it is");
-      }
-      warn(title + ": " + file + " could not be confirmed as its base model (" + match.reason +
-           "); accepted by --accept-base");
-      return std::string();
-    case IdentityVerdict::kDifferent:
-      break;
-  }
-  if (!force) {
-    const std::string made_for = recorded.name.empty() ? recorded.architecture : recorded.name;
-    return mismatch(title + ": found " + file + ", expected its base model " + made_for + " (" +
-                        match.reason + ")",
-                    "run it on the model it was made for");
-  }
-  const std::string forced = title + " was made for another model than " + file + " (--force)";
-  warn(forced);
-  return forced;
+Result<std::string> admit_patch(const PatchOptions& options, bool force, const Patch& patch,
+                                const GgufFile& model) {
+  LLMPATCH_ASSIGN(Admission admitted,
+                  admit_base(patch.manifest, model, {options.accept_base, force}));
+  if (!admitted.warning.empty()) warn(admitted.warning);
+  return admitted.forced ? std::move(admitted.warning) : std::string();
 }
 
 // Why the stack may run without this patch; empty where it may not.
@@ -65,19 +32,11 @@ Result<std::string> unpatched_reason(const std::string& patch, const StorePlace&
   return store->unpatched_reason(reference->name);
 }
 
-// A patch from a file is not one of the store, but its policy holds, and it knows what was revoked.
 Result<TrustedPatch> load_file(const std::string& patch, const StorePlace& place,
                                const Trust& trust, AllowUnsigned allow) {
   Result<Store> store = place.open(false);
   if (!store.ok() && store.error().kind != ErrorKind::kNotFound) return std::move(store).error();
-  if (!store.ok()) return load_trusted_patch(patch, trust, allow);
-  LLMPATCH_ASSIGN(const Trust own, store->policy());
-  const bool verifies = !trust.empty() || !own.empty();
-  LLMPATCH_ASSIGN(PatchFiles files, verifies ? read_signed_files(patch) : read_patch_files(patch));
-  LLMPATCH_ASSIGN(TrustedPatch loaded, store->load_files(std::move(files), patch, trust, allow));
-  const Manifest& manifest = loaded.patch.manifest;
-  LLMPATCH_TRY(store->check_revoked(manifest.name, manifest.version, loaded.root_digest));
-  return loaded;
+  return load_patch_path(patch, store.ok() ? &*store : nullptr, trust, allow);
 }
 
 // A patch that is no path.
@@ -164,7 +123,7 @@ Result<AdmittedStack> PatchOptions::admit(const fs::path& model, bool force) con
   if (admitted.empty()) return stack;
   LLMPATCH_ASSIGN(const GgufFile file, GgufFile::open(model));
   for (AdmittedPatch& patch : admitted) {
-    LLMPATCH_ASSIGN(patch.forced, admit_base(*this, force, patch.patch, file));
+    LLMPATCH_ASSIGN(patch.forced, admit_patch(*this, force, patch.patch, file));
   }
   return stack;
 }

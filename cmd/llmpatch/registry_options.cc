@@ -17,8 +17,7 @@ void RegistryPlace::declare(CLI::App& app) {
       ->group(group);
 }
 
-Result<Registry> RegistryPlace::open(const OciReference& reference, RegistryAccess access,
-                                     const CancelFlag& cancel) const {
+Result<RegistryOptions> RegistryPlace::options(const CancelFlag& cancel) const {
   RegistryOptions options;
   options.http.certificates = certificates;
   options.http.plain_http = plain_http;
@@ -29,7 +28,13 @@ Result<Registry> RegistryPlace::open(const OciReference& reference, RegistryAcce
     return make_error(ErrorKind::kNotFound, "registry",
                       "Docker's config: found no file " + docker_config.string());
   }
-  return Registry::open(reference.host, reference.repository, access, options);
+  return options;
+}
+
+Result<Registry> RegistryPlace::open(const OciReference& reference, RegistryAccess access,
+                                     const CancelFlag& cancel) const {
+  LLMPATCH_ASSIGN(const RegistryOptions chosen, options(cancel));
+  return Registry::open(reference.host, reference.repository, access, chosen);
 }
 
 Result<Pulled> RegistryPlace::pull(const OciReference& reference, const CancelFlag& cancel) const {

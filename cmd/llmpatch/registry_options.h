@@ -15,6 +15,9 @@ struct RegistryPlace {
   bool plain_http = false;
 
   void declare(CLI::App& app);
+  // For a registry of any name; `cancel` must outlive them. kNotFound: a config file that was named
+  // and is not there.
+  Result<RegistryOptions> options(const CancelFlag& cancel) const;
   // Opens the repository of `reference`. Errors of Registry::open.
   Result<Registry> open(const OciReference& reference, RegistryAccess access,
                         const CancelFlag& cancel) const;

@@ -9,6 +9,7 @@ std::span<const Subcommand> subcommands() {
       {"eval", "Measure what a patch does and write a report", declare_eval},
       {"generate", "Answer the prompts of a JSON-lines file", declare_generate},
       {"chat", "Talk with a model, patches on or off", declare_chat},
+      {"serve", "Serve a model over HTTP, patches chosen by each request", declare_serve},
       {"inspect", kInspectSummary, declare_inspect},
       {"keygen", kKeygenSummary, declare_keygen},
       {"sign", kSignSummary, declare_sign},

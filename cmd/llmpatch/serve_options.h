@@ -1,0 +1,40 @@
+// The options of `llmpatch serve`.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+#include "base/cancel.h"
+#include "base/result.h"
+#include "patch_options.h"
+#include "registry_options.h"
+#include "run_options.h"
+#include "runtime/serving_engine.h"
+#include "serve/api_server.h"
+
+namespace llmpatch {
+
+struct CommandServeOptions {
+  RunOptions run;
+  PatchOptions patches;
+  RegistryPlace registry;
+  bool force = false, allow_unpatched = false, is_public = false, watch = false, json = false;
+  std::string host, model_name;
+  std::uint16_t port = 8080;
+  std::filesystem::path api_keys, admin_key, audit_log, certificate, private_key;
+  ServingOptions engine;
+  int max_tokens = 0, max_body_mib = 4, max_connections = 1024;
+  int request_seconds = 600, drain_seconds = 30;
+
+  void declare(CLI::App& app);
+  // The base model's id. kInvalidArgument for one that cannot stand in a path and a model's id.
+  Result<std::string> model_id() const;
+  ServingOptions engine_options() const;
+  // What the options say, checked against each other: kInvalidArgument. `this` and `cancel` must
+  // outlive the server.
+  Result<ApiServerOptions> server_options(const CancelFlag& cancel) const;
+};
+
+}  // namespace llmpatch

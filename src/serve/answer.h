@@ -1,0 +1,84 @@
+// An answer in the making: the choices that the engine generates for one request, sent whole or as
+// they come. Internal to serve/.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "runtime/serving_engine.h"
+#include "serve/answer_shape.h"
+#include "serve/call.h"
+#include "serve/workers.h"
+
+namespace llmpatch {
+
+// What an answer says of itself besides its choices.
+struct AnswerFrame {
+  std::string model;  // the full id
+  std::string fingerprint;
+  std::string stack;  // title of the stack, for logs and metrics
+  Json llmpatch;      // the field of that name
+  HttpHeaders headers;
+  bool names_tier = false;
+  bool stream = false, include_usage = false;
+  bool counts_answer = true;  // false: the one token that was generated was not asked for
+  std::size_t n = 1;          // choices that share a prompt
+};
+
+class Answer : public std::enable_shared_from_this<Answer> {
+ public:
+  // `engine`, `finishers` and `metrics` must outlive it. `choices` is how many there will be.
+  Answer(std::shared_ptr<ApiCall> call, ServingEngine& engine, Workers& finishers, Metrics& metrics,
+         std::unique_ptr<AnswerShape> shape, AnswerFrame frame, std::size_t choices);
+
+  // Gives the requests to the engine, one for each choice, and answers the call once they have
+  // ended, or that one of them was not taken. If the client goes, they are cancelled.
+  void submit(std::vector<ServingRequest> requests);
+
+ private:
+  ServingSink sink(std::size_t index);
+  void on_chunk(std::size_t index, const ServingChunk& chunk);
+  void on_end(std::size_t index, const ServingResult& result);
+  void refuse(std::size_t missing, ApiError error);
+  void cancel();
+
+  // With mutex_ held.
+  void open_stream();
+  void send(Json choices, Json usage);
+  Json frame_json(const char* object) const;
+  Json usage_json() const;
+  std::optional<ApiError> failure_of(const ServingResult& result) const;
+  void end_one();
+
+  void finish();  // when all have ended
+
+  const std::shared_ptr<ApiCall> call_;
+  ServingEngine& engine_;
+  Workers& finishers_;
+  Metrics& metrics_;
+  const std::unique_ptr<AnswerShape> shape_;
+  const AnswerFrame frame_;
+  const std::int64_t created_;
+
+  // The engine is never called with this held: its thread takes it in the sinks.
+  std::mutex mutex_;
+  std::vector<Choice> choices_;
+  std::size_t open_;  // choices that have not ended
+  bool has_begun_ = false;
+  std::optional<ApiError> error_;
+  ServingUsage usage_;
+  std::chrono::steady_clock::time_point last_piece_{};
+
+  // Apart from the above, since a client may be found gone while a piece is written.
+  std::mutex ids_mutex_;
+  std::vector<RequestId> ids_;
+  std::atomic<bool> cancelled_ = false, gone_ = false;
+};
+
+}  // namespace llmpatch

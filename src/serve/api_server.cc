@@ -1,0 +1,381 @@
+#include "serve/api_server.h"
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <ctime>
+#include <mutex>
+#include <thread>
+
+#include "base/ascii.h"
+#include "serve/assets.h"
+#include "serve/completions.h"
+#include "serve/models.h"
+#include "serve/patch_admin.h"
+#include "serve/router.h"
+#include "serve/store_watch.h"
+#include "serve/workers.h"
+
+namespace llmpatch {
+namespace {
+
+// Nothing but what this server sends, and no script or style within the page.
+constexpr const char* kContentPolicy =
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+bool is_loopback(std::string_view host) {
+  // Not a name that begins like that: 127.example.com is anybody's.
+  const bool is_address = host.find_first_not_of("0123456789.") == std::string_view::npos;
+  return host == "localhost" || (is_address && host.starts_with("127.")) || host == "::1" ||
+         host == "[::1]";
+}
+
+// The name in a Host header, without its port.
+std::string_view host_name(std::string_view host) {
+  if (host.starts_with('[')) return host.substr(0, host.find(']') + 1);
+  return host.substr(0, host.rfind(':'));
+}
+
+bool says_json(std::string_view type) {
+  type = type.substr(0, type.find(';'));
+  while (type.ends_with(' ')) type.remove_suffix(1);
+  return ascii_lower(type) == "application/json";
+}
+
+std::string id_prefix(std::string_view path) {
+  if (path == "/v1/chat/completions") return "chatcmpl";
+  return path == "/v1/completions" ? "cmpl" : "req";
+}
+
+}  // namespace
+
+struct ApiServer::State {
+  State(ServingEngine& served, ApiServerOptions chosen)
+      : engine(served), options(std::move(chosen)), started(std::time(nullptr)) {}
+
+  ServingEngine& engine;
+  const ApiServerOptions options;
+  const std::int64_t started;
+  Metrics metrics;
+  std::unique_ptr<RequestLog> log;
+  std::unique_ptr<Patches> patches;
+  Router router;
+  std::mutex keys_mutex;
+  std::shared_ptr<const Keys> keys;
+  std::unique_ptr<Completions> completions;
+  std::unique_ptr<PatchAdmin> admin;
+
+  std::mutex watch_mutex;
+  std::condition_variable watch_ends;
+  bool ends_watch = false;
+  std::thread watcher;
+
+  // Each may post to those above it.
+  Workers finishers{1};
+  Workers changers{1};  // what waits for the store
+  Workers readers{2};
+  std::atomic<bool> is_draining = false;
+  std::unique_ptr<HttpServer> http;
+  std::atomic<const HttpServer*> connected = nullptr;  // `http`, once it is there
+
+  void add_endpoints();
+  void add_patch_endpoints();
+  void add_assets();
+  void handle(std::shared_ptr<HttpExchange> exchange);
+  bool let_in(ApiCall& call, const Endpoint& endpoint);
+  std::optional<ApiError> refusal_of(const HttpServerRequest& request,
+                                     const Router::Match& match) const;
+  std::shared_ptr<const Keys> current_keys() {
+    const std::lock_guard lock(keys_mutex);
+    return keys;
+  }
+  bool is_ready() const {
+    const Result<ResolvedStack> stack = patches->table()->default_stack();
+    return !is_draining && stack.ok() && stack->engine_stack().ok();
+  }
+  Status reload();
+  Status reload_patches();
+  void watch();
+  void end_watch();
+};
+
+void ApiServer::State::add_endpoints() {
+  const auto add = [&](const char* method, const char* pattern, Access access, auto run) {
+    router.add({method, pattern, access, /*on_worker=*/true, std::move(run)});
+  };
+  using Call = std::shared_ptr<ApiCall>;
+  add("POST", "/v1/chat/completions", Access::kApiKey,
+      [this](const Call& call, const PathValues&) { completions->chat(call); });
+  add("POST", "/v1/completions", Access::kApiKey,
+      [this](const Call& call, const PathValues&) { completions->complete(call); });
+  add("POST", "/v1/embeddings", Access::kApiKey, [](const Call& call, const PathValues&) {
+    call->fail({400, "this server makes no embeddings", "unsupported_endpoint", ""});
+  });
+  const auto models = [this](const ApiCall& call) {
+    return models_json(*patches->table(), options.model, call.caller().key, started);
+  };
+  add("GET", "/v1/models", Access::kApiKey,
+      [models](const Call& call, const PathValues&) { call->respond(200, models(*call)); });
+  add("GET", "/v1/models/{id}", Access::kApiKey,
+      [models](const Call& call, const PathValues& values) {
+        for (const Json& model : models(*call)["data"]) {
+          if (model["id"] == values[0]) return call->respond(200, model);
+        }
+        call->fail({404, "model: found none of that id", "model_not_found", "model"});
+      });
+  add("GET", "/metrics", Access::kApiKey, [this](const Call& call, const PathValues&) {
+    const HttpServer* server = connected;
+    Metrics::Now now{engine.stats(), engine.plan().cells,
+                     server == nullptr ? 0 : server->connections(), is_ready(), patches->table()};
+    call->respond(200, "text/plain; version=0.0.4; charset=utf-8", metrics.text(now));
+  });
+  router.add({"GET", "/health", Access::kAnybody, false, [](const Call& call, const PathValues&) {
+                call->respond(200, {{"status", "ok"}});
+              }});
+  add("GET", "/ready", Access::kAnybody, [this](const Call& call, const PathValues&) {
+    if (is_ready()) return call->respond(200, {{"status", "ready"}});
+    call->fail({503, "the default stack of patches cannot run", "patch_unavailable", ""});
+  });
+}
+
+void ApiServer::State::add_patch_endpoints() {
+  using Call = std::shared_ptr<ApiCall>;
+  // What reads or changes the store waits for it apart from the requests.
+  const auto add = [&](const char* method, const char* pattern, Access access, auto run) {
+    router.add({method, pattern, access, /*on_worker=*/true,
+                [this, run](const Call& call, const PathValues& values) {
+                  changers.post([run, call, values] { run(*call, values); });
+                }});
+  };
+  const auto list = [this](ApiCall& call, const std::string& name) {
+    admin->list(call, name, call.caller().keys->has_admin_key());
+  };
+  router.add({"GET", "/v1/patches", Access::kApiKey, true,
+              [list](const Call& call, const PathValues&) { list(*call, ""); }});
+  router.add({"GET", "/v1/patches/{name}", Access::kApiKey, true,
+              [list](const Call& call, const PathValues& values) { list(*call, values[0]); }});
+  add("GET", "/v1/patches/{name}/history", Access::kApiKey,
+      [this](ApiCall& call, const PathValues& values) { admin->history(call, values[0]); });
+  add("POST", "/v1/patches", Access::kAdmin,
+      [this](ApiCall& call, const PathValues&) { admin->install(call); });
+  add("POST", "/v1/patches/{name}/activate", Access::kAdmin,
+      [this](ApiCall& call, const PathValues& values) { admin->activate(call, values[0]); });
+  add("POST", "/v1/patches/{name}/deactivate", Access::kAdmin,
+      [this](ApiCall& call, const PathValues& values) { admin->deactivate(call, values[0]); });
+  add("POST", "/v1/patches/{name}/rollback", Access::kAdmin,
+      [this](ApiCall& call, const PathValues& values) { admin->rollback(call, values[0]); });
+  add("DELETE", "/v1/patches/{name}/{version}", Access::kAdmin,
+      [this](ApiCall& call, const PathValues& values) {
+        admin->remove(call, values[0], values[1]);
+      });
+}
+
+void ApiServer::State::add_assets() {
+  const auto add = [&](std::string path, const Asset& asset) {
+    router.add({"GET", std::move(path), Access::kAnybody, false,
+                [&asset](const std::shared_ptr<ApiCall>& call, const PathValues&) {
+                  call->respond(200, std::string(asset.type).c_str(), std::string(asset.bytes),
+                                {{"Content-Security-Policy", kContentPolicy},
+                                 {"Referrer-Policy", "no-referrer"}});
+                }});
+  };
+  for (const Asset& asset : assets()) {
+    add("/" + std::string(asset.name), asset);
+    if (asset.name == "index.html") add("/", asset);
+  }
+}
+
+std::optional<ApiError> ApiServer::State::refusal_of(const HttpServerRequest& request,
+                                                     const Router::Match& match) const {
+  if (is_loopback(options.http.host) && !is_loopback(host_name(request.header("Host")))) {
+    return ApiError{403, "Host: found another name, expected this machine's (localhost)",
+                    "host_not_allowed", ""};
+  }
+  if (match.endpoint == nullptr) {
+    if (match.allowed.empty()) return ApiError{404, "there is nothing here", "not_found", ""};
+    return ApiError{405, "found another method, expected " + match.allowed, "method_not_allowed",
+                    ""};
+  }
+  if (request.method == "POST" && !says_json(request.header("Content-Type"))) {
+    return ApiError{415, "Content-Type: expected application/json", "unsupported_media_type", ""};
+  }
+  return std::nullopt;
+}
+
+bool ApiServer::State::let_in(ApiCall& call, const Endpoint& endpoint) {
+  Caller caller;
+  caller.keys = current_keys();
+  const std::string_view bearer = bearer_of(call.request().header("Authorization"));
+  if (endpoint.access != Access::kAnybody) {
+    caller.is_admin = caller.keys->is_admin(bearer);
+    if (!caller.is_admin) caller.key = caller.keys->find(bearer);
+  }
+  call.set_caller(caller);
+  if (endpoint.access == Access::kAdmin && !caller.is_admin) {
+    call.fail(caller.keys->has_admin_key()
+                  ? ApiError{403, "Authorization: expected the admin key", "invalid_admin_key", ""}
+                  : ApiError{403, "this server was started without --admin-key-file",
+                             "admin_disabled", ""});
+    return false;
+  }
+  if (endpoint.access == Access::kApiKey && caller.keys->has_api_keys() && !caller.is_admin &&
+      caller.key == nullptr) {
+    call.fail({401, "Authorization: expected \"Bearer\" and a key of this server",
+               "invalid_api_key", ""});
+    return false;
+  }
+  return true;
+}
+
+void ApiServer::State::handle(std::shared_ptr<HttpExchange> exchange) {
+  const HttpServerRequest& request = exchange->request();
+  const Router::Match match = router.match(request.method, request.path);
+  const auto call = std::make_shared<ApiCall>(
+      std::move(exchange), metrics, *log, new_id(id_prefix(request.path)),
+      match.endpoint == nullptr ? std::string("none") : match.endpoint->pattern);
+  if (const auto refused = refusal_of(request, match)) {
+    HttpHeaders headers;
+    if (!match.allowed.empty()) headers.emplace_back("Allow", match.allowed);
+    return call->fail(*refused, std::move(headers));
+  }
+  if (is_draining) {
+    return call->fail({503, "the server is shutting down", "shutting_down", ""},
+                      {{"Connection", "close"}});
+  }
+  const Endpoint& endpoint = *match.endpoint;
+  if (!let_in(*call, endpoint)) return;
+  if (!endpoint.on_worker) return endpoint.run(call, match.values);
+  if (readers.waiting() >= options.max_waiting) {
+    return call->fail({429, "too many requests are waiting", "queue_full", ""});
+  }
+  readers.post([&endpoint, call, values = match.values] { endpoint.run(call, values); });
+}
+
+Status ApiServer::State::reload_patches() {
+  Result<std::vector<std::string>> news = patches->reload();
+  metrics.count_reload(news.ok());
+  if (!news.ok()) {
+    log->write("reload", {{"outcome", "failed"}, {"error", news.error().message}}, true);
+    return std::move(news).error();
+  }
+  const Result<ResolvedStack> stack = patches->table()->default_stack();
+  log->write("reload",
+             {{"outcome", "done"},
+              {"default_stack", stack.ok() ? stack->header() : stack.error().message},
+              {"warnings", *news}},
+             true);
+  return {};
+}
+
+Status ApiServer::State::reload() {
+  Result<Keys> read = Keys::read(options.api_keys, options.admin_key);
+  Status status;
+  if (read.ok()) {
+    const std::lock_guard lock(keys_mutex);
+    keys = std::make_shared<const Keys>(std::move(*read));
+  } else {
+    log->write("reload", {{"outcome", "failed"}, {"error", read.error().message}}, true);
+    status = read.error();
+  }
+  Status reloaded = reload_patches();
+  return status.ok() ? reloaded : status;
+}
+
+void ApiServer::State::watch() {
+  std::string seen = store_state(options.patches.store);
+  std::unique_lock lock(watch_mutex);
+  while (!watch_ends.wait_for(lock, options.watch, [&] { return ends_watch; })) {
+    const std::string now = store_state(options.patches.store);
+    if (now == seen) continue;
+    // A state that could not be read is looked at again; only what was read counts as seen.
+    if (reload_patches().ok()) seen = now;
+  }
+}
+
+void ApiServer::State::end_watch() {
+  {
+    const std::lock_guard lock(watch_mutex);
+    ends_watch = true;
+  }
+  watch_ends.notify_all();
+  if (watcher.joinable()) watcher.join();
+}
+
+ApiServer::ApiServer(std::unique_ptr<State> state) : state_(std::move(state)) {}
+
+ApiServer::~ApiServer() {
+  if (state_->http) drain(std::chrono::steady_clock::now());
+}
+
+Result<std::unique_ptr<ApiServer>> ApiServer::start(ServingEngine& engine,
+                                                    ApiServerOptions options) {
+  auto state = std::make_unique<State>(engine, std::move(options));
+  const ApiServerOptions& chosen = state->options;
+  LLMPATCH_ASSIGN(Keys keys, Keys::read(chosen.api_keys, chosen.admin_key));
+  state->keys = std::make_shared<const Keys>(std::move(keys));
+  LLMPATCH_ASSIGN(state->log, RequestLog::open(chosen.audit_log));
+  LLMPATCH_ASSIGN(state->patches, Patches::open(chosen.patches, engine));
+  State* const self = state.get();
+  state->completions = std::make_unique<Completions>(
+      engine, *state->patches, state->finishers, state->metrics,
+      CompletionsOptions{chosen.model, chosen.fingerprint, chosen.max_tokens,
+                         chosen.request_timeout, chosen.allow_unpatched});
+  state->admin = std::make_unique<PatchAdmin>(*state->patches, chosen.model, chosen.registry,
+                                              chosen.allow_unpatched,
+                                              [self] { return self->reload_patches(); });
+  state->add_endpoints();
+  state->add_patch_endpoints();
+  state->add_assets();
+  if (chosen.watch.count() > 0) state->watcher = std::thread([self] { self->watch(); });
+  std::unique_ptr<ApiServer> server(new ApiServer(std::move(state)));
+  Result<std::unique_ptr<HttpServer>> http = HttpServer::start(
+      chosen.http,
+      [self](std::shared_ptr<HttpExchange> exchange) { self->handle(std::move(exchange)); },
+      [](int status, std::string_view message) {
+        return json_line(http_error(status, std::string(message)).body());
+      });
+  if (!http.ok()) {
+    self->end_watch();
+    return std::move(http).error();
+  }
+  self->http = std::move(*http);
+  self->connected = self->http.get();
+  return server;
+}
+
+std::uint16_t ApiServer::port() const { return state_->http->port(); }
+
+std::vector<std::string> ApiServer::warnings() const {
+  return warnings_of(*state_->patches->table());
+}
+
+std::string ApiServer::default_stack() const {
+  const Result<ResolvedStack> stack = state_->patches->table()->default_stack();
+  return stack.ok() ? stack->header() : stack.error().message;
+}
+
+Status ApiServer::reload() { return state_->reload(); }
+
+void ApiServer::drain(std::chrono::steady_clock::time_point deadline) {
+  if (!state_->http) return;
+  state_->end_watch();
+  state_->is_draining = true;
+  state_->http->stop_accepting();
+  state_->readers.close();  // what came in before is given to the engine
+  state_->changers.close();
+  state_->engine.drain(deadline);
+  state_->finishers.close();
+  // The answers are written; their last bytes may be on their way.
+  constexpr std::chrono::milliseconds kLook{10};
+  const auto patience =
+      std::max(deadline, std::chrono::steady_clock::now() + std::chrono::seconds(1));
+  while (state_->http->connections() > 0 && std::chrono::steady_clock::now() < patience) {
+    std::this_thread::sleep_for(kLook);
+  }
+  state_->http->stop();
+  state_->connected = nullptr;
+  state_->http.reset();
+}
+
+}  // namespace llmpatch

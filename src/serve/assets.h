@@ -1,0 +1,20 @@
+// The files that are built into the program: the page, what it loads, and the description of the
+// API. Internal to serve/.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+namespace llmpatch {
+
+struct Asset {
+  std::string_view name;  // "index.html"
+  std::string_view type;  // for Content-Type
+  std::string_view bytes;
+};
+
+std::span<const Asset> assets();
+// Null when there is none of that name.
+const Asset* find_asset(std::string_view name);
+
+}  // namespace llmpatch

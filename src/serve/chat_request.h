@@ -1,0 +1,24 @@
+// The body of POST /v1/chat/completions. Internal to serve/.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "runtime/chat_template.h"
+#include "serve/answer_request.h"
+
+namespace llmpatch {
+
+struct ChatRequest : AnswerRequest {
+  std::vector<Message> messages;
+  std::string schema;  // JSON schema that the answer must follow; empty: none
+  std::string safety_identifier;
+  Json metadata;            // an object of texts, or null
+  bool names_tier = false;  // the answer says which service tier it was
+};
+
+// Errors as RequestFields::finish.
+Result<ChatRequest> parse_chat_request(std::string_view body, const RequestLimits& limits);
+
+}  // namespace llmpatch

@@ -1,0 +1,224 @@
+#include "serve/completions.h"
+
+#include <openssl/rand.h>
+
+#include <utility>
+
+#include "base/quote.h"
+#include "runtime/chat_template.h"
+#include "runtime/json_schema.h"
+#include "runtime/prompt.h"
+
+namespace llmpatch {
+namespace {
+
+std::uint64_t random_seed() {
+  std::uint64_t seed = 0;
+  RAND_bytes(reinterpret_cast<unsigned char*>(&seed), sizeof seed);
+  return seed;
+}
+
+Result<Tokens> tokens_of(const Model& model, const std::variant<std::string, Tokens>& prompt) {
+  Tokens tokens = model.bos();
+  if (const auto* text = std::get_if<std::string>(&prompt)) {
+    LLMPATCH_ASSIGN(const Tokens rest, model.tokenize(*text, /*parse_special=*/false));
+    tokens.insert(tokens.end(), rest.begin(), rest.end());
+    return tokens;
+  }
+  const Tokens& given = std::get<Tokens>(prompt);
+  if (!tokens.empty() && given.front() == tokens.front()) return given;
+  tokens.insert(tokens.end(), given.begin(), given.end());
+  return tokens;
+}
+
+}  // namespace
+
+Completions::Completions(ServingEngine& engine, Patches& patches, Workers& finishers,
+                         Metrics& metrics, CompletionsOptions options)
+    : engine_(engine),
+      patches_(patches),
+      finishers_(finishers),
+      metrics_(metrics),
+      options_(std::move(options)) {}
+
+RequestLimits Completions::limits() const {
+  return {options_.max_tokens, engine_.model().n_vocab()};
+}
+
+std::optional<ResolvedStack> Completions::admit(ApiCall& call, const AnswerRequest& request) const {
+  const std::optional<ModelId> id = parse_model_id(request.model, options_.model);
+  if (!id) {
+    call.fail({404,
+               "model: found " + quote(request.model) + ", expected " + quote(options_.model) +
+                   ", alone or with patches after a +",
+               "model_not_found", "model"});
+    return std::nullopt;
+  }
+  Result<ResolvedStack> stack = patches_.table()->resolve(request.stack, *id);
+  if (!stack.ok()) {
+    ApiError error = stack_error(stack.error());
+    if (request.stack.patches) error.param = "patches";
+    call.fail(error);
+    return std::nullopt;
+  }
+  if (call.caller().is_admin) return std::move(*stack);
+  const ApiKey* key = call.caller().key;
+  if (stack->patches.empty()) {
+    const bool asks = request.stack.patches && request.stack.patches->empty();
+    const bool server_lets = !asks || options_.allow_unpatched;
+    const bool may = key != nullptr && key->unpatched ? *key->unpatched : server_lets;
+    if (!may) {
+      call.fail({403,
+                 "patches: found none, expected at least one: this server does not run the "
+                 "model without",
+                 "unpatched_not_allowed", "patches"});
+      return std::nullopt;
+    }
+  }
+  for (const auto& patch : stack->patches) {
+    if (key == nullptr || key->may_run(patch->manifest.name)) continue;
+    call.fail({403, "patch " + patch->manifest.name + ": this key may not run it",
+               "patch_not_allowed", "patches"});
+    return std::nullopt;
+  }
+  return std::move(*stack);
+}
+
+ServingRequest Completions::base_request(const ApiCall& call, const AnswerRequest& request,
+                                         const Stack& stack) const {
+  ServingRequest base;
+  base.stack = stack;
+  base.sampling = request.sampling;
+  base.sampling.base.seed =
+      request.seed ? static_cast<std::uint64_t>(*request.seed) : random_seed();
+  base.max_tokens = request.max_tokens.value_or(options_.max_tokens);
+  base.stop = request.stop;
+  base.logprobs = request.logprobs;
+  base.tenant = call.caller().name();
+  base.deadline = std::chrono::steady_clock::now() + options_.timeout;
+  return base;
+}
+
+bool Completions::fits(ApiCall& call, const Tokens& prompt, const char* field) const {
+  const auto context = static_cast<std::size_t>(engine_.plan().context);
+  if (!prompt.empty() && prompt.size() < context) return true;
+  call.fail({400,
+             std::string(field) + ": found " + std::to_string(prompt.size()) +
+                 " tokens, expected 1 to " + std::to_string(context - 1) +
+                 " (the context, less one for the answer)",
+             prompt.empty() ? "invalid_value" : "context_length_exceeded", field});
+  return false;
+}
+
+AnswerFrame Completions::frame(const AnswerRequest& request, const ResolvedStack& stack) const {
+  AnswerFrame frame;
+  frame.model = options_.model + (stack.patches.empty() ? "" : "+" + stack.title());
+  frame.fingerprint = options_.fingerprint;
+  frame.stack = stack.header();
+  frame.llmpatch = stack.json();
+  frame.headers = {{"llmpatch-stack", stack.header()}};
+  frame.stream = request.stream;
+  frame.include_usage = request.include_usage;
+  frame.n = static_cast<std::size_t>(request.n);
+  return frame;
+}
+
+void Completions::run(const std::shared_ptr<ApiCall>& call, const AnswerRequest& request,
+                      const std::vector<Tokens>& prompts, ServingRequest base,
+                      std::unique_ptr<AnswerShape> shape, AnswerFrame frame) {
+  if (!request.user.empty()) call->note("user", request.user);
+  call->audit();
+  std::vector<ServingRequest> requests;
+  for (const Tokens& prompt : prompts) {
+    for (int i = 0; i < request.n; ++i) {
+      requests.push_back(base);
+      requests.back().prompt = prompt;
+      requests.back().sampling.base.sample = static_cast<std::uint32_t>(i);
+    }
+  }
+  const auto answer = std::make_shared<Answer>(call, engine_, finishers_, metrics_,
+                                               std::move(shape), std::move(frame), requests.size());
+  answer->submit(std::move(requests));
+}
+
+void Completions::chat(const std::shared_ptr<ApiCall>& call) {
+  const Model& model = engine_.model();
+  const Result<ChatRequest> request = parse_chat_request(call->request().body, limits());
+  if (!request.ok()) return call->fail(field_error(request.error()));
+  if (model.chat_template() == nullptr) {
+    return call->fail(
+        {400, "this model has no chat template, and so no conversations", "no_chat_template", ""});
+  }
+  const std::optional<ResolvedStack> stack = admit(*call, *request);
+  if (!stack) return;
+  Prompt prompt;
+  prompt.messages = request->messages;
+  const Result<Tokens> tokens = encode_prompt(model, prompt, PromptFormat::kChat);
+  if (!tokens.ok()) {
+    ApiError error = engine_error(tokens.error());
+    error.param = "messages";
+    return call->fail(error);
+  }
+  if (!fits(*call, *tokens, "messages")) return;
+  std::string grammar;
+  if (!request->schema.empty()) {
+    Result<std::string> made = json_schema_grammar(request->schema);
+    if (!made.ok()) {
+      return call->fail(
+          {400, "response_format: " + made.error().message, "invalid_value", "response_format"});
+    }
+    grammar = std::move(*made);
+  }
+  const Result<Stack> engine_stack = stack->engine_stack();
+  if (!engine_stack.ok()) return call->fail(stack_error(engine_stack.error()));
+  ServingRequest base = base_request(*call, *request, *engine_stack);
+  base.sampling.grammar = std::move(grammar);
+  AnswerFrame made = frame(*request, *stack);
+  made.names_tier = request->names_tier;
+  if (!request->safety_identifier.empty()) {
+    call->note("safety_identifier", request->safety_identifier);
+  }
+  if (!request->metadata.is_null()) call->note("metadata", OrderedJson(request->metadata));
+  run(call, *request, {*tokens}, std::move(base), chat_shape(model, request->logprobs),
+      std::move(made));
+}
+
+void Completions::complete(const std::shared_ptr<ApiCall>& call) {
+  const Model& model = engine_.model();
+  const Result<CompletionRequest> request =
+      parse_completion_request(call->request().body, limits());
+  if (!request.ok()) return call->fail(field_error(request.error()));
+  const std::optional<ResolvedStack> stack = admit(*call, *request);
+  if (!stack) return;
+  std::vector<Tokens> prompts;
+  for (const auto& prompt : request->prompts) {
+    Result<Tokens> tokens = tokens_of(model, prompt);
+    if (!tokens.ok()) {
+      ApiError error = engine_error(tokens.error());
+      error.param = "prompt";
+      return call->fail(error);
+    }
+    if (!fits(*call, *tokens, "prompt")) return;
+    prompts.push_back(std::move(*tokens));
+  }
+  const Result<Stack> engine_stack = stack->engine_stack();
+  if (!engine_stack.ok()) return call->fail(stack_error(engine_stack.error()));
+  ServingRequest base = base_request(*call, *request, *engine_stack);
+  base.prompt_logprobs = request->echo && request->logprobs >= 0;
+  CompletionShapeOptions shape;
+  shape.logprobs = request->logprobs;
+  shape.n = request->n;
+  shape.echo = request->echo;
+  shape.drop_answer = *request->max_tokens == 0;
+  shape.prompts = prompts;
+  shape.has_bos = !model.bos().empty();
+  AnswerFrame made = frame(*request, *stack);
+  if (shape.drop_answer) {  // 0 would mean no limit; the engine has to make one
+    base.max_tokens = 1;
+    made.counts_answer = false;
+  }
+  run(call, *request, prompts, std::move(base), completion_shape(model, std::move(shape)),
+      std::move(made));
+}
+
+}  // namespace llmpatch

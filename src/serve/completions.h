@@ -1,0 +1,55 @@
+// The endpoints that generate text: requests understood, admitted, and given to the engine.
+// Internal to serve/.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+
+#include "runtime/serving_engine.h"
+#include "serve/answer.h"
+#include "serve/chat_request.h"
+#include "serve/completion_request.h"
+#include "serve/patches.h"
+
+namespace llmpatch {
+
+struct CompletionsOptions {
+  std::string model;  // the base model's id
+  std::string fingerprint;
+  int max_tokens = 0;                 // of one answer; 0: what the context leaves
+  std::chrono::seconds timeout{600};  // of one request
+  bool allow_unpatched = false;
+};
+
+// Thread-safe. Everything it is given must outlive it, and every answer it began.
+class Completions {
+ public:
+  Completions(ServingEngine& engine, Patches& patches, Workers& finishers, Metrics& metrics,
+              CompletionsOptions options);
+
+  // Each answers the call, now or when the engine has. Takes the time that reading and tokenising
+  // the request takes.
+  void chat(const std::shared_ptr<ApiCall>& call);
+  void complete(const std::shared_ptr<ApiCall>& call);
+
+ private:
+  RequestLimits limits() const;
+  // The stack of a request, and whether its caller may run it; answers the call where not.
+  std::optional<ResolvedStack> admit(ApiCall& call, const AnswerRequest& request) const;
+  ServingRequest base_request(const ApiCall& call, const AnswerRequest& request,
+                              const Stack& stack) const;
+  bool fits(ApiCall& call, const Tokens& prompt, const char* field) const;
+  AnswerFrame frame(const AnswerRequest& request, const ResolvedStack& stack) const;
+  void run(const std::shared_ptr<ApiCall>& call, const AnswerRequest& request,
+           const std::vector<Tokens>& prompts, ServingRequest base,
+           std::unique_ptr<AnswerShape> shape, AnswerFrame frame);
+
+  ServingEngine& engine_;
+  Patches& patches_;
+  Workers& finishers_;
+  Metrics& metrics_;
+  const CompletionsOptions options_;
+};
+
+}  // namespace llmpatch

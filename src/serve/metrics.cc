@@ -1,0 +1,127 @@
+#include "serve/metrics.h"
+
+#include <prometheus/counter.h>
+#include <prometheus/family.h>
+#include <prometheus/gauge.h>
+#include <prometheus/histogram.h>
+#include <prometheus/registry.h>
+#include <prometheus/text_serializer.h>
+
+#include <mutex>
+#include <set>
+
+namespace llmpatch {
+namespace {
+
+// Clients choose their stacks; what they may fill the memory with is bounded.
+constexpr std::size_t kMaxStacks = 256;
+
+using prometheus::Counter;
+using prometheus::Family;
+using prometheus::Gauge;
+using prometheus::Histogram;
+
+Family<Counter>& counters(prometheus::Registry& registry, const char* name, const char* help) {
+  return prometheus::BuildCounter().Name(name).Help(help).Register(registry);
+}
+
+Family<Gauge>& gauges(prometheus::Registry& registry, const char* name, const char* help) {
+  return prometheus::BuildGauge().Name(name).Help(help).Register(registry);
+}
+
+Histogram& histogram(prometheus::Registry& registry, const char* name, const char* help,
+                     Histogram::BucketBoundaries bounds) {
+  return prometheus::BuildHistogram().Name(name).Help(help).Register(registry).Add(
+      {}, std::move(bounds));
+}
+
+}  // namespace
+
+struct Metrics::State {
+  prometheus::Registry registry;
+  Family<Counter>& answers =
+      counters(registry, "llmpatch_requests_total", "Answers by endpoint and status");
+  Family<Counter>& stacks = counters(registry, "llmpatch_stack_requests_total",
+                                     "Completions by the stack of patches they ran behind");
+  Family<Counter>& tokens = counters(registry, "llmpatch_tokens_total", "Tokens by kind");
+  Family<Counter>& reloads =
+      counters(registry, "llmpatch_reloads_total", "Times that patches and keys were read anew");
+  Family<Gauge>& running = gauges(registry, "llmpatch_requests_running", "Requests being decoded");
+  Family<Gauge>& waiting = gauges(registry, "llmpatch_requests_waiting", "Requests in the queue");
+  Family<Gauge>& used = gauges(registry, "llmpatch_cache_cells_used", "Cells of the cache in use");
+  Family<Gauge>& cells = gauges(registry, "llmpatch_cache_cells", "Cells of the cache");
+  Family<Gauge>& connections = gauges(registry, "llmpatch_connections", "Open connections");
+  Family<Gauge>& ready =
+      gauges(registry, "llmpatch_ready", "1 when requests of the default stack can be served");
+  Histogram& first = histogram(registry, "llmpatch_time_to_first_token_seconds",
+                               "From the arrival in the queue to the first token",
+                               {0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60});
+  Histogram& gaps =
+      histogram(registry, "llmpatch_inter_token_seconds", "Between two pieces of an answer",
+                {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5});
+  Histogram& whole =
+      histogram(registry, "llmpatch_request_seconds", "From a request's arrival to its end",
+                {0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300});
+  std::mutex scraping;
+  std::mutex naming;
+  std::set<std::string> names;  // of stacks that have a counter
+
+  std::string label_of(const std::string& stack) {
+    const std::lock_guard lock(naming);
+    if (names.size() >= kMaxStacks && !names.contains(stack)) return "other";
+    names.insert(stack);
+    return stack;
+  }
+};
+
+Metrics::Metrics() : state_(std::make_unique<State>()) {}
+Metrics::~Metrics() = default;
+
+void Metrics::count_answer(std::string_view endpoint, int status) {
+  state_->answers.Add({{"endpoint", std::string(endpoint)}, {"code", std::to_string(status)}})
+      .Increment();
+}
+
+void Metrics::count_reload(bool done) {
+  state_->reloads.Add({{"outcome", done ? "done" : "failed"}}).Increment();
+}
+
+void Metrics::count_completion(const std::string& stack, const ServingUsage& usage,
+                               double seconds) {
+  state_->stacks.Add({{"stack", state_->label_of(stack)}}).Increment();
+  state_->tokens.Add({{"kind", "prompt"}}).Increment(usage.prompt_tokens);
+  state_->tokens.Add({{"kind", "cached"}}).Increment(usage.cached_tokens);
+  state_->tokens.Add({{"kind", "generated"}}).Increment(usage.completion_tokens);
+  if (usage.first_token_seconds > 0) state_->first.Observe(usage.first_token_seconds);
+  state_->whole.Observe(seconds);
+}
+
+void Metrics::observe_gap(double seconds) { state_->gaps.Observe(seconds); }
+
+std::string Metrics::text(const Now& now) {
+  const std::lock_guard lock(state_->scraping);
+  state_->running.Add({}).Set(now.engine.running);
+  state_->waiting.Add({}).Set(now.engine.waiting);
+  state_->used.Add({}).Set(now.engine.used_cells);
+  state_->cells.Add({}).Set(now.cells);
+  state_->connections.Add({}).Set(static_cast<double>(now.connections));
+  state_->ready.Add({}).Set(now.ready ? 1 : 0);
+  std::vector<prometheus::MetricFamily> families = state_->registry.Collect();
+  // Patches come and go, so their gauges are made for this answer alone.
+  prometheus::Registry patches;
+  Family<Gauge>& states =
+      gauges(patches, "llmpatch_patch_state", "1 for the state each patch is in");
+  Family<Gauge>& expired =
+      gauges(patches, "llmpatch_patch_expired", "1 for an active patch that has expired");
+  for (const auto& patch : now.table->patches) {
+    const std::string &name = patch->manifest.name, &version = patch->manifest.version;
+    states.Add({{"patch", name}, {"version", version}, {"state", patch->state()}}).Set(1);
+    if (patch->is_current) {
+      expired.Add({{"patch", name}, {"version", version}}).Set(patch->has_expired() ? 1 : 0);
+    }
+  }
+  for (prometheus::MetricFamily& family : patches.Collect()) families.push_back(std::move(family));
+  return prometheus::TextSerializer().Serialize(families);
+}
+
+}  // namespace llmpatch

@@ -1,0 +1,41 @@
+// What the server counts, in Prometheus' form (docs/api.md has the names). Internal to serve/.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "runtime/serving_engine.h"
+#include "serve/patch_table.h"
+
+namespace llmpatch {
+
+// Thread-safe, and never waits for more than another thread's count.
+class Metrics {
+ public:
+  Metrics();
+  ~Metrics();
+
+  void count_answer(std::string_view endpoint, int status);
+  void count_reload(bool done);
+  // An answer of the engine. `seconds`: from the request's arrival to its end.
+  void count_completion(const std::string& stack, const ServingUsage& usage, double seconds);
+  void observe_gap(double seconds);  // between two pieces of an answer
+
+  // What is measured when it is asked for.
+  struct Now {
+    ServingStats engine;
+    int cells = 0;
+    std::size_t connections = 0;
+    bool ready = false;
+    std::shared_ptr<const PatchTable> table;
+  };
+  // The text of GET /metrics.
+  std::string text(const Now& now);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace llmpatch

@@ -1,0 +1,57 @@
+// The patches requests may name at one moment, and what each name stands for. Internal to serve/.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "serve/served_patch.h"
+#include "serve/stack_request.h"
+
+namespace llmpatch {
+
+// The patches one request runs behind. Holds them: what is swapped meanwhile stays until it goes.
+struct ResolvedStack {
+  std::vector<std::shared_ptr<const ServedPatch>> patches;
+  Compose compose = Compose::kSequential;
+  std::vector<std::string> warnings;  // of names that it runs without
+
+  // "refuse@1.0.0+tone@1.1.0", or "none".
+  std::string title() const;
+  // What the header `llmpatch-stack` says.
+  std::string header() const;
+  // What the field `llmpatch` says.
+  Json json() const;
+  // The same for the engine. Errors of Prefix::id.
+  Result<Stack> engine_stack() const;
+};
+
+// Immutable once it is shared.
+class PatchTable {
+ public:
+  // Patches of files come before those of the store, newer versions before older ones.
+  std::vector<std::shared_ptr<const ServedPatch>> patches;
+  // Names whose active version was revoked with none to take its place: why they do not run ...
+  std::map<std::string, Error> blocked;
+  // ... or why stacks may run without them.
+  std::map<std::string, std::string> without;
+  // The stack of requests that name none.
+  std::vector<Requirement> defaults;
+  Compose compose = Compose::kSequential;  // of requests that do not say
+
+  // The stack that a request asks for; nothing is taken from the engine yet. kNotFound: no such
+  // patch; kInvalidArgument: patches that do not go together, or patches named twice over;
+  // kDenied: revoked; otherwise the error of loading it. An empty list is not judged here.
+  Result<ResolvedStack> resolve(const StackRequest& request, const ModelId& id) const;
+  // That of a request that names none.
+  Result<ResolvedStack> default_stack() const;
+
+ private:
+  Result<std::vector<Requirement>> wanted(const StackRequest& request, const ModelId& id) const;
+  Result<std::shared_ptr<const ServedPatch>> find(const Requirement& wanted) const;
+};
+
+}  // namespace llmpatch

@@ -1,0 +1,55 @@
+#include "serve/patches.h"
+
+#include <algorithm>
+
+namespace llmpatch {
+
+Result<std::unique_ptr<Patches>> Patches::open(PatchSources sources, ServingEngine& engine) {
+  std::unique_ptr<Patches> patches(new Patches(std::move(sources), engine));
+  LLMPATCH_TRY(patches->reload());
+  const Result<ResolvedStack> stack = patches->table()->default_stack();
+  if (!stack.ok() && stack.error().kind != ErrorKind::kDenied) return stack.error();
+  if (stack.ok()) LLMPATCH_TRY(stack->engine_stack());
+  return patches;
+}
+
+std::shared_ptr<const PatchTable> Patches::table() const {
+  const std::lock_guard lock(mutex_);
+  return table_;
+}
+
+Result<std::vector<std::string>> Patches::reload() {
+  const std::lock_guard lock(reloading_);
+  const std::shared_ptr<const PatchTable> before = table();
+  LLMPATCH_ASSIGN(std::shared_ptr<const PatchTable> next,
+                  load_patches(sources_, engine_, before.get()));
+  // Put into the engine before anybody waits for it. What does not fit is said to the requests.
+  if (const Result<ResolvedStack> stack = next->default_stack(); stack.ok()) {
+    static_cast<void>(stack->engine_stack());
+  }
+  std::vector<std::string> news = warnings_of(*next);
+  if (before) {
+    const std::vector<std::string> old = warnings_of(*before);
+    std::erase_if(news, [&](const std::string& line) {
+      return std::find(old.begin(), old.end(), line) != old.end();
+    });
+  }
+  const std::lock_guard exchange(mutex_);
+  table_ = std::move(next);
+  return news;
+}
+
+std::vector<std::string> warnings_of(const PatchTable& table) {
+  std::vector<std::string> lines;
+  for (const auto& patch : table.patches) {
+    lines.insert(lines.end(), patch->warnings.begin(), patch->warnings.end());
+    if (patch->error && patch->is_current) {
+      lines.push_back(patch->title() + " does not run: " + patch->error->message);
+    }
+  }
+  for (const auto& [name, error] : table.blocked) lines.push_back(error.message);
+  for (const auto& [name, reason] : table.without) lines.push_back(reason);
+  return lines;
+}
+
+}  // namespace llmpatch
