@@ -201,8 +201,10 @@ std::span<const float> Context::logits(std::int32_t index) const {
 
 void Context::clear() { llama_memory_clear(llama_get_memory(context_.get()), false); }
 
-void Context::copy(llama_seq_id from, llama_seq_id to) {
-  llama_memory_seq_cp(llama_get_memory(context_.get()), from, to, -1, -1);
+void Context::copy(llama_seq_id from, llama_seq_id to) { copy(from, to, -1, -1); }
+
+void Context::copy(llama_seq_id from, llama_seq_id to, llama_pos begin, llama_pos end) {
+  llama_memory_seq_cp(llama_get_memory(context_.get()), from, to, begin, end);
 }
 
 void Context::remove(llama_seq_id sequence) {

@@ -65,6 +65,8 @@ class Context {
 
   void clear();  // forgets every sequence
   void copy(llama_seq_id from, llama_seq_id to);
+  // The cells at positions [begin, end) only.
+  void copy(llama_seq_id from, llama_seq_id to, llama_pos begin, llama_pos end);
   void remove(llama_seq_id sequence);
 
   // The cells of a sequence as bytes, and back into an empty sequence of this context or of one

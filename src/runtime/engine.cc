@@ -31,12 +31,6 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-std::string token_bytes(const Tokens& tokens) {
-  std::string text;
-  for (const Token token : tokens) text += std::to_string(token) + ",";
-  return text;
-}
-
 Error invalid(const std::string& message) {
   return make_error(ErrorKind::kInvalidArgument, "runtime", message);
 }
@@ -187,12 +181,7 @@ Result<std::unique_ptr<Engine>> Engine::create(const Model& model, const EngineO
 }
 
 Result<PrefixId> Engine::add_prefix(const Rows& rows) {
-  if (rows.n == 0 || rows.values.size() != rows.n * rows.d) return invalid("prefix: found no rows");
-  if (rows.d != model().n_embd()) {
-    return make_error(ErrorKind::kMismatch, "runtime",
-                      "prefix: found rows of width " + std::to_string(rows.d) + ", expected " +
-                          std::to_string(model().n_embd()) + " for " + model().path().string());
-  }
+  LLMPATCH_TRY(check_prefix(rows, model()));
   if (state_->prefixes.size() + state_->max_concurrent + 2 >= kMaxSequences) {
     return make_error(ErrorKind::kLimit, "runtime",
                       "prefixes: found no sequence left of " + std::to_string(kMaxSequences),
@@ -233,7 +222,7 @@ Result<std::vector<Completion>> Engine::generate(std::span<const GenerateRequest
   jobs.reserve(requests.size());
   for (const GenerateRequest& request : requests) {
     const std::string& key =
-        request.random_key.empty() ? token_bytes(request.prompt) : request.random_key;
+        request.random_key.empty() ? random_key(request.prompt) : request.random_key;
     const std::size_t limit = std::min(static_cast<std::size_t>(request.max_tokens),
                                        state.context_tokens - request.prompt.size());
     answers.push_back(

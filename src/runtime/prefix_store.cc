@@ -4,14 +4,37 @@
 #include <string>
 
 namespace llmpatch {
-namespace {
+
+Status check_prefix(const Rows& rows, const Model& model) {
+  if (rows.n == 0 || rows.values.size() != rows.n * rows.d) {
+    return make_error(ErrorKind::kInvalidArgument, "runtime", "prefix: found no rows");
+  }
+  if (rows.d != model.n_embd()) {
+    return make_error(ErrorKind::kMismatch, "runtime",
+                      "prefix: found rows of width " + std::to_string(rows.d) + ", expected " +
+                          std::to_string(model.n_embd()) + " for " + model.path().string());
+  }
+  return {};
+}
 
 Error unknown_prefix(PrefixId id) {
   return make_error(ErrorKind::kNotFound, "runtime",
                     "prefix: found no prefix " + std::to_string(id) + " in this engine");
 }
 
-}  // namespace
+Result<StackParts> stack_parts(const Stack& stack) {
+  if (stack.prefixes.empty()) return StackParts{};
+  if (stack.compose == Compose::kSequential) return StackParts{stack.prefixes};
+  std::vector<PrefixId> ids = stack.prefixes;
+  std::sort(ids.begin(), ids.end());
+  if (std::adjacent_find(ids.begin(), ids.end()) != ids.end()) {
+    return make_error(ErrorKind::kInvalidArgument, "runtime",
+                      "stack: found the same prefix twice, expected different ones in parallel");
+  }
+  StackParts parts;
+  for (const PrefixId id : ids) parts.push_back({id});
+  return parts;
+}
 
 PrefixId PrefixStore::add(const Rows& rows) {
   const PrefixId id = next_++;
@@ -27,24 +50,11 @@ Status PrefixStore::remove(PrefixId id) {
   return {};
 }
 
-Result<std::vector<std::vector<PrefixId>>> PrefixStore::parts(const Stack& stack) const {
+Result<StackParts> PrefixStore::parts(const Stack& stack) const {
   for (const PrefixId id : stack.prefixes) {
     if (!rows_.contains(id)) return unknown_prefix(id);
   }
-  std::vector<std::vector<PrefixId>> parts;
-  if (stack.prefixes.empty()) return parts;
-  if (stack.compose == Compose::kSequential) {
-    parts.push_back(stack.prefixes);
-    return parts;
-  }
-  std::vector<PrefixId> ids = stack.prefixes;
-  std::sort(ids.begin(), ids.end());
-  if (std::adjacent_find(ids.begin(), ids.end()) != ids.end()) {
-    return make_error(ErrorKind::kInvalidArgument, "runtime",
-                      "stack: found the same prefix twice, expected different ones in parallel");
-  }
-  for (const PrefixId id : ids) parts.push_back({id});
-  return parts;
+  return stack_parts(stack);
 }
 
 std::size_t PrefixStore::length(const std::vector<PrefixId>& part) const {

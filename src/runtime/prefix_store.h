@@ -12,6 +12,20 @@
 
 namespace llmpatch {
 
+// The sequences that requests behind a stack copy: the ids of one prefix list each.
+using StackParts = std::vector<std::vector<PrefixId>>;
+
+// A sequential stack is one list, a parallel one a list per prefix, in the order of ids, so that
+// both orders give the same bits. kInvalidArgument for an id named twice in parallel.
+Result<StackParts> stack_parts(const Stack& stack);
+
+// Whether rows may be a prefix of `model`: kInvalidArgument when empty, kMismatch when the width is
+// not the model's.
+Status check_prefix(const Rows& rows, const Model& model);
+
+// kNotFound.
+Error unknown_prefix(PrefixId id);
+
 // Every prefix is decoded in an otherwise empty cache, and its cells are put back into an empty one
 // before each run: what a request computes never depends on what ran before it. Not thread-safe.
 class PrefixStore {
@@ -21,11 +35,8 @@ class PrefixStore {
   Status remove(PrefixId id);
   std::size_t size() const { return rows_.size(); }
 
-  // The sequences that requests behind `stack` copy: the ids of one prefix list each. A sequential
-  // stack is one list, a parallel one a list per prefix, in the order of ids, so that both orders
-  // give the same bits. kNotFound for an unknown id, kInvalidArgument for one named twice in
-  // parallel.
-  Result<std::vector<std::vector<PrefixId>>> parts(const Stack& stack) const;
+  // As stack_parts(); kNotFound for an unknown id.
+  Result<StackParts> parts(const Stack& stack) const;
   // Rows of the prefixes of a list together; all must be known.
   std::size_t length(const std::vector<PrefixId>& part) const;
 

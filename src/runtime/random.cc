@@ -20,6 +20,12 @@ std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter,
   return counter;
 }
 
+std::string random_key(std::span<const std::int32_t> tokens) {
+  std::string text;
+  for (const std::int32_t token : tokens) text += std::to_string(token) + ",";
+  return text;
+}
+
 AnswerRandom::AnswerRandom(std::uint64_t seed, std::string_view key, std::uint32_t sample)
     : sample_(sample) {
   const std::string digest = sha256_hex(std::to_string(seed) + ":" + std::string(key));

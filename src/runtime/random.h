@@ -4,6 +4,8 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
+#include <string>
 #include <string_view>
 
 namespace llmpatch {
@@ -11,6 +13,9 @@ namespace llmpatch {
 // Philox4x32-10 (Salmon et al., 2011): 128 random bits of a 128-bit counter under a 64-bit key.
 std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter,
                                         std::array<std::uint32_t, 2> key);
+
+// The key of an answer to these tokens, where the request names none.
+std::string random_key(std::span<const std::int32_t> tokens);
 
 // The stream of one answer.
 class AnswerRandom {

@@ -79,7 +79,8 @@ void Sampler::weigh(std::span<const float> logits, float temperature) {
   for (float& weight : weights_) weight = exp_negative((weight - top) * scale);
 }
 
-Token Sampler::sample(std::span<const float> logits, const Sampling& sampling, double uniform) {
+Token Sampler::sample(std::span<const float> logits, const Sampling& sampling, double uniform,
+                      float min_p) {
   if (!(sampling.temperature > 0)) return greedy(logits);
   weigh(logits, sampling.temperature);
 
@@ -119,6 +120,18 @@ Token Sampler::sample(std::span<const float> logits, const Sampling& sampling, d
     candidates_.resize(n);
     total = kept;
   }
+  if (min_p > 0) {
+    // The most likely token weighs 1 and is never cut.
+    for (float& weight : weights_) {
+      if (weight < min_p) weight = 0;
+    }
+    if (sampling.top_p < 1) {
+      total = 0;
+      for (const Token id : candidates_) total += weights_[static_cast<std::size_t>(id)];
+    } else {
+      total = sum(weights_);
+    }
+  }
 
   double left = uniform * total;
   Token last = -1;  // rounding may leave a rest after the last token with weight
@@ -141,18 +154,21 @@ Token Sampler::sample(std::span<const float> logits, const Sampling& sampling, d
   return last >= 0 ? last : greedy(logits);
 }
 
-float log_probability(std::span<const float> logits, Token token) {
-  const float top = maximum(logits);
+LogSoftmax::LogSoftmax(std::span<const float> logits) : top_(maximum(logits)) {
   double total = 0;
   float lanes[16] = {};
   std::size_t i = 0;
   for (; i + 16 <= logits.size(); i += 16) {
     for (std::size_t lane = 0; lane < 16; ++lane)
-      lanes[lane] += exp_negative(logits[i + lane] - top);
+      lanes[lane] += exp_negative(logits[i + lane] - top_);
   }
-  for (; i < logits.size(); ++i) total += exp_negative(logits[i] - top);
+  for (; i < logits.size(); ++i) total += exp_negative(logits[i] - top_);
   for (const float lane : lanes) total += lane;
-  return logits[static_cast<std::size_t>(token)] - top - static_cast<float>(std::log(total));
+  log_total_ = static_cast<float>(std::log(total));
+}
+
+float log_probability(std::span<const float> logits, Token token) {
+  return LogSoftmax(logits)(logits[static_cast<std::size_t>(token)]);
 }
 
 }  // namespace llmpatch

@@ -1,4 +1,4 @@
-// Chooses tokens from logits: greedy, or by temperature, top-k and top-p, in this order.
+// Chooses tokens from logits: greedy, or by temperature, top-k, top-p and min-p, in this order.
 #pragma once
 
 #include <cstddef>
@@ -18,9 +18,10 @@ class Sampler {
   // The most likely token; of equal ones the first.
   Token greedy(std::span<const float> logits);
   // A token drawn with `uniform` in [0, 1) by inversion. Top-k keeps the k most likely, top-p the
-  // smallest set of most likely ones whose share of what is left reaches p (at least one).
-  // Temperature 0 is greedy.
-  Token sample(std::span<const float> logits, const Sampling& sampling, double uniform);
+  // smallest set of most likely ones whose share of what is left reaches p (at least one), min-p
+  // those at least `min_p` times as likely as the most likely one. Temperature 0 is greedy.
+  Token sample(std::span<const float> logits, const Sampling& sampling, double uniform,
+               float min_p = 0);
 
  private:
   void weigh(std::span<const float> logits, float temperature);
@@ -31,7 +32,17 @@ class Sampler {
   std::vector<Token> candidates_;
 };
 
-// Natural logarithm of the softmax at `token`, over all logits.
+// The natural logarithm of the softmax over all logits, as a function of one of them.
+class LogSoftmax {
+ public:
+  explicit LogSoftmax(std::span<const float> logits);
+  float operator()(float logit) const { return logit - top_ - log_total_; }
+
+ private:
+  float top_, log_total_;
+};
+
+// It at `token`.
 float log_probability(std::span<const float> logits, Token token);
 
 }  // namespace llmpatch

@@ -72,6 +72,25 @@ TEST(Sampler, TopPCountsItsShareAfterTopK) {
   EXPECT_EQ(reachable(sampler, kHalves, with(1, 0.67f, 2)), (std::set<Token>{0, 1}));
 }
 
+TEST(Sampler, MinPKeepsThoseNearlyAsLikelyAsTheFirst) {
+  const Tokens none;
+  Sampler sampler(none);
+  const auto reach = [&](const Sampling& sampling, float min_p) {
+    std::set<Token> tokens;
+    for (int i = 0; i < 1000; ++i) {
+      tokens.insert(sampler.sample(kHalves, sampling, i / 1000.0, min_p));
+    }
+    return tokens;
+  };
+  EXPECT_EQ(reach(with(1), 1.0f), (std::set<Token>{0}));
+  EXPECT_EQ(reach(with(1), 0.49f), (std::set<Token>{0, 1}));
+  EXPECT_EQ(reach(with(1), 0.24f), (std::set<Token>{0, 1, 2}));
+  EXPECT_EQ(reach(with(1), 0.01f), (std::set<Token>{0, 1, 2, 3, 4}));
+  // Half the temperature squares the ratio.
+  EXPECT_EQ(reach(with(0.5f), 0.24f), (std::set<Token>{0, 1}));
+  EXPECT_EQ(reach(with(1, 0.8f), 0.3f), (std::set<Token>{0, 1}));
+}
+
 TEST(Sampler, DrawsFromTheSoftmaxAtItsTemperature) {
   const Tokens none;
   Sampler sampler(none);

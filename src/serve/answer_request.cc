@@ -3,13 +3,14 @@
 #include <charconv>
 
 #include "base/quote.h"
+#include "base/utf8.h"
 
 namespace llmpatch {
 namespace {
 
 constexpr std::size_t kMaxBiases = 1024;
-constexpr std::size_t kMaxModelBytes = 4096;
-constexpr std::size_t kMaxUserBytes = 1024;  // 256 characters
+constexpr std::size_t kMaxModelCharacters = 1024;
+constexpr std::size_t kMaxUserCharacters = 256;
 
 void read_stop(RequestFields& fields, std::vector<std::string>& stop) {
   const Json* found = fields.take("stop");
@@ -20,10 +21,11 @@ void read_stop(RequestFields& fields, std::vector<std::string>& stop) {
                                    std::to_string(kMaxStops));
   }
   for (const Json& item : list) {
-    if (!item.is_string() || item.get_ref<const std::string&>().empty() ||
-        item.get_ref<const std::string&>().size() > kMaxStopBytes) {
+    const std::size_t length =
+        item.is_string() ? count_characters(item.get_ref<const std::string&>()) : 0;
+    if (length == 0 || length > kMaxStopCharacters) {
       return fields.fail("stop", "found " + shown(item) + ", expected a text of 1 to " +
-                                     std::to_string(kMaxStopBytes) + " bytes");
+                                     std::to_string(kMaxStopCharacters) + " characters");
     }
     stop.push_back(item.get<std::string>());
   }
@@ -104,7 +106,7 @@ Result<Json> parse_body(std::string_view body) {
 void read_answer_fields(RequestFields& fields, const RequestLimits& limits,
                         AnswerRequest& request) {
   fields.require("model");
-  fields.text("model", kMaxModelBytes, request.model);
+  fields.text("model", kMaxModelCharacters, request.model);
   read_patches(fields, request.stack);
   ServingSampling& sampling = request.sampling;
   fields.number("temperature", 0, 2, sampling.base.temperature);
@@ -119,7 +121,7 @@ void read_answer_fields(RequestFields& fields, const RequestLimits& limits,
   fields.integer("n", 1, kMaxChoices, request.n);
   read_stop(fields, request.stop);
   read_stream(fields, request);
-  fields.text("user", kMaxUserBytes, request.user);
+  fields.text("user", kMaxUserCharacters, request.user);
 }
 
 void check_max_tokens(RequestFields& fields, const char* name, const RequestLimits& limits,

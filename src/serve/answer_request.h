@@ -23,7 +23,7 @@ struct RequestLimits {
 inline constexpr int kMaxChoices = 16;       // `n`
 inline constexpr int kMaxAlternatives = 20;  // log-probabilities beside a token's own
 inline constexpr std::size_t kMaxStops = 4;
-inline constexpr std::size_t kMaxStopBytes = 256;
+inline constexpr std::size_t kMaxStopCharacters = 256;
 
 struct AnswerRequest {
   std::string model;

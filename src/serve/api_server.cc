@@ -240,8 +240,7 @@ void ApiServer::State::handle(std::shared_ptr<HttpExchange> exchange) {
     return call->fail(*refused, std::move(headers));
   }
   if (is_draining) {
-    return call->fail({503, "the server is shutting down", "shutting_down", ""},
-                      {{"Connection", "close"}});
+    return call->fail({503, "the server is shutting down", "shutting_down", ""});
   }
   const Endpoint& endpoint = *match.endpoint;
   if (!let_in(*call, endpoint)) return;

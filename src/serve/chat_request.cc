@@ -1,6 +1,7 @@
 #include "serve/chat_request.h"
 
 #include "base/quote.h"
+#include "base/utf8.h"
 
 namespace llmpatch {
 namespace {
@@ -8,7 +9,7 @@ namespace {
 constexpr std::size_t kMaxMessages = 1024;
 constexpr std::size_t kMaxParts = 1024;
 constexpr std::size_t kMaxSchemaBytes = 64 << 10;
-constexpr std::size_t kMaxLabelBytes = 1024;  // 256 characters
+constexpr std::size_t kMaxLabelCharacters = 256;
 constexpr const char* kNoTools = "tools are not supported";
 
 // Takes the errors of an object within the body along.
@@ -149,8 +150,8 @@ void read_metadata(RequestFields& fields, Json& metadata) {
   bool fits = found->is_object() && found->size() <= 16;
   if (fits) {
     for (const auto& [key, value] : found->items()) {
-      fits = fits && key.size() <= 256 && value.is_string() &&
-             value.get_ref<const std::string&>().size() <= 2048;
+      fits = fits && count_characters(key) <= 64 && value.is_string() &&
+             count_characters(value.get_ref<const std::string&>()) <= 512;
     }
   }
   if (!fits) {
@@ -184,9 +185,9 @@ Result<ChatRequest> parse_chat_request(std::string_view body, const RequestLimit
   read_response_format(fields, body, request.schema);
   read_metadata(fields, request.metadata);
   read_service_tier(fields, request.names_tier);
-  fields.text("safety_identifier", kMaxLabelBytes, request.safety_identifier);
+  fields.text("safety_identifier", kMaxLabelCharacters, request.safety_identifier);
   std::string cache_key;  // prompts share what they have in common without it
-  fields.text("prompt_cache_key", kMaxLabelBytes, cache_key);
+  fields.text("prompt_cache_key", kMaxLabelCharacters, cache_key);
   fields.accept_only("store", false);
   fields.accept_only("modalities", Json::array({"text"}));
   fields.accept_only("tool_choice", "none");

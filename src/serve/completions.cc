@@ -2,10 +2,12 @@
 
 #include <openssl/rand.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "base/quote.h"
 #include "runtime/chat_template.h"
+#include "runtime/grammar_check.h"
 #include "runtime/json_schema.h"
 #include "runtime/prompt.h"
 
@@ -16,6 +18,13 @@ std::uint64_t random_seed() {
   std::uint64_t seed = 0;
   RAND_bytes(reinterpret_cast<unsigned char*>(&seed), sizeof seed);
   return seed;
+}
+
+// A grammar that the engine will take.
+Result<std::string> checked_grammar(const std::string& schema) {
+  LLMPATCH_ASSIGN(std::string grammar, json_schema_grammar(schema));
+  LLMPATCH_TRY(check_grammar(grammar));
+  return grammar;
 }
 
 Result<Tokens> tokens_of(const Model& model, const std::variant<std::string, Tokens>& prompt) {
@@ -99,13 +108,17 @@ ServingRequest Completions::base_request(const ApiCall& call, const AnswerReques
   return base;
 }
 
-bool Completions::fits(ApiCall& call, const Tokens& prompt, const char* field) const {
-  const auto context = static_cast<std::size_t>(engine_.plan().context);
+bool Completions::fits(ApiCall& call, const Tokens& prompt, const ResolvedStack& stack,
+                       const char* field) const {
+  // The cache has to hold the rows of the patches, too.
+  const auto cells = static_cast<std::size_t>(engine_.plan().cells);
+  const std::size_t context = std::min(static_cast<std::size_t>(engine_.plan().context),
+                                       cells - std::min(cells, stack.rows()));
   if (!prompt.empty() && prompt.size() < context) return true;
+  const std::string most = std::to_string(context == 0 ? 0 : context - 1);
   call.fail({400,
              std::string(field) + ": found " + std::to_string(prompt.size()) +
-                 " tokens, expected 1 to " + std::to_string(context - 1) +
-                 " (the context, less one for the answer)",
+                 " tokens, expected 1 to " + most + " (the context, less one for the answer)",
              prompt.empty() ? "invalid_value" : "context_length_exceeded", field});
   return false;
 }
@@ -159,10 +172,10 @@ void Completions::chat(const std::shared_ptr<ApiCall>& call) {
     error.param = "messages";
     return call->fail(error);
   }
-  if (!fits(*call, *tokens, "messages")) return;
+  if (!fits(*call, *tokens, *stack, "messages")) return;
   std::string grammar;
   if (!request->schema.empty()) {
-    Result<std::string> made = json_schema_grammar(request->schema);
+    Result<std::string> made = checked_grammar(request->schema);
     if (!made.ok()) {
       return call->fail(
           {400, "response_format: " + made.error().message, "invalid_value", "response_format"});
@@ -198,7 +211,7 @@ void Completions::complete(const std::shared_ptr<ApiCall>& call) {
       error.param = "prompt";
       return call->fail(error);
     }
-    if (!fits(*call, *tokens, "prompt")) return;
+    if (!fits(*call, *tokens, *stack, "prompt")) return;
     prompts.push_back(std::move(*tokens));
   }
   const Result<Stack> engine_stack = stack->engine_stack();

@@ -39,7 +39,8 @@ class Completions {
   std::optional<ResolvedStack> admit(ApiCall& call, const AnswerRequest& request) const;
   ServingRequest base_request(const ApiCall& call, const AnswerRequest& request,
                               const Stack& stack) const;
-  bool fits(ApiCall& call, const Tokens& prompt, const char* field) const;
+  bool fits(ApiCall& call, const Tokens& prompt, const ResolvedStack& stack,
+            const char* field) const;
   AnswerFrame frame(const AnswerRequest& request, const ResolvedStack& stack) const;
   void run(const std::shared_ptr<ApiCall>& call, const AnswerRequest& request,
            const std::vector<Tokens>& prompts, ServingRequest base,

@@ -51,18 +51,20 @@ class HttpExchange {
 
 // Called on a network thread: must not block.
 using HttpHandler = std::function<void(std::shared_ptr<HttpExchange>)>;
-// The answer the server itself gives where no handler runs: 400, 408, 413, 414, 431, 503.
+// The body (JSON) of the answer that the server itself gives where no handler runs: 400, 408, 413,
+// 414, 417, 431, 501 (another transfer coding than chunked), 503, 505.
 using HttpErrorBody = std::function<std::string(int status, std::string_view message)>;
 
 struct HttpServerOptions {
   std::string host = "127.0.0.1";
-  std::uint16_t port = 0;  // 0: a free one
+  std::uint16_t port = 0;                  // 0: a free one
   std::filesystem::path certificate, key;  // PEM; both or neither
   int threads = 1;
   std::size_t max_connections = 1024;
   std::size_t max_head = 16 << 10;
   std::size_t max_body = 4 << 20;
-  std::size_t max_unsent = 4 << 20;  // bytes of a streamed answer that wait for a slow reader
+  std::size_t max_bodies = 256 << 20;  // of all requests that are being read or have no answer yet
+  std::size_t max_unsent = 4 << 20;    // bytes of a streamed answer that wait for a slow reader
   std::chrono::seconds head_timeout{10}, body_timeout{30}, write_timeout{30}, idle_timeout{60};
 };
 

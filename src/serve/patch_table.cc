@@ -33,6 +33,12 @@ std::string ResolvedStack::title() const {
   return titles.empty() ? "none" : join(titles, "+");
 }
 
+std::size_t ResolvedStack::rows() const {
+  std::size_t rows = 0;
+  for (const auto& patch : patches) rows += patch->prefix->size();
+  return rows;
+}
+
 std::string ResolvedStack::header() const {
   return title() + (compose == Compose::kParallel ? ";compose=parallel" : "");
 }

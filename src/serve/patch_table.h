@@ -21,6 +21,8 @@ struct ResolvedStack {
 
   // "refuse@1.0.0+tone@1.1.0", or "none".
   std::string title() const;
+  // How many rows its patches have in all.
+  std::size_t rows() const;
   // What the header `llmpatch-stack` says.
   std::string header() const;
   // What the field `llmpatch` says.

@@ -3,6 +3,7 @@
 #include <sstream>
 
 #include "base/quote.h"
+#include "base/utf8.h"
 
 namespace llmpatch {
 namespace {
@@ -67,14 +68,14 @@ void RequestFields::boolean(const char* name, bool& value) {
   value = found->get<bool>();
 }
 
-void RequestFields::text(const char* name, std::size_t max_bytes, std::string& value) {
+void RequestFields::text(const char* name, std::size_t max_characters, std::string& value) {
   const Json* found = take(name);
   if (found == nullptr) return;
   if (!found->is_string()) return fail(name, "found " + shown(*found) + ", expected a text");
   const auto& text = found->get_ref<const std::string&>();
-  if (text.size() > max_bytes) {
-    return fail(name, "found a text of " + std::to_string(text.size()) +
-                          " bytes, expected at most " + std::to_string(max_bytes));
+  if (const std::size_t length = count_characters(text); length > max_characters) {
+    return fail(name, "found " + std::to_string(length) + " characters, expected at most " +
+                          std::to_string(max_characters));
   }
   value = text;
 }

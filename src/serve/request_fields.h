@@ -38,7 +38,7 @@ class RequestFields {
 
   // Each sets `value` where the field is given.
   void boolean(const char* name, bool& value);
-  void text(const char* name, std::size_t max_bytes, std::string& value);
+  void text(const char* name, std::size_t max_characters, std::string& value);
   void texts(const char* name, std::size_t max_count, std::vector<std::string>& value);
   template <std::floating_point T>
   void number(const char* name, double low, double high, T& value) {

@@ -3,19 +3,12 @@
 
 #include <cstddef>
 #include <span>
-#include <string>
-#include <string_view>
 
 #include "base/json.h"
 #include "runtime/model.h"
 #include "runtime/serving_engine.h"
 
 namespace llmpatch {
-
-// Whether these bytes are UTF-8 as a whole. A token may be part of a character.
-bool is_utf8(std::string_view bytes);
-// How many characters begin in these bytes.
-std::size_t count_characters(std::string_view bytes);
 
 // Of chat answers: a list of {token, bytes, logprob, top_logprobs}.
 Json chat_logprobs(const Model& model, std::span<const TokenLogprob> tokens);

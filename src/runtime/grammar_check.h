@@ -1,0 +1,17 @@
+// Checks GBNF text before libllama sees it: its parser prints what it refuses, and its matcher can
+// run out of stack, memory or time on grammars it accepts.
+#pragma once
+
+#include <string_view>
+
+#include "base/result.h"
+
+namespace llmpatch {
+
+// Whether `text` is a grammar with a rule `root` that libllama can follow. Errors of
+// parse_grammar(); kInvalidArgument without `root`, or when a rule can begin with itself, however
+// many empty items lie before it (so what is repeated must not be empty); kLimit when a rule can
+// begin in more than 1000 ways, every rule on the way counted.
+Status check_grammar(std::string_view text);
+
+}  // namespace llmpatch

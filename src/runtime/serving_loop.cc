@@ -1,0 +1,235 @@
+#include "runtime/serving_loop.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+namespace llmpatch {
+namespace {
+
+// A prompt that another one is just decoding is worth waiting for from so many tokens on.
+constexpr std::size_t kWorthWaiting = 16;
+
+ServingEnd end_of(const Error& error) {
+  return error.kind == ErrorKind::kCancelled ? ServingEnd::kCancelled : ServingEnd::kFailed;
+}
+
+}  // namespace
+
+ServingLoop::ServingLoop(const Model& model, Context& context, const LoopOptions& options)
+    : model_(model),
+      context_(context),
+      options_(options),
+      pool_(context, options.pool),
+      scratch_(model.suppressed()) {}
+
+void ServingLoop::add(std::unique_ptr<ServingJob> job) {
+  const std::string tenant = job->request.tenant;
+  queue_.push(tenant, std::move(job));
+}
+
+void ServingLoop::refuse(const ServingJob& job, ServingEnd how, std::optional<Error> error) {
+  end_waiting(job, how, std::move(error));
+  ++ended_;
+}
+
+void ServingLoop::cancel(const std::set<RequestId>& ids) {
+  const auto waiting = queue_.take_if([&](const auto& job) { return ids.contains(job->id); });
+  for (const auto& job : waiting) refuse(*job, ServingEnd::kCancelled);
+  for (const auto& request : running_) {
+    if (ids.contains(request->job().id)) request->end(ServingEnd::kCancelled);
+  }
+  retire();
+}
+
+void ServingLoop::cancel_all() {
+  for (const auto& job : queue_.take_if([](const auto&) { return true; })) {
+    refuse(*job, ServingEnd::kCancelled);
+  }
+  for (const auto& request : running_) request->end(ServingEnd::kCancelled);
+  retire();
+}
+
+void ServingLoop::end_late() {
+  const auto now = std::chrono::steady_clock::now();
+  const auto late = queue_.take_if([&](const auto& job) { return job->request.deadline <= now; });
+  for (const auto& job : late) refuse(*job, ServingEnd::kDeadline);
+  for (const auto& request : running_) {
+    if (request->job().request.deadline <= now) request->end(ServingEnd::kDeadline);
+  }
+  retire();
+}
+
+// --- Admission --------------------------------------------------------------------------------
+
+// First tokens of the prompt that may be copied: not the last one, whose logits are wanted, and
+// none where all logits are.
+std::size_t ServingLoop::reusable(const ServingJob& job) const {
+  return options_.reuse && !job.request.prompt_logprobs ? job.request.prompt.size() - 1 : 0;
+}
+
+void ServingLoop::admit() {
+  while (!queue_.empty() && running_.size() < options_.max_running) {
+    const ServingJob& job = *queue_.front();
+    OpenRequest wanted;
+    wanted.stack = job.stack;
+    wanted.prompt = job.request.prompt;
+    wanted.tokens = job.tokens();
+    wanted.reusable = reusable(job);
+    const auto prompt = wanted.prompt.first(wanted.reusable);
+    for (const auto& other : running_) {
+      if (other->job().stack->ids != job.stack->ids) continue;
+      const std::size_t n =
+          common_beginning(std::span(other->sequence.tokens).first(other->decoded), prompt);
+      if (n <= wanted.common) continue;
+      wanted.source = &other->sequence;
+      wanted.common = n;
+    }
+    auto opened = pool_.open(wanted);
+    if (opened.ok() && opened->has_value()) {
+      running_.push_back(std::make_unique<RunningRequest>(queue_.pop(), std::move(**opened)));
+      stats_.cached_tokens += running_.back()->decoded;
+    } else if (!opened.ok()) {
+      refuse(*queue_.pop(), end_of(opened.error()), opened.error());
+    } else if (running_.empty()) {
+      refuse(*queue_.pop(), ServingEnd::kFailed,
+             make_error(ErrorKind::kInternal, "runtime", "request: does not fit an empty cache"));
+    } else {
+      return;
+    }
+  }
+}
+
+// --- Batches ----------------------------------------------------------------------------------
+
+// Before a request decodes its own prompt: copies what others have decoded since it came. False
+// while an older one is about to decode much of the same.
+bool ServingLoop::catch_up(std::size_t index) {
+  RunningRequest& request = *running_[index];
+  if (request.started) return true;
+  const auto prompt = std::span(request.prompt()).first(reusable(request.job()));
+  const RunningRequest* source = nullptr;
+  std::size_t most = request.decoded, coming = 0;
+  for (std::size_t i = 0; i < running_.size(); ++i) {
+    const RunningRequest& other = *running_[i];
+    if (i == index || other.job().stack->ids != request.job().stack->ids) continue;
+    const std::size_t n =
+        common_beginning(std::span(other.sequence.tokens).first(other.decoded), prompt);
+    if (n > most) {
+      most = n;
+      source = &other;
+    }
+    if (i < index && other.prompt_left() > 0) {
+      coming = std::max(coming, common_beginning(other.prompt(), prompt));
+    }
+  }
+  if (source != nullptr) {
+    const std::size_t n = most - request.decoded;
+    pool_.copy(request.sequence, source->sequence, most);
+    request.decoded = most;
+    request.count_cached(n);
+    stats_.cached_tokens += n;
+  }
+  return coming < most + kWorthWaiting;
+}
+
+// Puts the request's next token into the batch; false when the batch has no output left for it.
+bool ServingLoop::append(RunningRequest& request) {
+  const bool output = request.wants_logits();
+  if (output && batch_.outputs() >= context_.options().outputs) return false;
+  const std::size_t index = request.sequence.tokens.size();
+  const Token token = request.next();
+  const std::int32_t entry =
+      batch_.add(token, static_cast<llama_pos>(request.sequence.stack->next + index),
+                 request.sequence.id, output);
+  pool_.append(request.sequence, token);
+  request.started = true;
+  if (output) outputs_.push_back({&request, index, entry});
+  return true;
+}
+
+void ServingLoop::fill_prompts(std::size_t budget) {
+  struct Share {
+    RunningRequest* request;
+    std::size_t tokens;
+  };
+  std::vector<Share> shares;
+  for (std::size_t i = 0; i < running_.size(); ++i) {
+    if (running_[i]->prompt_left() > 0 && catch_up(i)) shares.push_back({running_[i].get(), 0});
+  }
+  if (shares.empty()) return;
+  const auto give = [&](Share& share, std::size_t most) {
+    const std::size_t n = std::min(share.request->prompt_left() - share.tokens, most);
+    share.tokens += n;
+    budget -= n;
+  };
+  give(shares.front(), (budget + 1) / 2);
+  std::vector<Share*> shortest;
+  for (Share& share : shares) shortest.push_back(&share);
+  std::stable_sort(shortest.begin(), shortest.end(), [](const Share* a, const Share* b) {
+    return a->request->prompt_left() - a->tokens < b->request->prompt_left() - b->tokens;
+  });
+  for (Share* share : shortest) give(*share, budget);
+  for (const Share& share : shares) {
+    if (share.tokens > 0) batched_.push_back(share.request);
+    for (std::size_t n = 0; n < share.tokens && append(*share.request); ++n) ++stats_.prompt_tokens;
+  }
+}
+
+void ServingLoop::fill() {
+  batch_.clear();
+  outputs_.clear();
+  batched_.clear();
+  for (const auto& request : running_) {
+    if (request->prompt_left() > 0) continue;
+    batched_.push_back(request.get());
+    append(*request);
+  }
+  const std::size_t room = context_.options().batch - batch_.size();
+  fill_prompts(batch_.size() > 0 ? std::min(options_.prefill_tokens, room) : room);
+}
+
+void ServingLoop::decode() {
+  if (batch_.size() == 0) return;
+  const Status status = context_.decode(batch_);
+  ++stats_.batches;
+  if (!status.ok()) {
+    for (RunningRequest* request : batched_) {
+      request->end(end_of(status.error()), status.error());
+    }
+    return;
+  }
+  for (RunningRequest* request : batched_) request->decoded = request->sequence.tokens.size();
+  for (const Output& output : outputs_) {
+    const std::span<const float> logits = context_.logits(output.entry);
+    if (logits.empty()) {
+      output.request->end(ServingEnd::kFailed, make_error(ErrorKind::kInternal, "runtime",
+                                                          "decode: libllama gave no logits"));
+    } else if (output.request->give(output.index, logits, model_, scratch_)) {
+      ++stats_.generated_tokens;
+    }
+  }
+}
+
+void ServingLoop::retire() {
+  for (const auto& request : running_) {
+    if (!request->ended()) continue;
+    const bool whole = request->decoded == request->sequence.tokens.size();
+    pool_.close(std::move(request->sequence), options_.reuse && whole);
+    ++ended_;
+  }
+  std::erase_if(running_, [](const auto& request) { return request->ended(); });
+  stats_.running = static_cast<int>(running_.size());
+  stats_.waiting = static_cast<int>(queue_.size());
+  stats_.used_cells = static_cast<int>(pool_.used_cells());
+}
+
+void ServingLoop::step() {
+  end_late();
+  admit();
+  fill();
+  decode();
+  retire();
+}
+
+}  // namespace llmpatch
