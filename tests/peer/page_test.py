@@ -1,5 +1,6 @@
 """The page of the server in a real browser: columns, swaps, rolling back, errors, keys, small screens."""
 
+import hashlib
 import json
 
 from browsers import Browser
@@ -9,8 +10,7 @@ from servers import MODEL_ID, Server
 from stores import StoreTest
 
 ADMIN_KEY = "correct-horse-battery"
-API_KEY = "alice"
-SHA256_OF_API_KEY = "2bd806c97f0e00af1a1fc3328fa763a9269723c8db8fac4f93af71db186d6e90"
+API_KEY = "a-key-of-alice"
 VIEWS = ["compare", "patches", "measurements", "settings"]
 MARKUP = "<b id=injected>bold</b>"
 
@@ -235,7 +235,15 @@ class Page(PageTest):
         self.limit_answers(4)
         self.send("Hello")
         self.turns_done(1)
-        self.assertTrue(self.answers(".figures").get("A") if len(self.browser.all(".figures")) == 1 else None)
+        error = self.browser.one(".answer[data-letter=B] .error")
+        self.assertRegex(error.text, r"^403 .*\n.*--allow-unpatched")
+        self.assertEqual(self.browser.all(".answer[data-letter=A] .error"), [])
+        self.browser.picture("not-allowed")
+        self.browser.one(".column[data-letter=B] [data-control='switch tester']").click()
+        error.find_element("css selector", "button").click()
+        self.browser.wait(lambda: not self.browser.all(".answer .error"), "the error to go")
+        self.turns_done(1)
+        self.assertEqual(self.answers(".ran"), {"A": "tester@1.0.0", "B": "tester@1.0.0"})
 
     def test_waits_for_room(self):
         self.refusals = {429}
@@ -251,7 +259,8 @@ class Page(PageTest):
     def test_asks_for_an_api_key(self):
         self.refusals = {401}
         self.run_ok(*self.install(self.release(), "--activate"))
-        self.write("keys.json", json.dumps({"keys": [{"name": "alice", "sha256": SHA256_OF_API_KEY}]}))
+        sha256 = hashlib.sha256(API_KEY.encode()).hexdigest()
+        self.write("keys.json", json.dumps({"keys": [{"name": "alice", "sha256": sha256}]}))
         self.serve("--api-keys", "keys.json")
         self.browser.open(f"http://127.0.0.1:{self.server.port}/")
         self.browser.wait(lambda: self.browser.one("#settings").is_displayed(), "the settings")
