@@ -4,7 +4,8 @@ import { describe, isBase, parseHeader } from "./stack.js";
 
 // What to do about an error, by the API's code.
 const HINTS = {
-  unpatched_not_allowed: "Switch a patch on in this column, or let the operator start the server with --allow-unpatched.",
+  unpatched_not_allowed: "Switch a patch on in this column, or let the operator start the server " +
+                         "with --allow-unpatched.",
   patch_not_allowed: "This API key may not run that stack.",
   patch_not_found: "Choose another version in this column.",
   patch_revoked: "It was taken back by its vendor. Choose another version in this column.",
@@ -17,14 +18,13 @@ export class Answer {
   // `again` is called when the person wants it tried once more.
   constructor(letter, stack, again) {
     this.again = again;
-    this.text = document.createTextNode("");
     this.ran = element("span", { class: "ran" });
     this.foot = element("div", { class: "foot" });
     this.body = element("div", { class: "text" });
-    this.heading = element("h4", {}, element("span", { class: "letter", "aria-hidden": "true" }, letter),
-      element("span", { class: "unseen" }, `Column ${letter}: `), this.ran);
     this.node = element("section", { class: "answer", "data-letter": letter },
-      this.heading, this.body, this.foot);
+      element("h4", {}, element("span", { class: "letter", "aria-hidden": "true" }, letter),
+        element("span", { class: "unseen" }, `Column ${letter}: `), this.ran),
+      this.body, this.foot);
     this.#showStack(stack);
   }
 

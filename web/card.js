@@ -1,5 +1,5 @@
 // The card of a patch: what was measured without and with it, side by side, with intervals.
-import { element } from "./dom.js";
+import { element, tableHead } from "./dom.js";
 
 const WORDS = { base: "Base", system: "System prompt", patched: "Patched" };
 
@@ -10,12 +10,11 @@ export function card(patch) {
   }
   const systems = [...new Set(effects.map(({ system }) => system))];
   const rows = Map.groupBy(effects, ({ suite, metric }) => `${suite}\n${metric}`);
-  const head = ["Suite", "Metric", ...systems.map((system) => WORDS[system] ?? system), "n"];
   return element("div", { class: "scroll", role: "region", tabindex: "0",
                           "aria-label": `Card of ${patch.name} ${patch.version}` },
     element("table", { class: "card" },
       element("caption", {}, "Card: what was measured, with 95 % intervals"),
-      element("thead", {}, element("tr", {}, ...head.map((text) => element("th", { scope: "col" }, text)))),
+      tableHead(["Suite", "Metric", ...systems.map((system) => WORDS[system] ?? system), "n"]),
       element("tbody", {}, ...[...rows.values()].map((row) => element("tr", {},
         element("th", { scope: "row" }, row[0].suite), element("td", {}, row[0].metric),
         ...systems.map((system) => cell(row.find((effect) => effect.system === system))),

@@ -1,6 +1,6 @@
 // The view Measurements: a table and charts of this page's own figures, and charts of the server's.
 /* global Chart */
-import { byId, element } from "./dom.js";
+import { byId, element, tableHead } from "./dom.js";
 import { interval, sample } from "./prometheus.js";
 
 const PERIOD = 2000;  // ms between two looks at the server
@@ -98,10 +98,9 @@ export class Charts {
       return element("tr", {}, element("th", { scope: "row" }, column.title),
                      ...cells.map((cell) => element("td", {}, String(cell))));
     });
-    const heads = ["Column", "Answers", "Tokens", "To the first (ms)", "Tokens per second"];
     byId("figures").replaceChildren(
       element("caption", {}, "Medians of each column's answers"),
-      element("thead", {}, element("tr", {}, ...heads.map((head) => element("th", { scope: "col" }, head)))),
+      tableHead(["Column", "Answers", "Tokens", "To the first (ms)", "Tokens per second"]),
       element("tbody", {}, ...rows));
   }
 
@@ -117,8 +116,8 @@ export class Charts {
       this.#before = null;
       return;
     }
-    byId("server-figures").textContent =
-      `All clients together, every two seconds. Running now: ${now.running ?? "–"}, waiting: ${now.waiting ?? "–"}.`;
+    byId("server-figures").textContent = "All clients together, every two seconds. " +
+      `Running now: ${now.running ?? "–"}, waiting: ${now.waiting ?? "–"}.`;
     if (this.#before) this.#intervals = [...this.#intervals, interval(this.#before, now)].slice(-SAMPLES);
     this.#before = now;
     this.#drawServer();
@@ -129,7 +128,9 @@ export class Charts {
     const of = (key) => this.#intervals.map((each) => each[key]);
     this.#set(this.serverThroughput, labels, [{ label: "generated", data: of("generated"), index: 1 },
                                               { label: "read", data: of("prompt"), index: 0 }]);
-    this.#set(this.serverLatency, labels, [{ label: "to the first token", data: of("firstToken"), points: true, index: 1 },
-                                           { label: "between tokens", data: of("between"), points: true, index: 0 }]);
+    this.#set(this.serverLatency, labels, [
+      { label: "to the first token", data: of("firstToken"), points: true, index: 1 },
+      { label: "between tokens", data: of("between"), points: true, index: 0 },
+    ]);
   }
 }

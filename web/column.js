@@ -23,7 +23,7 @@ export class Column {
   // Draws it anew, as the server now is. The focus stays on the control it was on.
   show(catalog) {
     this.catalog = catalog;
-    const focused = this.node.contains(document.activeElement) ? document.activeElement.dataset.control : null;
+    const focused = this.node.contains(document.activeElement) && document.activeElement.dataset.control;
     const id = `column-${this.letter}`;
     this.node.setAttribute("aria-labelledby", id);
     this.node.dataset.base = isBase(this.stack);
@@ -32,7 +32,8 @@ export class Column {
         element("span", { class: "letter", "aria-hidden": "true" }, this.letter),
         element("h2", { id }, element("span", { class: "unseen" }, `Column ${this.letter}: `), this.#name()),
         element("button", {
-          type: "button", class: "icon", "aria-label": `Remove column ${this.letter}`, "data-control": "remove",
+          type: "button", class: "icon", "aria-label": `Remove column ${this.letter}`,
+          "data-control": "remove",
           onclick: () => this.on.remove(),
         }, "×")),
       strip(this.stack, catalog),
@@ -62,7 +63,9 @@ export class Column {
         ...patches.map((entry, i) => this.#switch(entry, i)),
         ...off.map((name) => this.#switch(this.catalog.entry(name), -1))),
       this.#modes());
-    if (on.size + off.length === 0) details.append(element("p", { class: "muted" }, "This server has no patches."));
+    if (on.size + off.length === 0) {
+      details.append(element("p", { class: "muted" }, "This server has no patches."));
+    }
     details.open = this.open;
     return details;
   }

@@ -13,4 +13,8 @@ export function element(tag, attributes = {}, ...children) {
   return made;
 }
 
+// The head of a table, a column for each text.
+export const tableHead = (texts) =>
+  element("thead", {}, element("tr", {}, ...texts.map((text) => element("th", { scope: "col" }, text))));
+
 export const byId = (id) => document.getElementById(id);

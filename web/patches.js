@@ -1,6 +1,8 @@
 // The view Patches: each patch with its versions, signer and card, its history, and what changes it.
 import { card } from "./card.js";
-import { byId, element } from "./dom.js";
+import { byId, element, tableHead } from "./dom.js";
+
+const SOON = "New requests run on it at once. Those that run now finish on what they began with.";
 
 export class PatchList {
   #histories = new Set();  // names whose history is open
@@ -9,7 +11,7 @@ export class PatchList {
   constructor(api, dialog) {
     this.api = api;
     this.dialog = dialog;
-    this.node = byId("patch-list");
+    this.node = byId("all-patches");
   }
 
   show(catalog) {
@@ -44,21 +46,23 @@ export class PatchList {
       ["Conflicts with", patch.conflicts?.join(", ")],
       ["Digest", patch.digest],
     ].filter(([, value]) => value != null && value !== "");
-    const node = element("section", { class: "version", "data-version": patch.version },
+    const node = element("section", { class: "version" },
       element("h3", {}, patch.version, " ",
         element("span", { class: "badge", "data-state": state }, state),
         patch.expired ? element("span", { class: "badge", "data-state": "expired" }, "expired") : null));
     for (const problem of [patch.error, ...(patch.warnings ?? [])].filter(Boolean)) {
       node.append(element("p", { class: "error" }, problem));
     }
-    node.append(element("dl", {}, ...facts.flatMap(([term, value]) =>
-      [element("dt", {}, term), element("dd", { class: term === "Digest" ? "digest" : null }, String(value))])));
+    node.append(element("dl", {}, ...facts.flatMap(([term, value]) => [
+      element("dt", {}, term),
+      element("dd", { class: term === "Digest" ? "digest" : null }, String(value)),
+    ])));
     node.append(card(patch));
     if (patch.source === "store" && state === "installed") {
       node.append(this.#button("Activate", `Activate ${patch.name} ${patch.version}`, {
         name: patch.name,
         heading: `Activate ${patch.name} ${patch.version}?`,
-        text: "New requests run on it at once. Those that run now finish on what they began with.",
+        text: SOON,
         verb: "Activate",
         path: `v1/patches/${encodeURIComponent(patch.name)}/activate`,
         body: { version: patch.version },
@@ -100,17 +104,15 @@ export class PatchList {
     const back = this.#button(`Roll ${name} back`, `Roll ${name} back`, {
       name,
       heading: `Roll ${name} back?`,
-      text: `What was active before ${active ? active.version : "it was switched off"} becomes active again. ` +
-            "New requests run on it at once. Those that run now finish on what they began with.",
+      text: `What was active before ${active?.version ?? "it was switched off"} becomes active again. ${SOON}`,
       verb: "Roll back",
       path: `v1/patches/${encodeURIComponent(name)}/rollback`,
       body: {},
     });
-    const heads = ["Time", "What", "Version", "Outcome", "Who"];
     content.replaceChildren(element("p", {}, back),
       element("div", { class: "scroll", role: "region", tabindex: "0", "aria-label": `History of ${name}` },
         element("table", {},
-          element("thead", {}, element("tr", {}, ...heads.map((head) => element("th", { scope: "col" }, head)))),
+          tableHead(["Time", "What", "Version", "Outcome", "Who"]),
           element("tbody", {}, ...records.toReversed().map(record)))));
   }
 }
