@@ -91,6 +91,10 @@ class PageTest(StoreTest):
             lambda: len(self.browser.all(".turn")) == count and not self.browser.one("#stop").is_displayed(),
             f"message {count} to be answered")
 
+    def titles(self):
+        """What the columns' headings say after "Column A:"."""
+        return [heading.split("\n")[1] for heading in self.browser.texts(".column h2")]
+
     def answers(self, what):
         """Of the last message, by column: what is selected in the answer."""
         return {node.get_attribute("data-letter"): node.find_element("css selector", what).text
@@ -105,7 +109,7 @@ class Page(PageTest):
     def test_columns_stream_side_by_side(self):
         self.serve_two_versions("--allow-unpatched")
         self.open()
-        self.assertEqual(self.browser.texts(".column h2"), ["Base model", "tester"])
+        self.assertEqual(self.titles(), ["Base model", "tester"])
         self.limit_answers(24)
         self.browser.script(WATCH_ANSWERS)
         self.send("Tell me about the sea.")
@@ -158,10 +162,10 @@ class Page(PageTest):
         self.serve_two_versions("--patch", "./tone", "--patch", "tester", "--allow-unsigned",
                                 "--allow-unpatched")
         self.open()
-        self.assertEqual(self.browser.texts(".column h2"), ["Base model", "tone, then tester"])
+        self.assertEqual(self.titles(), ["Base model", "tone, then tester"])
         for expected in ["tester, then tone", "tone beside tester"]:
             self.browser.one("#add-column").click()
-            self.assertEqual(self.browser.texts(".column h2")[-1], expected)
+            self.assertEqual(self.titles()[-1], expected)
         self.assertFalse(self.browser.one("#add-column").is_enabled(), "four columns are the most")
         self.limit_answers(4)
         self.send("Hello")
@@ -180,7 +184,7 @@ class Page(PageTest):
         self.browser.one(column % "B" + "[data-control='later tone']").click()
         self.browser.one(column % "B" + "[data-control='parallel']").click()
         self.browser.one(column % "C" + "[data-control='remove']").click()
-        self.assertEqual(self.browser.texts(".column h2"),
+        self.assertEqual(self.titles(),
                          ["tester", "tester beside tone", "tone beside tester"])
         self.assertEqual(len(self.browser.all(".answer")), 3, "the removed column's answers go with it")
         self.send("Hello again")
@@ -295,7 +299,7 @@ class Page(PageTest):
         self.limit_answers(64)
         self.browser.type("One line", Keys.SHIFT + Keys.ENTER, Keys.NULL, "and another", Keys.ENTER)
         self.browser.wait(lambda: self.answers(".text").get("A"), "a first piece")
-        self.assertEqual(self.browser.one(".prompt").text, "One line\nand another")
+        self.assertEqual(self.browser.one(".prompt").text, "Message 1:\nOne line\nand another")
         self.browser.type(Keys.ESCAPE)
         self.turns_done(1)
         self.assertRegex(self.answers(".figures")["A"], r"stopped$")
@@ -321,7 +325,7 @@ class Page(PageTest):
         self.assertEqual(self.browser.focused(), "switch tester")
         self.browser.type(Keys.SPACE)
         self.assertEqual(self.browser.focused(), "switch tester", "drawn anew, it keeps the focus")
-        self.assertEqual(self.browser.texts(".column h2"), ["tester", "tester"])
+        self.assertEqual(self.titles(), ["tester", "tester"])
 
         self.browser.script("document.querySelector('nav a[href=\"#settings\"]').focus()")
         self.browser.type(Keys.ENTER)
