@@ -16,3 +16,10 @@ def peer_python(name):
         print(f"skipped: no {name} in {venv} (scripts/peer-venv {name} makes it)")
         sys.exit(SKIPPED)
     return str(venv / "bin/python")
+
+
+def run_under(name):
+    """Starts the running script again under peer_python(name), unless that is what runs it."""
+    python = peer_python(name)
+    if not sys.prefix.endswith(f"venv-{name}"):
+        os.execv(python, [python, "-B", *sys.argv])
