@@ -4,11 +4,15 @@
 
 namespace llmpatch {
 
+CLI::Option* RegistryPlace::declare_docker_config(CLI::App& app) {
+  return app.add_option(
+      "--docker-config", docker_config,
+      "Docker's config file with the credentials (default: ~/.docker/config.json)");
+}
+
 void RegistryPlace::declare(CLI::App& app) {
   const char* group = "Registry";
-  app.add_option("--docker-config", docker_config,
-                 "Docker's config file with the credentials (default: ~/.docker/config.json)")
-      ->group(group);
+  declare_docker_config(app)->group(group);
   app.add_option("--registry-ca", certificates,
                  "PEM file of the roots that the registry's certificate must lead to (default: the "
                  "system's)")
@@ -17,8 +21,7 @@ void RegistryPlace::declare(CLI::App& app) {
       ->group(group);
 }
 
-Result<Registry> RegistryPlace::open(const OciReference& reference, RegistryAccess access,
-                                     const CancelFlag& cancel) const {
+Result<RegistryOptions> RegistryPlace::options(const CancelFlag& cancel) const {
   RegistryOptions options;
   options.http.certificates = certificates;
   options.http.plain_http = plain_http;
@@ -29,7 +32,13 @@ Result<Registry> RegistryPlace::open(const OciReference& reference, RegistryAcce
     return make_error(ErrorKind::kNotFound, "registry",
                       "Docker's config: found no file " + docker_config.string());
   }
-  return Registry::open(reference.host, reference.repository, access, options);
+  return options;
+}
+
+Result<Registry> RegistryPlace::open(const OciReference& reference, RegistryAccess access,
+                                     const CancelFlag& cancel) const {
+  LLMPATCH_ASSIGN(const RegistryOptions opened, options(cancel));
+  return Registry::open(reference.host, reference.repository, access, opened);
 }
 
 Result<Pulled> RegistryPlace::pull(const OciReference& reference, const CancelFlag& cancel) const {

@@ -15,6 +15,10 @@ struct RegistryPlace {
   bool plain_http = false;
 
   void declare(CLI::App& app);
+  // That one option, for commands that name the others by what they are for.
+  CLI::Option* declare_docker_config(CLI::App& app);
+  // kNotFound: no such file of Docker's.
+  Result<RegistryOptions> options(const CancelFlag& cancel) const;
   // Opens the repository of `reference`. Errors of Registry::open.
   Result<Registry> open(const OciReference& reference, RegistryAccess access,
                         const CancelFlag& cancel) const;
