@@ -2,9 +2,8 @@
 
 import hashlib
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from servers import TableServer
 from stores import StoreTest
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -15,49 +14,8 @@ def digest(content):
     return "sha256:" + hashlib.sha256(content).hexdigest()
 
 
-class FakeRegistry(ThreadingHTTPServer):
-    """Serves self.pages: path -> function(handler), or bytes."""
-
-    daemon_threads = True
-
-    def __init__(self):
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.pages, self.asked = {}, []
-        self.host = f"127.0.0.1:{self.server_address[1]}"
-        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01},
-                         daemon=True).start()
-
-    def handle_error(self, request, client_address):
-        pass  # a client that leaves
-
-
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *args):
-        pass
-
-    def answer(self, status, body=b"", **headers):
-        self.send_response(status)
-        headers.setdefault("Content_Length", len(body))
-        for name, value in headers.items():
-            if value is not None:
-                self.send_header(name.replace("_", "-"), str(value))
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
-
-    def do_GET(self):
-        self.server.asked.append((self.command, self.path, dict(self.headers)))
-        page = self.server.pages.get(self.path.split("?")[0])
-        if page is None:
-            self.answer(404)
-        elif callable(page):
-            page(self)
-        else:
-            self.answer(200, page, Content_Type=MANIFEST)
-
-    do_HEAD = do_POST = do_PUT = do_GET
+class FakeRegistry(TableServer):
+    content_type = MANIFEST
 
 
 class Fallback(dict):
@@ -82,10 +40,7 @@ class RegistryTest(StoreTest):
         self.serve()
 
     def start_registry(self):
-        registry = FakeRegistry()
-        self.addCleanup(registry.server_close)
-        self.addCleanup(registry.shutdown)
-        return registry
+        return FakeRegistry().stop_after(self)
 
     def manifest(self, **changes):
         layers = [{"mediaType": "text/plain", "digest": digest(content), "size": len(content),
