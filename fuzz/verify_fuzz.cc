@@ -1,5 +1,5 @@
-// Any bytes as the model.sig of a patch that is verified, with whatever certificates it brings along
-// as the roots that are trusted: it must never hold.
+// Any bytes as the model.sig of a patch that is verified, with whatever certificates it brings
+// along as the roots that are trusted: it must never hold.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>

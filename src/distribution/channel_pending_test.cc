@@ -60,11 +60,10 @@ TEST_F(ChannelPendingTest, ARotationNeedsTheOldKeysAndTheNewOnes) {
                "found a root that waits for signatures");
   const auto half = sign(TufRole::kRoot, stranger_);
   ASSERT_TRUE(half.ok()) << half.error().to_string();
-  EXPECT_EQ(half->advice,
-            (std::vector<std::string>{
-                "next.root.json: signed by 1 of the 2 keys that root 1 asks for",
-                "next.root.json: signed by 1 of the 2 keys that root 2 asks for",
-                "next: llmpatch channel sign, where the other keys are"}));
+  EXPECT_EQ(half->advice, (std::vector<std::string>{
+                              "next.root.json: signed by 1 of the 2 keys that root 1 asks for",
+                              "next.root.json: signed by 1 of the 2 keys that root 2 asks for",
+                              "next: llmpatch channel sign, where the other keys are"}));
   EXPECT_FALSE(is_there("2.root.json"));
   ASSERT_TRUE(sign(TufRole::kRoot, second_).ok());
   auto update =
@@ -120,8 +119,7 @@ TEST_F(ChannelPendingTest, WhatWaitsIsPublishedAsItIsOrNotAtAll) {
 TEST_F(ChannelPendingTest, RefusesWhatThisProgramWouldNotWrite) {
   init();
   add("refuse", "1.0.0", 1);
-  ASSERT_TRUE(
-      maker().publish(maker().draft().value(), {targets_key_}, {}, Collect::kYes).ok());
+  ASSERT_TRUE(maker().publish(maker().draft().value(), {targets_key_}, {}, Collect::kYes).ok());
   Json waiting = Json::parse(read(channel() / "next.targets.json"));
   const Json honest = waiting;
   waiting["signed"]["delegations"] = Json::object();

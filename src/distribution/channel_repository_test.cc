@@ -1,4 +1,5 @@
-// Uploads and downloads against registries are in tests/e2e/channel_registry_test.py and tests/peer.
+// Uploads and downloads against registries are in tests/e2e/channel_registry_test.py and
+// tests/peer.
 #include "distribution/channel_repository.h"
 
 #include "distribution/channel_source.h"
@@ -59,9 +60,8 @@ TEST_F(ChannelFilesTest, NamesWhatLeadsToOthersAfterThem) {
   // What is revoked is fetched by nobody.
   const std::string patch =
       std::filesystem::relative(target_file("1.0.0.llmpatch"), channel()).string();
-  EXPECT_EQ(*files,
-            (std::vector<std::string>{patch, "2.targets.json", "2.snapshot.json", "1.root.json",
-                                      "2.root.json", "timestamp.json"}));
+  EXPECT_EQ(*files, (std::vector<std::string>{patch, "2.targets.json", "2.snapshot.json",
+                                              "1.root.json", "2.root.json", "timestamp.json"}));
 }
 
 }  // namespace

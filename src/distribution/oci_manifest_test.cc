@@ -75,7 +75,8 @@ TEST(OciFileManifest, HoldsOneFile) {
   const std::string bytes = "bytes of a file";
   const std::string manifest =
       make_file_manifest("a.json", bytes, kChannelArtifactType, "application/json");
-  EXPECT_EQ(manifest, make_file_manifest("a.json", bytes, kChannelArtifactType, "application/json"));
+  EXPECT_EQ(manifest,
+            make_file_manifest("a.json", bytes, kChannelArtifactType, "application/json"));
   const auto layer = parse_file_manifest(manifest, "a.json", kChannelArtifactType, "test");
   ASSERT_TRUE(layer.ok()) << layer.error().to_string();
   EXPECT_EQ(layer->file, "a.json");
