@@ -140,8 +140,10 @@ Result<ChannelStep> ChannelFolder::sign(const TufEnvelope& shown,
   if (role != TufRole::kRoot || !check_tuf_signed(text, role, roots).ok()) {
     return put_pending(role, text, roots);
   }
+  const std::string file = tuf_file_name(role, shown.version);
+  LLMPATCH_TRY(write_file_atomic(folder_ / file, text, Overwrite::kNo));
   forget(name);
-  return put_root(chain.back(), before, text, Collect::kNo);
+  return ChannelStep{{file}, advice_after(before, chain.back(), file)};
 }
 
 }  // namespace llmpatch

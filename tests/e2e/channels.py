@@ -17,7 +17,7 @@ class Site(TableServer):
         super().__init__()
         self.folder, self.url = folder, f"http://{self.host}/site"
 
-    def page(self, path):
+    def page(self, command, path):
         name = path.removeprefix("/site/")
         if name in self.pages:
             return self.pages[name]

@@ -18,8 +18,8 @@ class TableServer(ThreadingHTTPServer):
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01},
                          daemon=True).start()
 
-    def page(self, path):
-        """What a path is answered with; None for 404."""
+    def page(self, command, path):
+        """What is answered with; None for 404."""
         return self.pages.get(path)
 
     def stop_after(self, test):
@@ -49,7 +49,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self):
         self.server.asked.append((self.command, self.path, dict(self.headers)))
-        page = self.server.page(self.path.split("?")[0])
+        page = self.server.page(self.command, self.path.split("?")[0])
         if page is None:
             self.answer(404)
         elif callable(page):
