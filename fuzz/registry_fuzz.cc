@@ -29,11 +29,18 @@ void read_manifest(std::string_view text) {
   require(!names.empty());
 }
 
+void read_file_manifest(std::string_view text) {
+  const auto layer =
+      llmpatch::parse_file_manifest(text, "file", llmpatch::kChannelArtifactType, "fuzz");
+  if (layer.ok()) require(llmpatch::is_oci_digest(layer->digest) && layer->file == "file");
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   read_manifest(text);
+  read_file_manifest(text);
   (void)llmpatch::parse_challenge(text).ok();
 
   const auto reference = llmpatch::parse_oci_reference(text);

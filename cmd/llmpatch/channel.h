@@ -12,6 +12,10 @@ RunFn declare_channel_revoke(CLI::App& app);
 RunFn declare_channel_publish(CLI::App& app);
 RunFn declare_channel_refresh(CLI::App& app);
 RunFn declare_channel_rotate(CLI::App& app);
+RunFn declare_channel_sign(CLI::App& app);
+
+// channel_push.cc
+RunFn declare_channel_push(CLI::App& app);
 
 // channel_follow.cc
 RunFn declare_channel_subscribe(CLI::App& app);
@@ -25,6 +29,8 @@ inline constexpr Subcommand kChannelCommands[] = {
     {"publish", "Sign the draft", declare_channel_publish},
     {"refresh", "Sign a new timestamp", declare_channel_refresh},
     {"rotate", "Sign a new root: other keys, or a later expiry", declare_channel_rotate},
+    {"sign", "Add signatures of other keys to what waits for them", declare_channel_sign},
+    {"push", "Copy what was published into a registry", declare_channel_push},
     {"subscribe", "Follow a channel from this store", declare_channel_subscribe},
     {"unsubscribe", "Follow it no more", declare_channel_unsubscribe},
     {"list", "Show the channels that this store follows", declare_channel_list},

@@ -98,7 +98,8 @@ Status list(const Options& options) {
 
 RunFn declare_channel_subscribe(CLI::App& app) {
   auto options = std::make_shared<Options>();
-  app.add_option("PLACE", options->place, "Address (https://…) or folder of the channel")
+  app.add_option("PLACE", options->place,
+                 "Address (https://… or oci://host/repository) or folder of the channel")
       ->required();
   app.add_option("--root", options->root,
                  "The channel's root, 1.root.json or a later one, got by a way of its own")

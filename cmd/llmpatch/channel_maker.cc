@@ -23,6 +23,7 @@ struct Options {
   ChannelKeys keys;
   ChannelDays days;
   TrustOptions trust;
+  bool collect = false;
 
   void declare_folder(CLI::App& app) {
     app.add_option("DIR", folder, "Folder of the channel")->required();
@@ -53,11 +54,17 @@ struct Options {
     app.add_option("--targets-days", days.targets, "How long targets and snapshot hold")
         ->capture_default_str();
   }
+  void declare_collect_root(CLI::App& app) {
+    app.add_flag("--collect", collect,
+                 "Where more keys must sign than are given, write next.root.json for llmpatch "
+                 "channel sign");
+  }
   void declare_timestamp_days(CLI::App& app) {
     app.add_option("--timestamp-days", days.timestamp, "How long the timestamp holds")
         ->capture_default_str();
   }
 
+  Collect collecting() const { return collect ? Collect::kYes : Collect::kNo; }
   Result<std::vector<PrivateKey>> read_signers() const {
     std::vector<PrivateKey> read;
     for (const fs::path& path : signers) {
@@ -99,7 +106,8 @@ Status init(Options& options) {
   LLMPATCH_TRY(options.read_keys());
   LLMPATCH_ASSIGN(const auto signers, options.read_signers());
   ChannelFolder channel(options.folder);
-  LLMPATCH_ASSIGN(const ChannelStep step, channel.init(options.keys, signers, options.days));
+  LLMPATCH_ASSIGN(const ChannelStep step,
+                  channel.init(options.keys, signers, options.days, options.collecting()));
   return report(options, step);
 }
 
@@ -107,7 +115,8 @@ Status rotate(Options& options) {
   LLMPATCH_TRY(options.read_keys());
   LLMPATCH_ASSIGN(const auto signers, options.read_signers());
   ChannelFolder channel(options.folder);
-  LLMPATCH_ASSIGN(const ChannelStep step, channel.rotate(options.keys, signers, options.days));
+  LLMPATCH_ASSIGN(const ChannelStep step,
+                  channel.rotate(options.keys, signers, options.days, options.collecting()));
   return report(options, step);
 }
 
@@ -142,8 +151,60 @@ Status publish(const Options& options) {
   LLMPATCH_ASSIGN(const auto targets, read_channel_targets(draft));
   for (const ChannelTarget& target : targets) say("to sign: " + offer_text(target));
   LLMPATCH_ASSIGN(const auto signers, options.read_signers());
-  LLMPATCH_ASSIGN(const ChannelStep step, channel.publish(draft, signers, options.days));
+  LLMPATCH_ASSIGN(const ChannelStep step,
+                  channel.publish(draft, signers, options.days, options.collecting()));
   return report(options, step);
+}
+
+Status show(const TufEnvelope& pending) {
+  say("to sign: " + std::string(tuf_role_name(pending.role)) + ", version " +
+      std::to_string(pending.version) + ", expires " + pending.expires);
+  if (pending.role == TufRole::kTargets) {
+    LLMPATCH_ASSIGN(const TufTargets targets, parse_tuf_targets(pending, "targets"));
+    LLMPATCH_ASSIGN(const auto offers, read_channel_targets(targets));
+    for (const ChannelTarget& target : offers) say("to sign: " + offer_text(target));
+    return {};
+  }
+  LLMPATCH_ASSIGN(const TufRoot root, parse_tuf_root(pending, "root"));
+  for (const auto& [role, keys] : root.roles) {
+    std::string text = "to sign: " + std::string(tuf_role_name(role)) + " by " +
+                       std::to_string(keys.threshold) + " of";
+    for (const std::string& id : keys.keyids) text += " " + root.keys.at(id).identity();
+    say(text);
+  }
+  return {};
+}
+
+// Adds signatures to whatever waits for one of these keys.
+Status sign(const Options& options) {
+  ChannelFolder channel(options.folder);
+  std::vector<TufEnvelope> all;
+  for (const TufRole role : {TufRole::kRoot, TufRole::kTargets}) {
+    LLMPATCH_ASSIGN(std::optional<TufEnvelope> pending, channel.pending(role));
+    if (!pending) continue;
+    LLMPATCH_TRY(show(*pending));
+    all.push_back(std::move(*pending));
+  }
+  if (all.empty()) {
+    return make_error(ErrorKind::kNotFound, "channel",
+                      options.folder.string() + ": found nothing that waits for signatures",
+                      "llmpatch channel publish --collect and rotate --collect begin it");
+  }
+  LLMPATCH_ASSIGN(const auto signers, options.read_signers());
+  std::optional<Error> refused;
+  bool signed_any = false;
+  for (const TufEnvelope& pending : all) {
+    const Result<ChannelStep> step = channel.sign(pending, signers);
+    if (step.ok()) {
+      LLMPATCH_TRY(report(options, *step));
+      signed_any = true;
+    } else if (step.error().kind != ErrorKind::kInvalidArgument) {
+      return step.error();
+    } else if (!refused) {
+      refused = step.error();
+    }
+  }
+  return signed_any ? Status() : Status(*refused);
 }
 
 Status refresh(const Options& options) {
@@ -165,6 +226,7 @@ RunFn declare_channel_init(CLI::App& app) {
   options->declare_folder(app);
   options->declare_keys(app);
   options->declare_signers(app);
+  options->declare_collect_root(app);
   return with(options, init);
 }
 
@@ -173,6 +235,7 @@ RunFn declare_channel_rotate(CLI::App& app) {
   options->declare_folder(app);
   options->declare_keys(app);
   options->declare_signers(app);
+  options->declare_collect_root(app);
   return with(options, rotate);
 }
 
@@ -198,7 +261,16 @@ RunFn declare_channel_publish(CLI::App& app) {
   options->declare_signers(app);
   options->declare_targets_days(app);
   options->declare_timestamp_days(app);
+  app.add_flag("--collect", options->collect,
+               "Sign the targets alone, into next.targets.json, for llmpatch channel sign");
   return with(options, publish);
+}
+
+RunFn declare_channel_sign(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  options->declare_folder(app);
+  options->declare_signers(app);
+  return with(options, sign);
 }
 
 RunFn declare_channel_refresh(CLI::App& app) {

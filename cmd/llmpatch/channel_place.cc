@@ -10,8 +10,8 @@ namespace fs = std::filesystem;
 
 Result<std::string> channel_place(const std::string& text) {
   if (is_channel_url(text)) {
-    LLMPATCH_ASSIGN(const ChannelSource source, ChannelSource::open(text, {}));
-    return source.place();
+    LLMPATCH_ASSIGN(const auto source, ChannelSource::open(text, {}));
+    return source->place();
   }
   std::error_code code;
   const fs::path path = fs::absolute(text, code).lexically_normal();

@@ -27,6 +27,7 @@ struct Shown {
   Json signature;  // {"state": "none" | "unchecked" | "installed" | "verified", ...}
   std::string signature_text;
   std::string warning;
+  StoreVerdict verdict;
 };
 
 // Looking at a patch does not run it: without a key its signature is reported, not demanded.
@@ -52,12 +53,8 @@ Result<Shown> show_unchecked(const NamedFiles& named) {
   return shown;
 }
 
-Result<Shown> load(const Options& options) {
-  LLMPATCH_ASSIGN(const Trust trust, options.trust.trust());
-  LLMPATCH_ASSIGN(NamedFiles named, options.patch.read(!trust.empty()));
-  if (trust.empty()) return show_unchecked(named);
-  LLMPATCH_ASSIGN(TrustedPatch loaded, load_trusted_files(std::move(named.files), named.source,
-                                                          trust, options.trust.allow()));
+Result<Shown> show_checked(const NamedFiles& named, const Trust& trust, AllowUnsigned allow) {
+  LLMPATCH_ASSIGN(TrustedPatch loaded, load_trusted_files(named.files, named.source, trust, allow));
   Shown shown;
   shown.patch = std::move(loaded.patch);
   shown.warning = std::move(loaded.warning);
@@ -73,12 +70,27 @@ Result<Shown> load(const Options& options) {
   return shown;
 }
 
+Result<Shown> load(const Options& options) {
+  LLMPATCH_ASSIGN(const Trust trust, options.trust.trust());
+  LLMPATCH_ASSIGN(const NamedFiles named, options.patch.read(!trust.empty()));
+  Shown shown;
+  if (trust.empty()) {
+    LLMPATCH_ASSIGN(shown, show_unchecked(named));
+  } else {
+    LLMPATCH_ASSIGN(shown, show_checked(named, trust, options.trust.allow()));
+  }
+  LLMPATCH_ASSIGN(shown.verdict, options.patch.ask_store(named, shown.patch.manifest, trust));
+  return shown;
+}
+
 Status run(const Options& options) {
   LLMPATCH_ASSIGN(const Shown shown, load(options));
   if (!shown.warning.empty()) warn(shown.warning);
   PatchReport report = inspect_patch(shown.patch);
   report.signature = shown.signature_text;
+  if (shown.verdict.refused) report.refusal = shown.verdict.refused->message;
   Json json = report.to_json();
+  json["revoked"] = shown.verdict.revoked;
   json["signature"] = shown.signature;
   if (!shown.warning.empty()) json["warning"] = shown.warning;
   std::string text = report.to_text();

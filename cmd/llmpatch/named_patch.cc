@@ -1,6 +1,7 @@
 #include "named_patch.h"
 
 #include "store_options.h"
+#include "trust/statement.h"
 #include "trust/verify.h"
 
 namespace llmpatch {
@@ -30,6 +31,26 @@ Result<NamedFiles> NamedPatch::read(bool to_verify) const {
   if (!stored.ok()) return not_in_store("patch", patch, std::move(stored).error());
   return NamedFiles{std::move(stored->files), std::move(stored->source),
                     std::move(stored->entry.signer)};
+}
+
+Result<StoreVerdict> NamedPatch::ask_store(const NamedFiles& named, const Manifest& manifest,
+                                           const Trust& trust) const {
+  StoreVerdict verdict;
+  Result<Store> opened = StorePlace{store}.open(false);
+  if (!opened.ok() && opened.error().kind == ErrorKind::kNotFound) return verdict;
+  if (!opened.ok()) return std::move(opened).error();
+  const std::string digest = root_digest(file_digests(named.files));
+  if (const Status allowed = opened->check_revoked(manifest.name, manifest.version, digest);
+      !allowed.ok()) {
+    verdict.refused = allowed.error();
+    verdict.revoked = allowed.error().kind == ErrorKind::kDenied;
+    return verdict;
+  }
+  LLMPATCH_ASSIGN(const Trust own, opened->policy());
+  if (own.empty()) return verdict;
+  const auto loaded = opened->load_files(named.files, named.source, trust, AllowUnsigned::kYes);
+  if (!loaded.ok()) verdict.refused = loaded.error();
+  return verdict;
 }
 
 }  // namespace llmpatch

@@ -37,6 +37,10 @@ Result<NamedFiles> NamedPatch::read(bool to_verify) const {
   return named;
 }
 
+Result<StoreVerdict> NamedPatch::ask_store(const NamedFiles&, const Manifest&, const Trust&) const {
+  return StoreVerdict();
+}
+
 std::string version_text() {
   return std::string("llmpatch " LLMPATCH_VERSION "\nverify-only\n") +
          OpenSSL_version(OPENSSL_VERSION);

@@ -4,11 +4,15 @@
 
 namespace llmpatch {
 
+CLI::Option* RegistryPlace::declare_docker_config(CLI::App& app) {
+  return app.add_option(
+      "--docker-config", docker_config,
+      "Docker's config file with the credentials (default: ~/.docker/config.json)");
+}
+
 void RegistryPlace::declare(CLI::App& app) {
   const char* group = "Registry";
-  app.add_option("--docker-config", docker_config,
-                 "Docker's config file with the credentials (default: ~/.docker/config.json)")
-      ->group(group);
+  declare_docker_config(app)->group(group);
   app.add_option("--registry-ca", certificates,
                  "PEM file of the roots that the registry's certificate must lead to (default: the "
                  "system's)")

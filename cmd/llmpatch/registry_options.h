@@ -15,6 +15,8 @@ struct RegistryPlace {
   bool plain_http = false;
 
   void declare(CLI::App& app);
+  // That one option, for commands that name the others by what they are for.
+  CLI::Option* declare_docker_config(CLI::App& app);
   // For a registry of any name; `cancel` must outlive them. kNotFound: a config file that was named
   // and is not there.
   Result<RegistryOptions> options(const CancelFlag& cancel) const;

@@ -7,6 +7,7 @@
 #include "command.h"
 #include "distribution/channel_update.h"
 #include "progress_bar.h"
+#include "registry_options.h"
 #include "store_options.h"
 #include "terminal.h"
 #include "trust_options.h"
@@ -16,10 +17,10 @@ namespace {
 
 struct Options {
   std::string place;
-  std::filesystem::path certificates;
+  RegistryPlace server;
   StorePlace store;
   TrustOptions trust;
-  bool install_only = false, plain_http = false, json = false;
+  bool install_only = false, json = false;
 };
 
 Json to_json(const std::vector<Error>& errors) {
@@ -32,11 +33,13 @@ Json to_json(const std::vector<Error>& errors) {
 }
 
 Json to_json(const Subscription& subscription, const UpdateReport& report) {
-  Json json = {{"channel", subscription.url}, {"place", report.place},
-               {"version", report.version},   {"expires", report.expires},
-               {"installed", Json::array()},  {"revoked", Json::array()},
-               {"notes", report.notes},       {"errors", to_json(report.errors)}};
+  Json json = {{"channel", subscription.url},     {"place", report.place},
+               {"version", report.version},       {"expires", report.expires},
+               {"installed", Json::array()},      {"renewed", Json::array()},
+               {"revoked", Json::array()},        {"notes", report.notes},
+               {"errors", to_json(report.errors)}};
   for (const Change& change : report.installed) json["installed"].push_back(to_json(change.patch));
+  for (const Change& change : report.renewed) json["renewed"].push_back(to_json(change.patch));
   for (const RevokedPatch& patch : report.revoked) {
     json["revoked"].push_back(
         {{"patch", patch.title},
@@ -45,16 +48,21 @@ Json to_json(const Subscription& subscription, const UpdateReport& report) {
   return json;
 }
 
+void tell(const Change& change, const char* done) {
+  for (const std::string& warning : change.warnings) warn(warning);
+  say(std::string(done) + ": " + change.patch.name + " " + change.patch.version +
+      ", sha256:" + change.patch.digest + ", " + signer_text(change.patch));
+}
+
 void tell(const Subscription& subscription, const UpdateReport& report) {
   for (const RevokedPatch& patch : report.revoked) warn(patch.warning);
   for (const std::string& line : report.notes) warn(line);
   for (const Change& change : report.installed) {
-    for (const std::string& warning : change.warnings) warn(warning);
-    say(std::string(change.patch.active ? "installed and active: " : "installed: ") +
-        change.patch.name + " " + change.patch.version + ", sha256:" + change.patch.digest + ", " +
-        signer_text(change.patch));
+    tell(change, change.patch.active ? "installed and active" : "installed");
   }
-  if (report.installed.empty() && report.revoked.empty() && report.errors.empty()) {
+  for (const Change& change : report.renewed) tell(change, "renewed");
+  if (report.installed.empty() && report.renewed.empty() && report.revoked.empty() &&
+      report.errors.empty()) {
     say("up to date: " + subscription.url + ", version " + std::to_string(report.version));
   }
 }
@@ -63,9 +71,7 @@ Status run(const Options& options, const CancelFlag& cancel) {
   UpdateOptions update;
   LLMPATCH_ASSIGN(update.install.trust, options.trust.trust());
   update.install.activate = !options.install_only;
-  update.http.certificates = options.certificates;
-  update.http.plain_http = options.plain_http;
-  update.http.cancel = &cancel;
+  LLMPATCH_ASSIGN(update.server, options.server.options(cancel));
   LLMPATCH_ASSIGN(Store store, options.store.open(false));
   LLMPATCH_ASSIGN(std::vector<Subscription> subscriptions, store.subscriptions());
   if (!options.place.empty()) {
@@ -114,10 +120,12 @@ RunFn declare_update(CLI::App& app) {
   options->trust.declare(app);
   app.add_flag("--install-only", options->install_only,
                "Make nothing that was installed the active version");
-  app.add_option("--channel-ca", options->certificates,
+  app.add_option("--channel-ca", options->server.certificates,
                  "PEM file of the roots that the server's certificate must lead to (default: the "
                  "system's)");
-  app.add_flag("--plain-http", options->plain_http, "Speak http, to a server on this machine only");
+  app.add_flag("--plain-http", options->server.plain_http,
+               "Speak http, to a server on this machine only");
+  options->server.declare_docker_config(app);
   app.add_flag("--json", options->json, "Print JSON");
   return [options](const CancelFlag& cancel) { return run(*options, cancel); };
 }

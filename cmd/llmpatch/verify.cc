@@ -5,7 +5,9 @@
 
 #include "command.h"
 #include "named_patch.h"
+#include "patch/expiry.h"
 #include "patch/patch.h"
+#include "patch/stack.h"
 #include "terminal.h"
 #include "trust/statement.h"
 #include "trust_options.h"
@@ -20,10 +22,10 @@ struct Options {
 };
 
 Json to_json(const Patch& patch, const VerifiedFiles& verified) {
-  return {{"patch", patch.source.string()},       {"name", patch.manifest.name},
-          {"version", patch.manifest.version},    {"sequence", patch.manifest.sequence},
-          {"signer", to_json(verified.signer)},   {"root_digest", verified.root_digest},
-          {"files", file_digests(verified.files)}};
+  return {{"patch", patch.source.string()},         {"name", patch.manifest.name},
+          {"version", patch.manifest.version},      {"sequence", patch.manifest.sequence},
+          {"signer", to_json(verified.signer)},     {"root_digest", verified.root_digest},
+          {"expired", has_expired(patch.manifest)}, {"files", file_digests(verified.files)}};
 }
 
 std::string to_text(const Patch& patch, const VerifiedFiles& verified) {
@@ -42,10 +44,16 @@ Status run(const Options& options) {
     return make_error(ErrorKind::kUnverifiable, "verify",
                       "keys: found none, expected --key, --certificate-chain or --trust");
   }
-  LLMPATCH_ASSIGN(NamedFiles named, options.patch.read(true));
+  LLMPATCH_ASSIGN(const NamedFiles named, options.patch.read(true));
   LLMPATCH_ASSIGN(const VerifiedFiles verified,
-                  verify_files(std::move(named.files), trust, named.source.string()));
+                  verify_files(named.files, trust, named.source.string()));
   LLMPATCH_ASSIGN(const Patch patch, patch_from_files(verified.files, named.source));
+  LLMPATCH_ASSIGN(const StoreVerdict verdict,
+                  options.patch.ask_store(named, patch.manifest, trust));
+  if (verdict.refused) return *verdict.refused;
+  if (has_expired(patch.manifest)) {
+    warn(patch_title(patch.manifest) + " expired at " + *patch.manifest.expires);
+  }
   return print(options.json ? json_pretty(to_json(patch, verified)) : to_text(patch, verified));
 }
 

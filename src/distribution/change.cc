@@ -3,8 +3,8 @@
 #include <vector>
 
 #include "base/join.h"
-#include "distribution/moment.h"
 #include "distribution/store.h"
+#include "patch/expiry.h"
 
 namespace llmpatch {
 namespace {

@@ -5,8 +5,8 @@
 #include "base/file.h"
 #include "base/quote.h"
 #include "base/sha256.h"
-#include "distribution/moment.h"
 #include "patch/archive.h"
+#include "patch/expiry.h"
 #include "trust/strict_json.h"
 #include "trust/tuf_make.h"
 #include "trust/verify.h"
@@ -16,17 +16,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kDraft = "draft.json";
-constexpr const char* kTimestamp = "timestamp.json";
 constexpr const char* kTargetsFolder = "targets";
 constexpr int kMaxDays = 3650;
 
 Error maker_error(ErrorKind kind, const std::string& message, const std::string& hint = "") {
   return make_error(kind, "channel", message, hint);
-}
-
-std::string version_file(TufRole role, std::int64_t version) {
-  return std::to_string(version) + "." + tuf_role_name(role) + ".json";
 }
 
 Status check_days(const ChannelDays& days) {
@@ -79,120 +73,18 @@ Status set_roles(TufRoot& root, const ChannelKeys& keys) {
   return {};
 }
 
-// Whatever is signed is also shown: there are no targets beside the patches.
-Status check_draft(const TufTargets& draft) {
-  for (const auto& [path, target] : draft.targets) {
-    if (path.ends_with(".llmpatch")) continue;
-    return untrusted("targets", "found " + quote(path) + ", expected patches alone");
-  }
-  LLMPATCH_TRY(read_channel_targets(draft));
-  return {};
-}
-
 }  // namespace
 
 std::string ChannelFolder::after(int days) const {
   return utc_text(now_ + std::time_t{days} * 24 * 3600);
 }
 
-Result<std::string> ChannelFolder::read(const std::string& name, TufRole role) const {
-  return read_file(folder_ / name, tuf_max_bytes(role), "channel");
-}
-
-Status ChannelFolder::write(const std::string& name, const std::string& bytes) const {
-  return write_file_atomic(folder_ / name, bytes, Overwrite::kYes);
-}
-
-Result<std::vector<TufRoot>> ChannelFolder::roots() const {
-  std::vector<TufRoot> chain;
-  std::error_code code;
-  for (std::int64_t version = 1;; ++version) {
-    const std::string name = version_file(TufRole::kRoot, version);
-    if (version > 1 && !fs::exists(folder_ / name, code)) return chain;
-    LLMPATCH_ASSIGN(const std::string text, read(name, TufRole::kRoot));
-    LLMPATCH_ASSIGN(const TufEnvelope envelope, parse_tuf_envelope(text, TufRole::kRoot, name));
-    LLMPATCH_ASSIGN(TufRoot root, parse_tuf_root(envelope, name));
-    if (!chain.empty()) LLMPATCH_TRY(verify_tuf(envelope, chain.back(), TufRole::kRoot, name));
-    LLMPATCH_TRY(verify_tuf(envelope, root, TufRole::kRoot, name));
-    chain.push_back(std::move(root));
-  }
-}
-
-Result<TufRoot> ChannelFolder::newest_root() const {
-  LLMPATCH_ASSIGN(std::vector<TufRoot> chain, roots());
-  return std::move(chain.back());
-}
-
-// A file that was published, signed as one of the roots says: what was signed before a rotation is
-// what the next step builds on.
-Result<TufEnvelope> ChannelFolder::read_signed(const std::string& name, TufRole role,
-                                               const TufFileInfo* pin) const {
-  LLMPATCH_ASSIGN(const std::vector<TufRoot> chain, roots());
-  LLMPATCH_ASSIGN(const std::string text, read(name, role));
-  LLMPATCH_ASSIGN(TufEnvelope envelope, parse_tuf_envelope(text, role, name));
-  Status verified = verify_tuf(envelope, chain.back(), role, name);
-  for (const TufRoot& root : chain) {
-    if (!verified.ok() && verify_tuf(envelope, root, role, name).ok()) verified = Status();
-  }
-  LLMPATCH_TRY(verified);
-  const std::string digest = sha256_hex(text);
-  if (pin != nullptr && pin->sha256.value_or(digest) != digest) {
-    return untrusted(name, "found sha256 " + digest + ", expected " + *pin->sha256);
-  }
-  return envelope;
-}
-
-Result<TufFileList> ChannelFolder::timestamp() const {
-  std::error_code code;
-  if (!fs::exists(folder_ / kTimestamp, code)) return TufFileList{};
-  LLMPATCH_ASSIGN(const TufEnvelope envelope,
-                  read_signed(kTimestamp, TufRole::kTimestamp, nullptr));
-  return parse_tuf_timestamp(envelope, kTimestamp);
-}
-
-Result<TufTargets> ChannelFolder::published() const {
-  LLMPATCH_ASSIGN(const TufFileList newest, timestamp());
-  if (newest.version == 0) return TufTargets();
-  const TufFileInfo& pin = newest.files.at("snapshot.json");
-  const std::string name = version_file(TufRole::kSnapshot, pin.version);
-  LLMPATCH_ASSIGN(const TufEnvelope envelope, read_signed(name, TufRole::kSnapshot, &pin));
-  LLMPATCH_ASSIGN(const TufFileList snapshot, parse_tuf_snapshot(envelope, name));
-  const TufFileInfo& targets_pin = snapshot.files.at("targets.json");
-  const std::string file = version_file(TufRole::kTargets, targets_pin.version);
-  LLMPATCH_ASSIGN(const TufEnvelope targets, read_signed(file, TufRole::kTargets, &targets_pin));
-  return parse_tuf_targets(targets, file);
-}
-
-// The published targets with the changes since; version and expiry are those of the published ones.
-Result<TufTargets> ChannelFolder::draft() const {
-  LLMPATCH_ASSIGN(TufTargets base, published());
-  std::error_code code;
-  if (fs::exists(folder_ / kDraft, code)) {
-    LLMPATCH_ASSIGN(const std::string text, read(kDraft, TufRole::kTargets));
-    LLMPATCH_ASSIGN(const TufEnvelope envelope,
-                    parse_tuf_envelope(text, TufRole::kTargets, kDraft));
-    LLMPATCH_ASSIGN(TufTargets changed, parse_tuf_targets(envelope, kDraft));
-    base.targets = std::move(changed.targets);
-  }
-  LLMPATCH_TRY(check_draft(base));
-  return base;
-}
-
-// In the form of a targets.json that nobody signed.
-Status ChannelFolder::write_draft(TufTargets draft) const {
-  draft.version = std::max<std::int64_t>(draft.version, 1);
-  draft.expires = utc_text(now_);
-  return write(kDraft,
-               json_pretty(Json{{"signatures", Json::array()}, {"signed", tuf_body(draft)}}));
-}
-
 Result<ChannelStep> ChannelFolder::init(const ChannelKeys& keys,
                                         const std::vector<PrivateKey>& signers,
-                                        const ChannelDays& days) {
+                                        const ChannelDays& days, Collect collect) {
   LLMPATCH_TRY(check_days(days));
-  const std::string name = version_file(TufRole::kRoot, 1);
   std::error_code code;
-  if (fs::exists(folder_ / name, code)) {
+  if (fs::exists(folder_ / tuf_file_name(TufRole::kRoot, 1), code)) {
     return maker_error(ErrorKind::kExists, folder_.string() + ": found a channel there already",
                        "llmpatch channel rotate makes its next root");
   }
@@ -203,15 +95,13 @@ Result<ChannelStep> ChannelFolder::init(const ChannelKeys& keys,
   root.expires = after(days.root);
   LLMPATCH_TRY(set_roles(root, all));
   LLMPATCH_ASSIGN(const std::string text,
-                  sign_tuf(tuf_body(root), TufRole::kRoot, signers, {&root}));
+                  sign_tuf_in_part(tuf_body(root), TufRole::kRoot, {}, signers, {&root}));
+  if (collect == Collect::kNo) LLMPATCH_TRY(check_tuf_signed(text, TufRole::kRoot, {&root}));
   fs::create_directories(folder_ / kTargetsFolder, code);
   if (code) {
     return maker_error(ErrorKind::kIo, "create " + folder_.string() + ": " + code.message());
   }
-  LLMPATCH_TRY(write_file_atomic(folder_ / name, text, Overwrite::kNo));
-  return ChannelStep{{name},
-                     {"give " + name + " to operators by a way of its own: it is what they pin",
-                      "next: llmpatch channel add and publish"}};
+  return put_root(root, nullptr, text, collect);
 }
 
 Result<ChannelTarget> ChannelFolder::add(const fs::path& patch, const Trust& trust) {
@@ -272,12 +162,12 @@ std::string ChannelFolder::expiry_advice(const std::string& expires, const char*
 
 Result<ChannelStep> ChannelFolder::publish(const TufTargets& draft,
                                            const std::vector<PrivateKey>& signers,
-                                           const ChannelDays& days) {
+                                           const ChannelDays& days, Collect collect) {
   LLMPATCH_TRY(check_days(days));
   LLMPATCH_ASSIGN(const TufRoot root, newest_root());
   LLMPATCH_ASSIGN(const TufFileList before, timestamp());
   LLMPATCH_ASSIGN(TufTargets targets, published());
-  LLMPATCH_TRY(check_draft(draft));
+  LLMPATCH_TRY(check_channel_draft(draft));
   if (targets.version != draft.version) {
     return maker_error(ErrorKind::kExists,
                        "found version " + std::to_string(targets.version) +
@@ -289,6 +179,22 @@ Result<ChannelStep> ChannelFolder::publish(const TufTargets& draft,
   const bool is_all = tuf_body(newest)["targets"] == tuf_body(targets)["targets"];
   ++targets.version;
   targets.expires = after(days.targets);
+  LLMPATCH_ASSIGN(const std::optional<TufEnvelope> waiting, pending(TufRole::kTargets));
+  std::vector<TufSignature> have;
+  if (waiting) {
+    if (waiting->version != targets.version ||
+        waiting->body["targets"] != tuf_body(targets)["targets"]) {
+      return maker_error(ErrorKind::kExists,
+                         "next.targets.json: found other targets that wait for signatures",
+                         "publish what they say, or remove the file");
+    }
+    targets.expires = waiting->expires;
+    have = waiting->signatures;
+  }
+  LLMPATCH_ASSIGN(const std::string targets_text,
+                  sign_tuf_in_part(tuf_body(targets), TufRole::kTargets, have, signers, {&root}));
+  if (collect == Collect::kYes) return put_pending(TufRole::kTargets, targets_text, {&root});
+  LLMPATCH_TRY(check_tuf_signed(targets_text, TufRole::kTargets, {&root}));
   TufFileList snapshot;
   snapshot.version = before.version > 0 ? before.files.at("snapshot.json").version + 1 : 1;
   snapshot.expires = targets.expires;
@@ -299,8 +205,6 @@ Result<ChannelStep> ChannelFolder::publish(const TufTargets& draft,
   const auto info = [](std::int64_t version, const std::string& text) {
     return TufFileInfo{version, text.size(), sha256_hex(text)};
   };
-  LLMPATCH_ASSIGN(const std::string targets_text,
-                  sign_tuf(tuf_body(targets), TufRole::kTargets, signers, {&root}));
   snapshot.files["targets.json"] = info(targets.version, targets_text);
   LLMPATCH_ASSIGN(const std::string snapshot_text,
                   sign_tuf(tuf_snapshot_body(snapshot), TufRole::kSnapshot, signers, {&root}));
@@ -309,14 +213,14 @@ Result<ChannelStep> ChannelFolder::publish(const TufTargets& draft,
                   sign_tuf(tuf_timestamp_body(timestamp), TufRole::kTimestamp, signers, {&root}));
 
   ChannelStep step;
-  step.written = {version_file(TufRole::kTargets, targets.version),
-                  version_file(TufRole::kSnapshot, snapshot.version), kTimestamp};
+  step.written = {tuf_file_name(TufRole::kTargets, targets.version),
+                  tuf_file_name(TufRole::kSnapshot, snapshot.version), kChannelTimestamp};
   LLMPATCH_TRY(write(step.written[0], targets_text));
   LLMPATCH_TRY(write(step.written[1], snapshot_text));
   LLMPATCH_TRY(write(step.written[2], timestamp_text));
   // What was changed after it was shown is for the next time.
-  std::error_code code;
-  if (is_all) fs::remove(folder_ / kDraft, code);
+  if (is_all) forget(kChannelDraft);
+  if (waiting) forget("next.targets.json");
   step.advice = {expiry_advice(timestamp.expires, "refresh"),
                  expiry_advice(targets.expires, "publish again")};
   return step;
@@ -327,21 +231,18 @@ Result<ChannelStep> ChannelFolder::refresh(const std::vector<PrivateKey>& signer
   LLMPATCH_TRY(check_days(days));
   LLMPATCH_ASSIGN(const TufRoot root, newest_root());
   LLMPATCH_ASSIGN(TufFileList timestamp, this->timestamp());
-  if (timestamp.version == 0) {
-    return maker_error(ErrorKind::kNotFound, folder_.string() + ": found no timestamp.json",
-                       "llmpatch channel publish makes the first one");
-  }
+  if (timestamp.version == 0) return not_published();
   ++timestamp.version;
   timestamp.expires = after(days.timestamp);
   LLMPATCH_ASSIGN(const std::string text,
                   sign_tuf(tuf_timestamp_body(timestamp), TufRole::kTimestamp, signers, {&root}));
-  LLMPATCH_TRY(write(kTimestamp, text));
-  return ChannelStep{{kTimestamp}, {expiry_advice(timestamp.expires, "refresh")}};
+  LLMPATCH_TRY(write(kChannelTimestamp, text));
+  return ChannelStep{{kChannelTimestamp}, {expiry_advice(timestamp.expires, "refresh")}};
 }
 
 Result<ChannelStep> ChannelFolder::rotate(const ChannelKeys& keys,
                                           const std::vector<PrivateKey>& signers,
-                                          const ChannelDays& days) {
+                                          const ChannelDays& days, Collect collect) {
   LLMPATCH_TRY(check_days(days));
   LLMPATCH_ASSIGN(const TufRoot before, newest_root());
   TufRoot root = before;
@@ -354,19 +255,11 @@ Result<ChannelStep> ChannelFolder::rotate(const ChannelKeys& keys,
       before.roles.at(TufRole::kSnapshot).keyids == before.roles.at(TufRole::kTargets).keyids;
   if (all.snapshot.empty() && shared) all.snapshot = all.targets;
   LLMPATCH_TRY(set_roles(root, all));
+  const std::vector<const TufRoot*> both = {&before, &root};
   LLMPATCH_ASSIGN(const std::string text,
-                  sign_tuf(tuf_body(root), TufRole::kRoot, signers, {&before, &root}));
-  const std::string name = version_file(TufRole::kRoot, root.version);
-  LLMPATCH_TRY(write_file_atomic(folder_ / name, text, Overwrite::kNo));
-  ChannelStep step{{name}, {}};
-  const auto differs = [&](TufRole role) { return before.roles.at(role) != root.roles.at(role); };
-  if (differs(TufRole::kTargets) || differs(TufRole::kSnapshot)) {
-    step.advice = {
-        "next: llmpatch channel publish with the new keys; until then nobody can update"};
-  } else if (differs(TufRole::kTimestamp)) {
-    step.advice = {"next: llmpatch channel refresh with the new key; until then nobody can update"};
-  }
-  return step;
+                  sign_tuf_in_part(tuf_body(root), TufRole::kRoot, {}, signers, both));
+  if (collect == Collect::kNo) LLMPATCH_TRY(check_tuf_signed(text, TufRole::kRoot, both));
+  return put_root(root, &before, text, collect);
 }
 
 }  // namespace llmpatch

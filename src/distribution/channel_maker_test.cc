@@ -1,9 +1,9 @@
 #include "distribution/channel_maker.h"
 
 #include "base/sha256.h"
-#include "distribution/moment.h"
 #include "distribution/test_channel.h"
 #include "patch/archive.h"
+#include "patch/expiry.h"
 #include "trust/tuf_update.h"
 
 namespace llmpatch {

@@ -13,7 +13,6 @@ namespace llmpatch {
 namespace {
 
 constexpr std::string_view kEnding = ".llmpatch";
-constexpr std::uint64_t kMaxArchive = std::uint64_t{96} << 20;  // docs/format.md
 
 Status check_word(bool valid, const Json& value, const char* member, const std::string& where) {
   if (valid) return {};
@@ -55,10 +54,10 @@ Result<ChannelTarget> read_target(const std::string& path, const TufTarget& entr
     return untrusted(where, "found " + target.title() + ", expected the path " +
                                 channel_path(target.name, target.version));
   }
-  if (target.length > kMaxArchive) {
+  if (target.length > kMaxChannelArchive) {
     return make_error(ErrorKind::kLimit, "channel",
                       where + ": found " + std::to_string(target.length) +
-                          " bytes, expected at most " + std::to_string(kMaxArchive));
+                          " bytes, expected at most " + std::to_string(kMaxChannelArchive));
   }
   return target;
 }
@@ -75,8 +74,8 @@ std::optional<ChannelTarget> read_revocation(const TufTarget& entry) {
   target.version = text("version");
   target.digest = text("digest");
   target.revoked = custom.is_object() && custom.value("revoked", Json()) == true;
-  const bool is_known = target.revoked && is_patch_name(target.name) &&
-                        is_semver(target.version) && is_sha256_hex(target.digest);
+  const bool is_known = target.revoked && is_patch_name(target.name) && is_semver(target.version) &&
+                        is_sha256_hex(target.digest);
   return is_known ? std::optional(std::move(target)) : std::nullopt;
 }
 

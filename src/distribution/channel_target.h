@@ -13,6 +13,9 @@
 
 namespace llmpatch {
 
+// The longest .llmpatch file (docs/format.md).
+inline constexpr std::uint64_t kMaxChannelArchive = std::uint64_t{96} << 20;
+
 // One release of a patch. What `custom` says of it is also in the patch, under the maker's own
 // signature; both must agree before it is installed.
 struct ChannelTarget {

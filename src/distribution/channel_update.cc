@@ -1,6 +1,7 @@
 #include "distribution/channel_update.h"
 
 #include <algorithm>
+#include <memory>
 
 #include "base/sha256.h"
 #include "patch/archive.h"
@@ -9,16 +10,12 @@
 namespace llmpatch {
 namespace {
 
-std::string version_file(TufRole role, std::int64_t version) {
-  return std::to_string(version) + "." + tuf_role_name(role) + ".json";
-}
-
 // What holds until something fails stays in `update`.
 Status read_metadata(ChannelSource& source, TufUpdate& update) {
   while (true) {
     const TufWanted next = update.next_root();
     LLMPATCH_ASSIGN(const auto root,
-                    source.find(version_file(TufRole::kRoot, next.version), next.max_bytes));
+                    source.find(tuf_file_name(TufRole::kRoot, next.version), next.max_bytes));
     if (!root) break;
     LLMPATCH_TRY(update.add_root(*root));
   }
@@ -29,11 +26,11 @@ Status read_metadata(ChannelSource& source, TufUpdate& update) {
   const TufWanted snapshot = update.wanted_snapshot();
   LLMPATCH_ASSIGN(
       const std::string snapshot_text,
-      source.get(version_file(TufRole::kSnapshot, snapshot.version), snapshot.max_bytes));
+      source.get(tuf_file_name(TufRole::kSnapshot, snapshot.version), snapshot.max_bytes));
   LLMPATCH_TRY(update.set_snapshot(snapshot_text));
   const TufWanted targets = update.wanted_targets();
   LLMPATCH_ASSIGN(const std::string targets_text,
-                  source.get(version_file(TufRole::kTargets, targets.version), targets.max_bytes));
+                  source.get(tuf_file_name(TufRole::kTargets, targets.version), targets.max_bytes));
   return update.set_targets(targets_text);
 }
 
@@ -51,11 +48,12 @@ Result<std::string> fetch(ChannelSource& source, const ChannelTarget& target,
   return untrusted(where, "found sha256 " + digest + ", expected " + target.sha256);
 }
 
+using Sources = std::vector<std::unique_ptr<ChannelSource>>;
+
 // An update that has its metadata.
 class Installer {
  public:
-  Installer(Store& store, std::vector<ChannelSource>& sources, const UpdateOptions& options,
-            UpdateReport& report)
+  Installer(Store& store, Sources& sources, const UpdateOptions& options, UpdateReport& report)
       : store_(store), sources_(sources), options_(options), report_(report) {}
 
   // `offers`: every release of one name, the newest first.
@@ -78,10 +76,22 @@ class Installer {
            "nor expired");
       return {};
     }
-    LLMPATCH_ASSIGN(const bool has_it, is_there(*wanted));
-    if (has_it) return {};
-    LLMPATCH_ASSIGN(const PatchFiles files, fetch_files(*wanted));
+    LLMPATCH_ASSIGN(const Found found, look_for(*wanted));
+    if (found == Found::kAll) return {};
+    LLMPATCH_ASSIGN(const std::string archive, fetch_archive(*wanted));
     InstallOptions install = options_.install;
+    install.check = [&](const Manifest& manifest, const PatchFiles& files) {
+      return check_channel_target(*wanted, manifest, files);
+    };
+    const std::string source = report_.place + ": " + channel_path(wanted->name, wanted->version);
+    const auto unpack = [&] { return unpack_files(archive, wanted->title()); };
+    if (found == Found::kContents) {
+      // Which version is active was decided when these contents came.
+      install.activate = false;
+      LLMPATCH_ASSIGN(Change change, store_.install(source, unpack, install));
+      if (change.changed) report_.renewed.push_back(std::move(change));
+      return {};
+    }
     // The channel itself says that the older release is the one to have.
     if (newer_was_revoked) {
       install.allow_downgrade = true;
@@ -93,9 +103,7 @@ class Installer {
       note("patch " + wanted->name + ": found it deactivated; " + wanted->version +
            " is installed and not active");
     }
-    const std::string source = report_.place + ": " + channel_path(wanted->name, wanted->version);
-    LLMPATCH_ASSIGN(Change change, store_.install(
-                                       source, [&] { return Result<PatchFiles>(files); }, install));
+    LLMPATCH_ASSIGN(Change change, store_.install(source, unpack, install));
     report_.installed.push_back(std::move(change));
     return {};
   }
@@ -112,12 +120,21 @@ class Installer {
     return status.error();
   }
 
-  // Whether the store has this release, or a newer one that is not revoked.
-  Result<bool> is_there(const ChannelTarget& wanted) {
+  enum class Found {
+    kNothing,
+    kContents,  // under another signature than the channel's, or damaged
+    kAll,       // or a newer release that is not revoked
+  };
+
+  // What the store has of this release.
+  Result<Found> look_for(const ChannelTarget& wanted) {
     LLMPATCH_ASSIGN(const std::vector<InstalledPatch> patches, store_.list());
     for (const InstalledPatch& patch : patches) {
       if (patch.name != wanted.name) continue;
-      if (patch.version == wanted.version && patch.digest == wanted.digest) return true;
+      if (patch.version == wanted.version && patch.digest == wanted.digest) {
+        LLMPATCH_ASSIGN(const bool same, is_archive(patch, wanted));
+        return same ? Found::kAll : Found::kContents;
+      }
       if (patch.version == wanted.version) {
         return make_error(ErrorKind::kExists, "channel",
                           wanted.title() + ": found it installed with other contents, sha256:" +
@@ -125,33 +142,33 @@ class Installer {
                           "llmpatch remove the one that is there");
       }
       LLMPATCH_ASSIGN(const bool revoked, is_revoked(patch.name, patch.version, patch.digest));
-      if (patch.sequence > wanted.sequence && !revoked) return true;
+      if (patch.sequence > wanted.sequence && !revoked) return Found::kAll;
     }
-    return false;
+    return Found::kNothing;
   }
 
-  Result<PatchFiles> fetch_files(const ChannelTarget& target) {
+  // Whether packing what the store has of `patch` gives the file that the channel offers. The
+  // contents are the same; a signature is not one of them.
+  Result<bool> is_archive(const InstalledPatch& patch, const ChannelTarget& wanted) {
+    const auto stored = store_.read({patch.name, "", patch.digest});
+    if (!stored.ok() && stored.error().kind == ErrorKind::kCorrupt) return false;
+    if (!stored.ok()) return stored.error();
+    LLMPATCH_ASSIGN(const std::string archive, pack_files(stored->files));
+    return sha256_hex(archive) == wanted.sha256;
+  }
+
+  Result<std::string> fetch_archive(const ChannelTarget& target) {
     std::optional<Error> first;
-    for (ChannelSource& source : sources_) {
-      const Result<std::string> archive = fetch(source, target, options_.progress);
-      if (!archive.ok()) {
-        if (archive.error().kind == ErrorKind::kCancelled) return archive.error();
-        if (!first) first = archive.error();
-        continue;
-      }
-      LLMPATCH_ASSIGN(PatchFiles files, unpack_files(*archive, target.title()));
-      // Signed first, then read: load_files parses nothing that nobody signed.
-      LLMPATCH_ASSIGN(const TrustedPatch loaded,
-                      store_.load_files(files, target.title(), options_.install.trust,
-                                        options_.install.allow_unsigned));
-      LLMPATCH_TRY(check_channel_target(target, loaded.patch.manifest, files));
-      return files;
+    for (const auto& source : sources_) {
+      Result<std::string> archive = fetch(*source, target, options_.progress);
+      if (archive.ok() || archive.error().kind == ErrorKind::kCancelled) return archive;
+      if (!first) first = std::move(archive).error();
     }
     return *first;
   }
 
   Store& store_;
-  std::vector<ChannelSource>& sources_;  // the one that answered first
+  Sources& sources_;  // the one that answered first
   const UpdateOptions& options_;
   UpdateReport& report_;
 };
@@ -160,11 +177,11 @@ class Installer {
 
 Result<UpdateReport> update_channel(Store& store, Subscription subscription,
                                     const UpdateOptions& options) {
-  std::vector<ChannelSource> sources;
-  LLMPATCH_ASSIGN(ChannelSource own, ChannelSource::open(subscription.url, options.http));
+  Sources sources;
+  LLMPATCH_ASSIGN(auto own, ChannelSource::open(subscription.url, options.server));
   sources.push_back(std::move(own));
   for (const std::string& mirror : subscription.mirrors) {
-    LLMPATCH_ASSIGN(ChannelSource source, ChannelSource::open(mirror, options.http));
+    LLMPATCH_ASSIGN(auto source, ChannelSource::open(mirror, options.server));
     sources.push_back(std::move(source));
   }
   LLMPATCH_ASSIGN(const std::string now, store.begin_update(subscription));
@@ -172,7 +189,7 @@ Result<UpdateReport> update_channel(Store& store, Subscription subscription,
   std::optional<Error> first;
   for (std::size_t i = 0; i < sources.size() && !update; ++i) {
     LLMPATCH_ASSIGN(TufUpdate attempt, TufUpdate::begin(subscription.believed, now));
-    const Status read = read_metadata(sources[i], attempt);
+    const Status read = read_metadata(*sources[i], attempt);
     if (read.ok()) {
       update = std::move(attempt);
       if (i > 0) std::swap(sources[0], sources[i]);
@@ -191,7 +208,7 @@ Result<UpdateReport> update_channel(Store& store, Subscription subscription,
   const std::vector<ChannelTarget>& targets = offers.targets;
   UpdateReport report;
   report.errors = std::move(offers.errors);
-  report.place = sources[0].place();
+  report.place = sources[0]->place();
   report.version = update->targets().version;
   report.expires = update->expires();
   std::vector<ChannelTarget> obeyed = targets;

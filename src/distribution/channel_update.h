@@ -13,8 +13,8 @@ namespace llmpatch {
 
 struct UpdateOptions {
   InstallOptions install;  // whose signatures are believed; activate: what was installed, too
-  HttpOptions http;
-  ProgressFn progress;  // bytes of the patch that is fetched
+  RegistryOptions server;  // how channels are reached; credentials are for those in a registry
+  ProgressFn progress;     // bytes of the patch that is fetched
 };
 
 // What one update did.
@@ -24,6 +24,7 @@ struct UpdateReport {
   std::string expires;       // when the first of the channel's files expires
   std::vector<RevokedPatch> revoked;
   std::vector<Change> installed;
+  std::vector<Change> renewed;     // the same contents, signed anew or no longer damaged
   std::vector<std::string> notes;  // what was left undone on purpose, a line each
   std::vector<Error> errors;       // of single targets; the others were done all the same
 };

@@ -2,8 +2,8 @@
 #include <algorithm>
 
 #include "base/sha256.h"
-#include "distribution/moment.h"
 #include "distribution/store.h"
+#include "patch/expiry.h"
 #include "trust/statement.h"
 #include "trust/verify.h"
 
@@ -69,7 +69,10 @@ Result<Change> Store::install(const std::filesystem::path& source, const ReadFil
   PatchFiles files;
   const auto load = [&]() -> Result<TrustedPatch> {
     LLMPATCH_ASSIGN(files, read());
-    return load_files(files, source, options.trust, options.allow_unsigned);
+    LLMPATCH_ASSIGN(TrustedPatch patch,
+                    load_files(files, source, options.trust, options.allow_unsigned));
+    if (options.check) LLMPATCH_TRY(options.check(patch.patch.manifest, files));
+    return patch;
   };
   const Result<TrustedPatch> loaded = load();
   if (!loaded.ok()) {

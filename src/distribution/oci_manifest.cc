@@ -42,22 +42,56 @@ Error corrupt(std::string_view where, const std::string& message) {
   return make_error(ErrorKind::kCorrupt, "registry", std::string(where) + ": " + message);
 }
 
+// The digest and size of a layer.
 Result<OciLayer> parse_layer(const Json& layer, std::string_view where) {
   if (!layer.is_object()) return corrupt(where, "layer: found no object");
   OciLayer parsed;
   LLMPATCH_TRY(json_string(layer, "mediaType", where));
   LLMPATCH_ASSIGN(parsed.digest, json_string(layer, "digest", where));
   LLMPATCH_ASSIGN(const std::int64_t size, json_integer(layer, "size", where));
-  LLMPATCH_ASSIGN(const Json annotations, json_object(layer, "annotations", where));
-  LLMPATCH_ASSIGN(parsed.file, json_string(annotations, kTitle, where));
   if (!is_oci_digest(parsed.digest)) {
     return corrupt(where, "layer digest: found " + quote(parsed.digest) +
                               ", expected sha256: and 64 hexadecimal digits");
   }
   if (size < 0) return corrupt(where, "layer size: found a negative one");
   parsed.size = static_cast<std::uint64_t>(size);
+  return parsed;
+}
+
+Result<OciLayer> parse_patch_layer(const Json& layer, std::string_view where) {
+  LLMPATCH_ASSIGN(OciLayer parsed, parse_layer(layer, where));
+  LLMPATCH_ASSIGN(const Json annotations, json_object(layer, "annotations", where));
+  LLMPATCH_ASSIGN(parsed.file, json_string(annotations, kTitle, where));
   LLMPATCH_TRY(check_patch_file(parsed.file, parsed.size, where));
   return parsed;
+}
+
+// The layers of an artifact of that type; `what` says in messages what it is.
+Result<Json> read_layers(std::string_view bytes, const char* artifact_type, const char* what,
+                         std::string_view where) {
+  if (bytes.size() > kMaxOciManifest) {
+    return make_error(ErrorKind::kLimit, "registry",
+                      std::string(where) + ": found a manifest of more than 4 MiB");
+  }
+  LLMPATCH_ASSIGN(const Json manifest, parse_json(bytes, where));
+  const auto text = [&](const char* key) {
+    const auto found = manifest.is_object() ? manifest.find(key) : manifest.end();
+    return found != manifest.end() && found->is_string() ? found->get<std::string>() : "";
+  };
+  const std::string type = text("mediaType"), artifact = text("artifactType");
+  if (!manifest.is_object()) return corrupt(where, "found no object");
+  if (type != kOciManifestType || artifact != artifact_type) {
+    // The media type of an image may be left out.
+    const std::string found = type != kOciManifestType || artifact.empty()
+                                  ? "an image or index (" + quote(type, 120) + ")"
+                                  : "an artifact of the type " + quote(artifact, 120);
+    return make_error(ErrorKind::kMismatch, "registry",
+                      std::string(where) + ": found " + found + ", expected " + what + " (" +
+                          artifact_type + ")");
+  }
+  LLMPATCH_ASSIGN(const std::int64_t schema, json_integer(manifest, "schemaVersion", where));
+  if (schema != 2) return corrupt(where, "schemaVersion: expected 2");
+  return json_array(manifest, "layers", where);
 }
 
 }  // namespace
@@ -84,39 +118,41 @@ std::string make_oci_manifest(const PatchFiles& files, const Manifest& manifest)
 }
 
 Result<std::vector<OciLayer>> parse_oci_manifest(std::string_view bytes, std::string_view where) {
-  if (bytes.size() > kMaxOciManifest) {
-    return make_error(ErrorKind::kLimit, "registry",
-                      std::string(where) + ": found a manifest of more than 4 MiB");
-  }
-  LLMPATCH_ASSIGN(const Json manifest, parse_json(bytes, where));
-  const auto text = [&](const char* key) {
-    const auto found = manifest.is_object() ? manifest.find(key) : manifest.end();
-    return found != manifest.end() && found->is_string() ? found->get<std::string>() : "";
-  };
-  const std::string type = text("mediaType"), artifact = text("artifactType");
-  if (!manifest.is_object()) return corrupt(where, "found no object");
-  if (type != kOciManifestType || artifact != kPatchArtifactType) {
-    // The media type of an image may be left out.
-    const std::string found = type != kOciManifestType || artifact.empty()
-                                  ? "an image or index (" + quote(type, 120) + ")"
-                                  : "an artifact of the type " + quote(artifact, 120);
-    return make_error(ErrorKind::kMismatch, "registry",
-                      std::string(where) + ": found " + found + ", expected a patch (" +
-                          kPatchArtifactType + ")");
-  }
-  LLMPATCH_ASSIGN(const std::int64_t schema, json_integer(manifest, "schemaVersion", where));
-  if (schema != 2) return corrupt(where, "schemaVersion: expected 2");
-  LLMPATCH_ASSIGN(const Json layers, json_array(manifest, "layers", where));
+  LLMPATCH_ASSIGN(const Json layers, read_layers(bytes, kPatchArtifactType, "a patch", where));
   std::vector<OciLayer> parsed;
   std::set<std::string> names;
   for (const Json& layer : layers) {
-    LLMPATCH_ASSIGN(OciLayer next, parse_layer(layer, where));
+    LLMPATCH_ASSIGN(OciLayer next, parse_patch_layer(layer, where));
     // Each name once also bounds their number.
     if (!names.insert(next.file).second) return corrupt(where, "found " + next.file + " twice");
     parsed.push_back(std::move(next));
   }
   if (parsed.empty()) return corrupt(where, "layers: found none");
   return parsed;
+}
+
+std::string make_file_manifest(const std::string& file, std::string_view bytes,
+                               const char* artifact_type, const char* media_type) {
+  Json layer = descriptor(media_type, bytes);
+  layer["annotations"] = {{kTitle, file}};
+  return Json{{"schemaVersion", 2},
+              {"mediaType", kOciManifestType},
+              {"artifactType", artifact_type},
+              {"config", empty_config()},
+              {"layers", Json::array({layer})}}
+      .dump();
+}
+
+Result<OciLayer> parse_file_manifest(std::string_view bytes, const std::string& file,
+                                     const char* artifact_type, std::string_view where) {
+  LLMPATCH_ASSIGN(const Json layers,
+                  read_layers(bytes, artifact_type, "a file of a channel", where));
+  if (layers.size() != 1) {
+    return corrupt(where, "layers: found " + std::to_string(layers.size()) + ", expected one");
+  }
+  LLMPATCH_ASSIGN(OciLayer layer, parse_layer(layers[0], where));
+  layer.file = file;
+  return layer;
 }
 
 std::string make_signature_manifest(const std::string& bundle, const std::string& subject_digest,

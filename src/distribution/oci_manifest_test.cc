@@ -4,6 +4,8 @@
 
 #include "base/json.h"
 #include "base/sha256.h"
+#include "distribution/oci_reference.h"
+#include "patch/test_patch.h"
 
 namespace llmpatch {
 namespace {
@@ -67,6 +69,25 @@ TEST(OciManifest, RefersToItsSubject) {
   for (const char* text : {"{", "[]", R"({"mediaType":"x","manifests":[]})"}) {
     EXPECT_EQ(add_referrer(text, signature, "test").error().kind, ErrorKind::kCorrupt) << text;
   }
+}
+
+TEST(OciFileManifest, HoldsOneFile) {
+  const std::string bytes = "bytes of a file";
+  const std::string manifest =
+      make_file_manifest("a.json", bytes, kChannelArtifactType, "application/json");
+  EXPECT_EQ(manifest,
+            make_file_manifest("a.json", bytes, kChannelArtifactType, "application/json"));
+  const auto layer = parse_file_manifest(manifest, "a.json", kChannelArtifactType, "test");
+  ASSERT_TRUE(layer.ok()) << layer.error().to_string();
+  EXPECT_EQ(layer->file, "a.json");
+  EXPECT_EQ(layer->digest, oci_digest(bytes));
+  EXPECT_EQ(layer->size, bytes.size());
+  expect_error(parse_file_manifest(manifest, "a.json", kPatchArtifactType, "test"),
+               ErrorKind::kMismatch, "vnd.llmpatch.channel.v1");
+  Json two = Json::parse(manifest);
+  two["layers"].push_back(two["layers"][0]);
+  expect_error(parse_file_manifest(two.dump(), "a.json", kChannelArtifactType, "test"),
+               ErrorKind::kCorrupt, "layers: found 2, expected one");
 }
 
 }  // namespace

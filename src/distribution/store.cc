@@ -1,8 +1,9 @@
 #include "distribution/store.h"
 
 #include "distribution/folder.h"
-#include "distribution/moment.h"
 #include "distribution/schema.h"
+#include "distribution/user.h"
+#include "patch/expiry.h"
 #include "trust/statement.h"
 
 namespace llmpatch {

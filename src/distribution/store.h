@@ -33,6 +33,9 @@ struct InstallOptions {
   const char* downgrade_reason = "--allow-downgrade";  // what allows it, for the warning
   bool allow_expired = false;
   bool activate = false;  // too, in the same step
+  // What the patch has to be besides, asked once its signature was verified; what it fails with is
+  // the refusal.
+  std::function<Status(const Manifest& manifest, const PatchFiles& files)> check;
 };
 
 // What became of the active version of a name that was revoked.
@@ -92,8 +95,8 @@ class Store {
   // Without a signature that holds it is refused as load_trusted_patch does. kExists: this version
   // is there with other contents; kDenied: an older sequence than the highest ever seen of the
   // name, expired, or revoked. The same contents again are no change, unless they repair files that
-  // were damaged or renew the signature, where another one was verified now. With options.activate also
-  // the errors of activate; then nothing is installed.
+  // were damaged or renew the signature, where another one was verified now. With options.activate
+  // also the errors of activate; then nothing is installed.
   Result<Change> install(const std::filesystem::path& path, const InstallOptions& options);
   // The same for files from anywhere, such as a registry: what `read` gives, before the store is
   // locked. `source` names them in messages. What `read` fails with is in the history, too.
@@ -121,6 +124,7 @@ class Store {
 
   // Every patch, by name, the newest first.
   Result<std::vector<InstalledPatch>> list();
+  bool is_expired(const InstalledPatch& patch) const;  // by the store's clock
   // What was done, the oldest first; to all, or to one name. With the latter stands what was
   // refused before its name could be believed: it may have been that one.
   Result<std::vector<HistoryEntry>> history(const std::string& name = "");
@@ -187,7 +191,6 @@ class Store {
   Result<PatchFiles> read_files(const InstalledPatch& patch);
   Result<Manifest> read_manifest(const InstalledPatch& patch);
   void collect_garbage();
-  bool is_expired(const InstalledPatch& patch) const;
   std::filesystem::path source_of(const InstalledPatch& patch) const;  // for messages
   Result<StoreLock> lock(LockMode mode) const;
 

@@ -1,8 +1,8 @@
 // Store's side of update channels: what is believed of them, and what they have revoked.
 #include <algorithm>
 
-#include "distribution/moment.h"
 #include "distribution/store.h"
+#include "patch/expiry.h"
 
 namespace llmpatch {
 namespace {
@@ -205,8 +205,8 @@ Result<std::string> Store::unpatched_reason(const std::string& name) {
   if (!state || !state->unreplaced) return std::string();
   LLMPATCH_ASSIGN(const std::optional<InstalledPatch> revoked, revoked_latest(name));
   if (!revoked) return std::string();
-  LLMPATCH_ASSIGN(const auto revocation, records::find_revocation(
-                                             database_, name, revoked->version, revoked->digest));
+  LLMPATCH_ASSIGN(const auto revocation,
+                  records::find_revocation(database_, name, revoked->version, revoked->digest));
   LLMPATCH_ASSIGN(const std::vector<Subscription> all, records::subscriptions(database_));
   bool is_said = false;
   for (const Subscription& each : all) {

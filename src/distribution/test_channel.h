@@ -80,6 +80,32 @@ class ChannelTest : public StoreTest {
     for (const Error& error : report->errors) ADD_FAILURE() << error.to_string();
   }
 
+  // The folder of targets has one file of that name.
+  std::filesystem::path target_file(const std::string& ending) {
+    std::filesystem::path found;
+    for (const auto& entry : std::filesystem::directory_iterator(channel() / "targets")) {
+      if (entry.path().string().ends_with(ending)) found = entry.path();
+    }
+    EXPECT_FALSE(found.empty()) << ending;
+    return found;
+  }
+
+  // Lets `key` sign every patch of the store, and nobody else any.
+  void only(const PrivateKey& key) {
+    std::filesystem::create_directory(folder() / kKeysFolder);
+    write_raw(folder() / "keys/one.pub", key.public_key().pem());
+    write_raw(folder() / kPolicyFile,
+              R"({"schema": 1, "rules": [{"patches": ["*"], "keys": ["keys/one.pub"]}]})");
+  }
+
+  void expect_patch_error(const Result<UpdateReport>& report, ErrorKind kind,
+                          const std::string& part) {
+    ASSERT_TRUE(report.ok()) << report.error().to_string();
+    ASSERT_EQ(report->errors.size(), 1u);
+    expect_error(Status(report->errors[0]), kind, part);
+    EXPECT_TRUE(report->installed.empty());
+  }
+
   PrivateKey root_key_ = PrivateKey::generate().value();
   PrivateKey targets_key_ = PrivateKey::generate().value();
   PrivateKey timestamp_key_ = PrivateKey::generate().value();

@@ -7,6 +7,7 @@
 
 #include "base/join.h"
 #include "base/quote.h"
+#include "patch/expiry.h"
 
 namespace llmpatch {
 namespace {
@@ -114,6 +115,8 @@ Json PatchReport::to_json() const {
       {"version", manifest.version},
       {"sequence", manifest.sequence},
       {"expires", manifest.expires ? Json(*manifest.expires) : Json()},
+      {"expired", is_expired},
+      {"refused", refusal.empty() ? Json() : Json(refusal)},
       {"risk", manifest.risk},
       {"summary", manifest.summary},
       {"license", manifest.license},
@@ -133,8 +136,11 @@ std::string PatchReport::to_text() const {
   text += "\n";
   text += line("risk", manifest.risk) + line("license", manifest.license);
   text += line("sequence", std::to_string(manifest.sequence));
-  if (manifest.expires) text += line("expires", *manifest.expires);
+  if (manifest.expires) {
+    text += line("expires", *manifest.expires + (is_expired ? " (EXPIRED)" : ""));
+  }
   text += line("signature", signature);
+  if (!refusal.empty()) text += line("refused", refusal);
   text += line("rows", std::to_string(rows) + " x " + std::to_string(width) + ", norm " +
                            norms_text(statistics) + " (min / median / max), rms " +
                            number(statistics.rms));
@@ -163,6 +169,7 @@ PatchReport inspect_patch(const Patch& patch) {
   report.statistics = row_statistics(patch.rows);
   if (patch.card) report.effects = card_effects(*patch.card);
   report.is_signed = patch.is_signed;
+  report.is_expired = has_expired(patch.manifest);
   report.signature = patch.is_signed ? "model.sig is there; not checked" : "none";
   return report;
 }

@@ -24,6 +24,8 @@ struct PatchReport {
   std::vector<EffectRow> effects;  // the card's headline; empty without a card
   bool is_signed = false;
   std::string signature;  // its state, for the console; whoever checked it may say more
+  bool is_expired = false;
+  std::string refusal;  // why a store does not let it run; empty where none objects
 
   Json to_json() const;         // the object of `inspect --json`
   std::string to_text() const;  // several lines for a console

@@ -51,6 +51,22 @@ TEST(InspectPatch, GivesScriptsTheSame) {
   EXPECT_EQ(json["learned"], patch.manifest.learned);
 }
 
+TEST(InspectPatch, SaysThatItHasExpiredOrIsRefused) {
+  Patch patch = small_patch();
+  patch.manifest.expires = "2001-01-31T00:00:00Z";
+  PatchReport report = inspect_patch(patch);
+  EXPECT_TRUE(has(report.to_text(), "2001-01-31T00:00:00Z (EXPIRED)"));
+  EXPECT_EQ(report.to_json()["expired"], true);
+  EXPECT_EQ(report.to_json()["refused"], nullptr);
+  patch.manifest.expires = "2999-01-31T00:00:00Z";
+  report = inspect_patch(patch);
+  report.refusal = "it was revoked";
+  EXPECT_FALSE(has(report.to_text(), "EXPIRED"));
+  EXPECT_TRUE(has(report.to_text(), "refused   it was revoked"));
+  EXPECT_EQ(report.to_json()["expired"], false);
+  EXPECT_EQ(report.to_json()["refused"], "it was revoked");
+}
+
 TEST(InspectPatch, IsSafeOnATerminal) {
   Patch patch = small_patch();
   patch.manifest.learned = {{"\x1b[2J", "\x1b]0;title\x07"}, {"deep", {{"\xc2\x9b", "\xff\x7f"}}}};

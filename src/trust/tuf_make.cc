@@ -78,17 +78,29 @@ Json tuf_body(const TufTargets& targets) {
   return body;
 }
 
-Result<std::string> sign_tuf(const Json& body, TufRole role, const std::vector<PrivateKey>& keys,
-                             const std::vector<const TufRoot*>& roots) {
-  const std::string where = tuf_role_name(role);
-  LLMPATCH_ASSIGN(const std::string message, canonical_json(body, where));
+bool may_sign_tuf(const PublicKey& key, TufRole role, const std::vector<const TufRoot*>& roots) {
+  const Result<TufKey> open = TufKey::of(key);
+  return open.ok() && std::any_of(roots.begin(), roots.end(), [&](const TufRoot* root) {
+           return speaks_for(*root, role, open->id());
+         });
+}
+
+Result<std::string> sign_tuf_in_part(const Json& body, TufRole role,
+                                     const std::vector<TufSignature>& have,
+                                     const std::vector<PrivateKey>& keys,
+                                     const std::vector<const TufRoot*>& roots) {
+  LLMPATCH_ASSIGN(const std::string message, canonical_json(body, tuf_role_name(role)));
   std::map<std::string, std::string> signatures;  // by key id
+  for (const TufSignature& signature : have) {
+    for (const TufRoot* root : roots) {
+      if (!speaks_for(*root, role, signature.keyid)) continue;
+      if (!root->keys.at(signature.keyid).verify(message, signature.bytes)) continue;
+      signatures[signature.keyid] = hex_encode(signature.bytes);
+    }
+  }
   for (const PrivateKey& key : keys) {
     LLMPATCH_ASSIGN(const TufKey open, TufKey::of(key.public_key()));
-    const bool signs = std::any_of(roots.begin(), roots.end(), [&](const TufRoot* root) {
-      return speaks_for(*root, role, open.id());
-    });
-    if (!signs) continue;
+    if (!may_sign_tuf(key.public_key(), role, roots)) continue;
     LLMPATCH_ASSIGN(const std::string signature, key.sign(message));
     signatures[open.id()] = hex_encode(signature);
   }
@@ -96,7 +108,12 @@ Result<std::string> sign_tuf(const Json& body, TufRole role, const std::vector<P
   for (const auto& [id, signature] : signatures) {
     file["signatures"].push_back({{"keyid", id}, {"sig", signature}});
   }
-  std::string text = json_pretty(file);
+  return json_pretty(file);
+}
+
+Status check_tuf_signed(const std::string& text, TufRole role,
+                        const std::vector<const TufRoot*>& roots) {
+  const std::string where = tuf_role_name(role);
   LLMPATCH_ASSIGN(const TufEnvelope envelope, parse_tuf_envelope(text, role, where));
   for (const TufRoot* root : roots) {
     if (verify_tuf(envelope, *root, role, where).ok()) continue;
@@ -106,6 +123,13 @@ Result<std::string> sign_tuf(const Json& body, TufRole role, const std::vector<P
                           keys_of(*root, role),
                       "llmpatch keygen said the names of the keys; sha256sum NAME.pub does, too");
   }
+  return {};
+}
+
+Result<std::string> sign_tuf(const Json& body, TufRole role, const std::vector<PrivateKey>& keys,
+                             const std::vector<const TufRoot*>& roots) {
+  LLMPATCH_ASSIGN(std::string text, sign_tuf_in_part(body, role, {}, keys, roots));
+  LLMPATCH_TRY(check_tuf_signed(text, role, roots));
   return text;
 }
 

@@ -147,6 +147,12 @@ const char* tuf_role_name(TufRole role) {
   return "targets";
 }
 
+std::string tuf_file_name(TufRole role, std::int64_t version) {
+  const std::string number =
+      role == TufRole::kTimestamp ? std::string() : std::to_string(version) + ".";
+  return number + tuf_role_name(role) + ".json";
+}
+
 std::uint64_t tuf_max_bytes(TufRole role) {
   switch (role) {
     case TufRole::kRoot:
@@ -250,8 +256,7 @@ Result<TufTargets> parse_tuf_targets(const TufEnvelope& envelope, std::string_vi
   return targets;
 }
 
-Status verify_tuf(const TufEnvelope& envelope, const TufRoot& root, TufRole role,
-                  std::string_view where) {
+std::size_t count_tuf_signers(const TufEnvelope& envelope, const TufRoot& root, TufRole role) {
   const TufRoleKeys& keys = root.roles.at(role);
   std::set<std::string> signers;  // by the key itself: the same one may go by several ids
   for (const TufSignature& signature : envelope.signatures) {
@@ -262,10 +267,17 @@ Status verify_tuf(const TufEnvelope& envelope, const TufRoot& root, TufRole role
     if (signers.contains(key.identity())) continue;
     if (key.verify(envelope.message, signature.bytes)) signers.insert(key.identity());
   }
-  if (signers.size() >= static_cast<std::size_t>(keys.threshold)) return {};
-  return untrusted(where, "found valid signatures by " + std::to_string(signers.size()) +
+  return signers.size();
+}
+
+Status verify_tuf(const TufEnvelope& envelope, const TufRoot& root, TufRole role,
+                  std::string_view where) {
+  const std::size_t signers = count_tuf_signers(envelope, root, role);
+  const std::int64_t threshold = root.roles.at(role).threshold;
+  if (signers >= static_cast<std::size_t>(threshold)) return {};
+  return untrusted(where, "found valid signatures by " + std::to_string(signers) +
                               " keys of the role " + tuf_role_name(role) + ", expected " +
-                              std::to_string(keys.threshold));
+                              std::to_string(threshold));
 }
 
 }  // namespace llmpatch

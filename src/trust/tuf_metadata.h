@@ -23,6 +23,9 @@ inline constexpr TufRole kTufRoles[] = {TufRole::kRoot, TufRole::kTimestamp, Tuf
 
 // "root", "timestamp", "snapshot" or "targets".
 const char* tuf_role_name(TufRole role);
+// Where a repository has it: "7.targets.json"; of the timestamp, which has no number,
+// "timestamp.json".
+std::string tuf_file_name(TufRole role, std::int64_t version);
 // How many bytes its file may have: those of other clients of TUF.
 std::uint64_t tuf_max_bytes(TufRole role);
 
@@ -93,8 +96,11 @@ Result<TufFileList> parse_tuf_timestamp(const TufEnvelope& envelope, std::string
 Result<TufFileList> parse_tuf_snapshot(const TufEnvelope& envelope, std::string_view where);
 Result<TufTargets> parse_tuf_targets(const TufEnvelope& envelope, std::string_view where);
 
-// kUntrusted unless as many of the role's keys as its threshold signed the envelope: the same key
-// counts once, whatever ids it goes by.
+// How many of the role's keys signed the envelope: the same key counts once, whatever ids it goes
+// by.
+std::size_t count_tuf_signers(const TufEnvelope& envelope, const TufRoot& root, TufRole role);
+
+// kUntrusted unless these are as many as the role's threshold.
 Status verify_tuf(const TufEnvelope& envelope, const TufRoot& root, TufRole role,
                   std::string_view where);
 

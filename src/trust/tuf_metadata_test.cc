@@ -170,5 +170,11 @@ TEST(TufMetadata, RefusesFileListsAndTargetsOfAnotherForm) {
   refuse_targets([](Json& target) { target["custom"] = 1; }, "custom");
 }
 
+TEST(TufFileName, HasANumberButForTheTimestamp) {
+  EXPECT_EQ(tuf_file_name(TufRole::kRoot, 12), "12.root.json");
+  EXPECT_EQ(tuf_file_name(TufRole::kTargets, 3), "3.targets.json");
+  EXPECT_EQ(tuf_file_name(TufRole::kTimestamp, 3), "timestamp.json");
+}
+
 }  // namespace
 }  // namespace llmpatch

@@ -8,10 +8,6 @@
 namespace llmpatch {
 namespace {
 
-std::string file_name(TufRole role, std::int64_t version) {
-  return std::to_string(version) + "." + tuf_role_name(role) + ".json";
-}
-
 std::string number(std::int64_t value) { return std::to_string(value); }
 
 Error rollback(std::string_view where, const std::string& what, std::int64_t found,
@@ -97,7 +93,7 @@ TufWanted TufUpdate::next_root() const {
 }
 
 Status TufUpdate::add_root(std::string_view bytes) {
-  const std::string where = file_name(TufRole::kRoot, root_.version + 1);
+  const std::string where = tuf_file_name(TufRole::kRoot, root_.version + 1);
   if (rotations_ == kMaxRotations) {
     return make_error(ErrorKind::kLimit, "trust",
                       where + ": found more than " + number(kMaxRotations) + " roots");
@@ -148,7 +144,7 @@ TufWanted TufUpdate::wanted_snapshot() const {
 
 Status TufUpdate::set_snapshot(std::string_view bytes) {
   const TufFileInfo& pin = timestamp_->files.at("snapshot.json");
-  const std::string where = file_name(TufRole::kSnapshot, pin.version);
+  const std::string where = tuf_file_name(TufRole::kSnapshot, pin.version);
   LLMPATCH_TRY(check_pin(pin, bytes, where));
   LLMPATCH_ASSIGN(const TufEnvelope envelope, parse_tuf_envelope(bytes, TufRole::kSnapshot, where));
   LLMPATCH_TRY(verify_tuf(envelope, root_, TufRole::kSnapshot, where));
@@ -167,7 +163,7 @@ TufWanted TufUpdate::wanted_targets() const {
 
 Status TufUpdate::set_targets(std::string_view bytes) {
   const TufFileInfo& pin = snapshot_->files.at("targets.json");
-  const std::string where = file_name(TufRole::kTargets, pin.version);
+  const std::string where = tuf_file_name(TufRole::kTargets, pin.version);
   LLMPATCH_TRY(check_pin(pin, bytes, where));
   LLMPATCH_ASSIGN(const TufEnvelope envelope, parse_tuf_envelope(bytes, TufRole::kTargets, where));
   LLMPATCH_TRY(verify_tuf(envelope, root_, TufRole::kTargets, where));

@@ -28,6 +28,15 @@ std::string altered(std::string text) {
   return text;
 }
 
+// What is said of bytes that are not those pinned.
+std::string pin_error(const std::string& found, const std::string& pinned) {
+  if (found.size() == pinned.size()) {
+    return "found sha256 " + sha256_hex(found) + ", expected " + sha256_hex(pinned);
+  }
+  return "found " + std::to_string(found.size()) + " bytes, expected " +
+         std::to_string(pinned.size());
+}
+
 TEST(TufUpdate, TakesAnHonestRepositoryAndItsNextVersion) {
   TestTuf repository;
   const auto first = update_tuf(pinned(repository), repository.files);
@@ -66,10 +75,14 @@ TEST(TufUpdate, RefusesAForeignKeyNoSignatureAndOneOverOtherBytes) {
     Json without = Json::parse(repository.files.*file);
     without["signatures"] = Json::array();
     served = repository.files;
-    served.*file = without.dump();
-    expect_refused(update_tuf(pinned(repository), served), "found ");
-    served.*file = altered(repository.files.*file);
-    expect_refused(update_tuf(pinned(repository), served), "found ");
+    for (const std::string& bytes : {without.dump(), altered(repository.files.*file)}) {
+      served.*file = bytes;
+      // Of these, only the snapshot is pinned by its bytes.
+      expect_refused(update_tuf(pinned(repository), served),
+                     file == &TufFiles::snapshot
+                         ? "1.snapshot.json: " + pin_error(bytes, repository.files.snapshot)
+                         : "json: found valid signatures by 0 keys of the role ");
+    }
   }
   expect_refused(update_tuf({altered(repository.files.root), "", "", ""}, repository.files),
                  "found valid signatures by 0 keys of the role root");
@@ -134,7 +147,8 @@ TEST(TufUpdate, RefusesAnotherSnapshotThanTheTimestampSaysAndOtherTargetsThanThe
   repository.set_versions(2);
   TufFiles served = repository.files;
   served.snapshot = first.snapshot;
-  expect_refused(update_tuf(pinned(repository), served), "2.snapshot.json: found ");
+  expect_refused(update_tuf(pinned(repository), served),
+                 "2.snapshot.json: " + pin_error(first.snapshot, repository.files.snapshot));
   served = repository.files;
   served.targets = first.targets;
   expect_refused(update_tuf(pinned(repository), served),
@@ -278,7 +292,8 @@ TEST(TufUpdate, SaysHowManyBytesAreWanted) {
 
 TEST(TufUpdate, BeginsWithARootThatHoldsByItself) {
   const TestTuf repository, other;
-  expect_error(TufUpdate::begin({"", "", "", ""}, kTufNow), ErrorKind::kUntrusted, "");
+  expect_error(TufUpdate::begin({"", "", "", ""}, kTufNow), ErrorKind::kUntrusted,
+               "the root that is believed: ");
   Json stripped = Json::parse(repository.files.root);
   stripped["signatures"] = Json::parse(other.files.root)["signatures"];
   expect_error(TufUpdate::begin({stripped.dump(), "", "", ""}, kTufNow), ErrorKind::kUntrusted,

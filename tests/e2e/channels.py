@@ -4,50 +4,24 @@ misbehave."""
 import hashlib
 import json
 import subprocess
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from table_server import TableServer
 from stores import StoreTest
 
 
-class Site(ThreadingHTTPServer):
-    """Serves the files of a folder; self.pages has functions(handler) for paths that are to be
-    answered otherwise."""
-
-    daemon_threads = True
+class Site(TableServer):
+    """Serves the files of a folder below /site; self.pages has names of those that are to be answered
+    otherwise."""
 
     def __init__(self, folder):
-        super().__init__(("127.0.0.1", 0), SiteHandler)
-        self.folder, self.pages, self.asked = folder, {}, []
-        self.url = f"http://127.0.0.1:{self.server_address[1]}/site"
-        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01},
-                         daemon=True).start()
+        super().__init__()
+        self.folder, self.url = folder, f"http://{self.host}/site"
 
-    def handle_error(self, request, client_address):
-        pass  # a client that leaves
-
-
-class SiteHandler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *args):
-        pass
-
-    def answer(self, status, body=b"", length=None):
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body) if length is None else length))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def do_GET(self):
-        name = self.path.removeprefix("/site/")
-        self.server.asked.append(name)
-        if name in self.server.pages:
-            self.server.pages[name](self)
-        elif (self.server.folder / name).is_file():
-            self.answer(200, (self.server.folder / name).read_bytes())
-        else:
-            self.answer(404)
+    def page(self, command, path):
+        name = path.removeprefix("/site/")
+        if name in self.pages:
+            return self.pages[name]
+        return (self.folder / name).read_bytes() if (self.folder / name).is_file() else None
 
 
 class ChannelTest(StoreTest):
@@ -91,10 +65,7 @@ class ChannelTest(StoreTest):
         return self.run_ok(*self.update_arguments(*more))
 
     def start_site(self):
-        site = Site(self.site)
-        self.addCleanup(site.server_close)
-        self.addCleanup(site.shutdown)
-        return site
+        return Site(self.site).stop_after(self)
 
     def served(self, name):
         return json.loads((self.site / name).read_text())

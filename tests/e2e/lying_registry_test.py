@@ -80,6 +80,11 @@ class LyingRegistry(RegistryTest):
         self.registry.pages[self.blob()] = content[:-1] + bytes([content[-1] ^ 1])
         self.pull_fails(5, "found the digest sha256:")
 
+    def test_a_shorter_layer(self):
+        content = self.contents["adapter_model.safetensors"]
+        self.registry.pages[self.blob()] = content[:-1]
+        self.pull_fails(5, f"found the digest {digest(content[:-1])}, expected {digest(content)}")
+
     def test_a_pinned_digest_that_is_answered_with_something_else(self):
         honest = self.serve()
         other = self.serve(annotations={"a": "b"})

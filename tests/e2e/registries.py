@@ -2,9 +2,8 @@
 
 import hashlib
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from table_server import TableServer
 from stores import StoreTest
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -15,49 +14,14 @@ def digest(content):
     return "sha256:" + hashlib.sha256(content).hexdigest()
 
 
-class FakeRegistry(ThreadingHTTPServer):
-    """Serves self.pages: path -> function(handler), or bytes."""
+class FakeRegistry(TableServer):
+    """self.take, where there is one, is the function(handler) for all that is uploaded."""
 
-    daemon_threads = True
+    content_type = MANIFEST
+    take = None
 
-    def __init__(self):
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.pages, self.asked = {}, []
-        self.host = f"127.0.0.1:{self.server_address[1]}"
-        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01},
-                         daemon=True).start()
-
-    def handle_error(self, request, client_address):
-        pass  # a client that leaves
-
-
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *args):
-        pass
-
-    def answer(self, status, body=b"", **headers):
-        self.send_response(status)
-        headers.setdefault("Content_Length", len(body))
-        for name, value in headers.items():
-            if value is not None:
-                self.send_header(name.replace("_", "-"), str(value))
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
-
-    def do_GET(self):
-        self.server.asked.append((self.command, self.path, dict(self.headers)))
-        page = self.server.pages.get(self.path.split("?")[0])
-        if page is None:
-            self.answer(404)
-        elif callable(page):
-            page(self)
-        else:
-            self.answer(200, page, Content_Type=MANIFEST)
-
-    do_HEAD = do_POST = do_PUT = do_GET
+    def page(self, command, path):
+        return self.take if self.take and command in ("POST", "PUT") else super().page(command, path)
 
 
 class Fallback(dict):
@@ -82,10 +46,7 @@ class RegistryTest(StoreTest):
         self.serve()
 
     def start_registry(self):
-        registry = FakeRegistry()
-        self.addCleanup(registry.server_close)
-        self.addCleanup(registry.shutdown)
-        return registry
+        return FakeRegistry().stop_after(self)
 
     def manifest(self, **changes):
         layers = [{"mediaType": "text/plain", "digest": digest(content), "size": len(content),
@@ -108,11 +69,8 @@ class RegistryTest(StoreTest):
             path = handler.path.split("?")[0]
             repository, kind, _ = path.rsplit("/", 2) if "/uploads/" not in path else (
                 path.split("/blobs/uploads/")[0], "uploads", "")
-            if handler.command == "POST" and kind == "uploads":
+            if handler.command == "POST":
                 handler.answer(202, Location=path + "1")
-                return
-            if handler.command != "PUT":
-                handler.answer(404)
                 return
             content = handler.rfile.read(int(handler.headers["Content-Length"]))
             folder = "blobs" if kind == "uploads" else kind
@@ -121,7 +79,8 @@ class RegistryTest(StoreTest):
                 pages[path] = content
             handler.answer(201, OCI_Subject=digest(content))
 
-        self.registry.pages = pages = Fallback(self.registry.pages, "/v2/", take)
+        pages = self.registry.pages
+        self.registry.take = take
         return pages
 
     def blob(self, name="adapter_model.safetensors"):

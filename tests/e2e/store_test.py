@@ -263,6 +263,14 @@ class Loading(StoreTest):
         for more in ([], ["--key", "vendor.pub"], ["--allow-unsigned"]):
             for command in self.running(*more):
                 self.fails(5, r"found a signature by key|no rule lets sign it", *command)
+        # It is shown where nothing is run.
+        [listed] = json.loads(self.run_ok(*self.store("list", "--json")).stdout)["patches"]
+        self.assertFalse(listed["revoked"])
+        for text in (listed["refused"],
+                     json.loads(self.run_ok(*self.store("inspect", "tester", "--json")).stdout)["refused"]):
+            self.assertIn("found a signature by key", text)
+        for patch in ("tester", "./tester-1.0.0"):
+            self.fails(5, r"no rule lets sign it", *self.store("verify", patch, "--key", "vendor.pub"))
         # One given by its path is no way round.
         for more in (["--key", "vendor.pub"], ["--allow-unsigned"]):
             self.fails(5, r"found a signature by key|no rule lets sign it",

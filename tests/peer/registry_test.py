@@ -3,66 +3,20 @@
 Run by CTest (label `peer`); skipped where the two programs are not installed.
 """
 
-import base64
 import hashlib
 import json
-import shutil
-import socket
-import subprocess
-import sys
-import time
 import urllib.request
-from pathlib import Path
 
-from program import SKIPPED, main
+from docker_registry import DockerRegistry
+from program import main
 from stores import StoreTest
 
-for tool in ["docker-registry", "skopeo"]:
-    if shutil.which(tool) is None:
-        print(f"skipped: no {tool} (apt-get install {tool})")
-        sys.exit(SKIPPED)
 
-CONFIG = """version: 0.1
-log: {{level: error}}
-storage:
-  filesystem: {{rootdirectory: {folder}}}
-http: {{addr: 127.0.0.1:{port}{tls}}}
-{auth}"""
-# The password is "secret": bcrypt, as htpasswd -B makes it.
-PASSWORDS = "vendor:$2b$05$UmscdDWhRNBOBiQ0rqyYHuem84VFsMCn5f9oYlumNGUwO6aGaw54q\n"
-
-
-class Registry(StoreTest):
+class Registry(DockerRegistry, StoreTest):
 
     def setUp(self):
         super().setUp()
         self.patch = self.release(expires="2031-01-31T00:00:00Z", summary="Answers in French.")
-
-    def start(self, auth="", tls=""):
-        """Starts a registry; its address."""
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        self.write("registry.yml", CONFIG.format(folder=self.dir / "registry", port=port, auth=auth,
-                                                 tls=tls))
-        process = subprocess.Popen(["docker-registry", "serve", "registry.yml"], cwd=self.dir,
-                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        self.addCleanup(process.wait)
-        self.addCleanup(process.kill)
-        for _ in range(200):
-            try:
-                socket.create_connection(("127.0.0.1", port), timeout=1).close()
-                return f"127.0.0.1:{port}"
-            except OSError:
-                time.sleep(0.05)
-        self.fail("the registry does not start")
-
-    def skopeo(self, *args):
-        self.write("policy.json", json.dumps({"default": [{"type": "insecureAcceptAnything"}]}))
-        done = subprocess.run(["skopeo", "--policy", "policy.json", *map(str, args)], cwd=self.dir,
-                              capture_output=True, encoding="utf-8", timeout=60)
-        self.assertEqual(done.returncode, 0, done.stderr)
-        return done.stdout
 
     def push(self, patch, reference, *args):
         return self.run_ok("push", patch, reference, "--plain-http", "--json", *args)
@@ -149,18 +103,7 @@ class Registry(StoreTest):
         self.fails(3, "404", "tags", f"{host}/tester", "--plain-http")
 
     def test_tls_is_checked_against_the_given_root_alone(self):
-        def openssl(*args):
-            subprocess.run(["openssl", *args], cwd=self.dir, check=True, capture_output=True)
-
-        new = ["req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
-        for name in ["ca", "other"]:
-            openssl(*new, "-x509", "-days", "2", "-subj", f"/CN={name}", "-keyout", f"{name}.key",
-                    "-out", f"{name}.pem")
-        openssl(*new, "-subj", "/CN=registry", "-keyout", "leaf.key", "-out", "leaf.csr")
-        self.write("names", "subjectAltName=IP:127.0.0.1\n")
-        openssl("x509", "-req", "-in", "leaf.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-days", "1",
-                "-extfile", "names", "-out", "leaf.pem")
-        host = self.start(tls=f", tls: {{certificate: {self.dir}/leaf.pem, key: {self.dir}/leaf.key}}")
+        host = self.start(tls=self.certificates())
         push = ["push", self.patch, f"{host}/tester:1.0.0"]
         self.fails(12, "certificate", *push)
         self.fails(12, "certificate", *push, "--registry-ca", "other.pem")
@@ -170,27 +113,18 @@ class Registry(StoreTest):
         self.assertEqual(self.files("back"), self.files(self.patch))
 
     def test_credentials_come_from_dockers_config(self):
-        self.write("passwords", PASSWORDS)
-        host = self.start(f"auth: {{htpasswd: {{realm: patches, path: {self.dir}/passwords}}}}\n")
+        host = self.start(auth=self.passwords())
         push = ["push", self.patch, f"{host}/tester:1.0.0", "--plain-http", "--docker-config"]
-
-        def config(name, content):
-            self.write(name, json.dumps(content))
-            return name
-
-        def auth(password):
-            return base64.b64encode(f"vendor:{password}".encode()).decode()
-
-        self.fails(12, "no credentials", *push, config("none.json", {}))
-        self.fails(12, "not accepted", *push,
-                   config("wrong.json", {"auths": {host: {"auth": auth("guess")}}}))
-        self.run_ok(*push, config("right.json", {"auths": {host: {"auth": auth("secret")}}}))
+        self.write("none.json", "{}")
+        self.fails(12, "no credentials", *push, "none.json")
+        self.fails(12, "not accepted", *push, self.docker_config("wrong.json", host, "guess"))
+        self.run_ok(*push, self.docker_config("right.json", host, "secret"))
         helper = self.write("bin/docker-credential-tester", "#!/bin/sh\nread host\n"
                             'echo "{\\"ServerURL\\":\\"$host\\",\\"Username\\":\\"vendor\\",'
                             '\\"Secret\\":\\"secret\\"}"\n')
         helper.chmod(0o755)
         path = f"{helper.parent}:/usr/bin:/bin"
-        config("helper.json", {"credHelpers": {host: "tester"}})
+        self.write("helper.json", json.dumps({"credHelpers": {host: "tester"}}))
         pulled = self.start_program("pull", f"{host}/tester:1.0.0", "-o", "back", "--key",
                                     "vendor.pub", "--plain-http", "--docker-config", "helper.json",
                                     env={"PATH": path})

@@ -74,6 +74,21 @@ class Tuf(ChannelTest):
         self.run_ok("channel", "rotate", "site", "--key", "root.key", "--key", "root-2.key")
         self.client_takes("1.0.0")
 
+    def test_its_client_takes_signatures_of_several_machines(self):
+        self.run_ok("keygen", "-o", "second")
+        shutil.rmtree(self.site)
+        self.run_ok("channel", "init", "site", "--root", "root.pub", "--root", "second.pub",
+                    "--root-threshold", "2", "--targets", "targets.pub", "--targets", "second.pub",
+                    "--targets-threshold", "2", "--timestamp", "online.pub", "--key", "root.key",
+                    "--collect")
+        self.run_ok("channel", "sign", "site", "--key", "second.key")
+        self.pinned.write_bytes((self.site / "1.root.json").read_bytes())
+        self.run_ok("channel", "add", "site", self.release("1.0.0", 1), "--key", "vendor.pub")
+        self.run_ok("channel", "publish", "site", "--key", "targets.key", "--collect")
+        self.run_ok("channel", "sign", "site", "--key", "second.key")
+        self.publish()
+        self.client_takes("1.0.0")
+
     def offers(self, *patches, **more):
         """Writes offers.json: these patch directories, as llmpatch would say them."""
         files = {}

@@ -1,4 +1,4 @@
-#include "distribution/moment.h"
+#include "distribution/user.h"
 
 #include <pwd.h>
 #include <unistd.h>
@@ -6,14 +6,6 @@
 #include <array>
 
 namespace llmpatch {
-
-std::string utc_text(std::time_t time) {
-  std::tm parts{};
-  ::gmtime_r(&time, &parts);
-  std::array<char, 32> text{};
-  const std::size_t size = std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts);
-  return std::string(text.data(), size);
-}
 
 std::string current_user() {
   passwd entry{};
