@@ -1,5 +1,5 @@
-// judge_scores JUDGE [DATA]: scores the items on standard input, JSON lines {"prompt", "response"}, and
-// prints a JSON line {"score", "given"} each. For tests.
+// judge_scores JUDGE [DATA]: scores the items on standard input, JSON lines {"prompt", "response"},
+// and prints a JSON line {"score", "given"} each. For tests.
 #include <cstdio>
 #include <iostream>
 #include <string>
