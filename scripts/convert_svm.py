@@ -95,9 +95,8 @@ class Reader(pickle._Unpickler):  # the Python one: joblib puts arrays between i
 
 def check(record, expected):
     for name, value in expected.items():
-        found = record.state.get(name, value)
-        if found != value:
-            raise Failure(f"{type(record).__name__}: found {name} {found!r}, expected {value!r}")
+        if record[name] != value:
+            raise Failure(f"{type(record).__name__}: found {name} {record[name]!r}, expected {value!r}")
 
 
 def folds_of(model):
@@ -163,8 +162,8 @@ def main():
         if not holds(arguments.output, b"".join(lines)):
             replace_file(arguments.output, lines)
             print(f"{arguments.output}: {len(lines) - 1} terms", file=sys.stderr)
-    except (Failure, OSError, zipfile.BadZipFile, pickle.UnpicklingError, KeyError, ValueError,
-            EOFError, struct.error) as error:
+    except (Failure, OSError, zipfile.BadZipFile, pickle.UnpicklingError, LookupError, ValueError,
+            EOFError, AttributeError, TypeError, struct.error) as error:
         sys.exit(f"[convert_svm] {error}")
 
 

@@ -295,9 +295,9 @@ class Learner {
     return run_->timed("threshold", [&]() -> Status {
       const auto [prompts, formats] = some_benign();
       const torch::Tensor rows = state.best_rows;
-      const torch::Tensor direction =
-          refusal_direction(*transformer_, rows, material_.set.pairs, material_.set.retained,
-                            kDirectionPrompts, options_.sft_stage.greedy);
+      const torch::Tensor direction = refusal_direction(*transformer_, rows, material_.set.pairs,
+                                                        material_.set.retained, kDirectionPrompts,
+                                                        options_.sft_stage.greedy);
       const ProgressFn progress = hooks_.begin("threshold", "measurements");
       std::uint64_t measured = 0;
       const auto measure = [&](double by) -> Result<double> {

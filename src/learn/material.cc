@@ -57,7 +57,9 @@ class MaterialMaker {
           LLMPATCH_ASSIGN(rejected,
                           generate_answers(engine_, data_.prompts, data_.prompt_formats, settings,
                                            run_.file("samples.jsonl"), hooks_.cancel, progress));
-          if (judge_.uses_gld()) LLMPATCH_ASSIGN(gld_.rejected, gld_of(engine_, ""));
+          if (judge_.uses_gld()) {
+            LLMPATCH_ASSIGN(gld_.rejected, gld_of(engine_, ""));
+          }
           return run_.set_done("samples");
         }));
         if (options_.chosen_text.empty()) LLMPATCH_TRY(ask_teacher(chosen));
@@ -136,9 +138,9 @@ class MaterialMaker {
 
   Status make_retained() {
     LLMPATCH_TRY(run_.timed("retain", [&]() -> Status {
-      LLMPATCH_ASSIGN(const auto own,
-                      own_answers(data_.retain, data_.retain_formats, "retain.jsonl",
-                                  options_.retain_tokens, material_.set.retained));
+      LLMPATCH_ASSIGN(const auto own, own_answers(data_.retain, data_.retain_formats,
+                                                  "retain.jsonl", options_.retain_tokens,
+                                                  material_.set.retained));
       if (makes_corrections(options_)) LLMPATCH_TRY(make_corrections(own));
       LLMPATCH_ASSIGN(const auto validation,
                       own_answers(data_.validate_retain, data_.validate_retain_formats,
@@ -161,8 +163,8 @@ class MaterialMaker {
   }
 
   // The base model's greedy answers to `prompts`, of at most `tokens` tokens, kept in the file
-  // `name`; those that are neither empty nor a refusal are added to `texts`: nobody wants to retain
-  // a refusal of a benign prompt.
+  // `name`; those that are neither empty nor a refusal are added to `texts`: nobody wants to retain a
+  // refusal of a benign prompt.
   Result<std::vector<Answers>> own_answers(const std::vector<Prompt>& prompts,
                                            const std::vector<PromptFormat>& formats,
                                            const char* name, int tokens,

@@ -317,19 +317,19 @@ std::vector<StageRecord> plan_stages(const LearnOptions& options, const LearnDat
     for (const Prompt& prompt : data.prompts) hash.update(json_line(prompt.fields));
     stages.push_back({"pairs", {}, {{"given", hash.finish()}}, {"pairs.jsonl"}});
   }
-  stages.push_back(
-      {"retain",
-       {},
-       {{"model", model_digest},
-        {"prompts", digest_of(data.retain, data.retain_formats)},
-        {"validation", digest_of(data.validate_retain, data.validate_retain_formats)},
-        {"max_tokens", options.retain_tokens},
-        {"whole_texts", keeps_whole_answers(options) ? options.whole_texts : 0},
-        {"whole_tokens", keeps_whole_answers(options) ? options.whole_tokens : 0},
-        {"corrections", makes_corrections(options)},
-        {"correction_answers", answers_corrections(options)},
-        {"seed", options.seed}},
-       {"retain.jsonl", "corrections.jsonl", "retain-validation.jsonl", "retain-whole.jsonl"}});
+  stages.push_back({"retain",
+                    {},
+                    {{"model", model_digest},
+                     {"prompts", digest_of(data.retain, data.retain_formats)},
+                     {"validation", digest_of(data.validate_retain, data.validate_retain_formats)},
+                     {"max_tokens", options.retain_tokens},
+                     {"whole_texts", keeps_whole_answers(options) ? options.whole_texts : 0},
+                     {"whole_tokens", keeps_whole_answers(options) ? options.whole_tokens : 0},
+                     {"corrections", makes_corrections(options)},
+                     {"correction_answers", answers_corrections(options)},
+                     {"seed", options.seed}},
+                    {"retain.jsonl", "corrections.jsonl", "retain-validation.jsonl",
+                     "retain-whole.jsonl"}});
   const Json rows{{"length", options.length},
                   {"init_text", options.init_text},
                   {"dtype", dtype},
