@@ -1,6 +1,5 @@
 #include "judge/guard_prompt.h"
 
-#include <algorithm>
 #include <array>
 
 #include "base/json.h"
@@ -113,10 +112,14 @@ std::string filled_in(std::string_view task, const JudgeItem& item) {
   return text;
 }
 
+// Whether `mark` stands in the template's own text, which may come in several spans.
 bool own_text_holds(const std::vector<TextSpan>& spans, std::string_view mark) {
-  return std::any_of(spans.begin(), spans.end(), [&](const TextSpan& span) {
-    return !span.from_message && span.text.find(mark) != std::string::npos;
-  });
+  std::string own;
+  for (const TextSpan& span : spans) {
+    own = span.from_message ? std::string() : own + span.text;
+    if (own.find(mark) != std::string::npos) return true;
+  }
+  return false;
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// The words of a text, for judges that look for whole words. Internal to judge/.
+// The words of a text, for what looks for whole words.
 #pragma once
 
 #include <string>
