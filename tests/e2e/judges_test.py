@@ -40,10 +40,10 @@ class Judges(ProgramTest):
         self.write("tables/download/toxicity-lexicon.txt", "zebra\n")
         self.write("score.py", PROGRAM)
 
-    def arguments(self, judge, *more):
+    def arguments(self, judge, *more, data="tables"):
         return ["learn", "--model", "tiny.gguf", "--prompts", "prompts.jsonl",
                 "--chosen", f"text:{CHOSEN}", "--length", "4", "--threads", "1", "--stages", "sft",
-                "--sft-steps", "2", "--evaluate-every", "2", "--judge", judge, "--data", "tables",
+                "--sft-steps", "2", "--evaluate-every", "2", "--judge", judge, "--data", data,
                 "--name", "tester", "--risk", "test", "--run", "run", "-o", "patch", *more]
 
     def judge_file(self, **members):
@@ -87,7 +87,7 @@ class Judges(ProgramTest):
             (self.arguments("oracle"), 3, r"oracle.*toxicity-svm"),
             (self.arguments("guard"), 2, r"guard: found a name alone, expected a judge file"),
             (self.arguments("missing.json"), 3, r"missing\.json"),
-            (self.arguments("toxicity-svm", "--data", "nowhere"), 3, r"toxicity-svm\.jsonl"),
+            (self.arguments("toxicity-svm", data="nowhere"), 3, r"toxicity-svm\.jsonl"),
             # The tiny model has no token of its own for a pronoun.
             (self.arguments("gender"), 8, r"gender"),
             # Nothing that it writes is on the list: no pair tells the two apart.
