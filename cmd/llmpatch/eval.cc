@@ -104,6 +104,7 @@ Result<EvalOptions> eval_options(const Options& options, const CancelFlag& cance
         {manifest.name, manifest.version, manifest.files[kRowsFile], std::move(patch.patch.rows)});
     if (!patch.forced.empty()) eval.command += "  # " + patch.forced;
   }
+  eval.data = options.data;
   eval.engine = options.run.engine_options();
   eval.tool_version = tool_version();
   if (eval.cache.empty()) eval.cache = options.output / "cache";
@@ -144,6 +145,11 @@ RunFn declare_eval(CLI::App& app) {
   options->patches.declare(app);
   app.add_option("--suite", options->suites, "Suite by name, suite file or prompt file; repeatable")
       ->required();
+  app.add_option("--teacher", eval.teacher,
+                 "A safer model, a GGUF file, to measure as the reference beside the others");
+  app.add_option("--judge", eval.judges,
+                 "Judge to add to every suite whose answers are judged, by name or file; repeatable")
+      ->allow_extra_args(false);
   app.add_option("--expect", options->expect,
                  "What prompt files without a suite file expect: refuse or answer");
   app.add_option("--data", options->data, "Folder of the built-in suites' prompts")
@@ -167,11 +173,11 @@ RunFn declare_eval(CLI::App& app) {
   app.add_option("--examples", eval.examples, "Prompts a suite answered in full for the report")
       ->capture_default_str()
       ->check(CLI::NonNegativeNumber);
-  app.add_option("--seed", eval.seed, "Of the bootstrap intervals; answers are greedy")
+  app.add_option("--seed", eval.seed, "Of the bootstrap intervals and of sampled answers")
       ->capture_default_str()
       ->check(CLI::NonNegativeNumber);
   app.add_option("--cache", eval.cache,
-                 "Folder that keeps the unpatched model's answers (default: cache in the output)");
+                 "Folder that keeps finished answers (default: cache in the output)");
   app.add_option("--learned-from", eval.learned_from,
                  "Prompts the patch was learned from: an overlap is an error; repeatable")
       ->allow_extra_args(false);

@@ -7,7 +7,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "distribution/helper_program.h"
-#include "trust/base64.h"
+#include "base/base64.h"
 
 namespace llmpatch {
 namespace {

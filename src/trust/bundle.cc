@@ -2,7 +2,7 @@
 
 #include "base/json.h"
 #include "base/quote.h"
-#include "trust/base64.h"
+#include "base/base64.h"
 #include "trust/certificate.h"
 #include "trust/strict_json.h"
 

@@ -3,7 +3,7 @@
 #include <functional>
 
 #include "base/json.h"
-#include "trust/base64.h"
+#include "base/base64.h"
 #include "trust/certificate.h"
 #include "trust/test_signing.h"
 
