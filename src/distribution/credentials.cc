@@ -4,10 +4,10 @@
 #include <cctype>
 #include <cstdlib>
 
-#include "base/file.h"
-#include "base/json.h"
-#include "distribution/helper_program.h"
 #include "base/base64.h"
+#include "base/file.h"
+#include "base/helper_program.h"
+#include "base/json.h"
 
 namespace llmpatch {
 namespace {
@@ -39,8 +39,8 @@ Result<std::optional<Credentials>> ask_helper(const std::string& name, const std
     return make_error(ErrorKind::kCorrupt, "registry",
                       "credential helper: found a name that is none");
   }
-  LLMPATCH_ASSIGN(const HelperAnswer answer,
-                  run_helper({program, "get"}, host, kMaxHelperAnswer, kHelperLimit));
+  LLMPATCH_ASSIGN(const HelperAnswer answer, run_helper("registry", {program, "get"}, host,
+                                                        {kMaxHelperAnswer, kHelperLimit, nullptr}));
   if (answer.exit_code != 0) {
     // What every helper says when it has nothing for this host.
     if (answer.output.find("credentials not found") != std::string::npos) {

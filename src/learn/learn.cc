@@ -63,8 +63,8 @@ class Learner {
     LLMPATCH_ASSIGN(data_, read_learn_data(options_, *model_));
     LLMPATCH_ASSIGN(auto directory, RunDirectory::open(options_.run));
     run_ = std::make_unique<RunDirectory>(std::move(directory));
-    const auto stages =
-        plan_stages(options_, data_, identity_.file, teacher_digest_, name_of(arithmetic_));
+    const auto stages = plan_stages(options_, data_, identity_.file, teacher_digest_,
+                                    name_of(arithmetic_), judge_->identity());
     LLMPATCH_ASSIGN(const auto changes, run_->adopt(stages));
     for (const auto& change : changes) hooks_.tell("changed setting " + change);
     last_stage_ = stages.back().name;
@@ -125,7 +125,7 @@ class Learner {
     LLMPATCH_ASSIGN(identity_, compute_identity(*file_));
     LLMPATCH_ASSIGN(model_, Model::load(options_.model));
     LLMPATCH_ASSIGN(engine_, Engine::create(*model_, engine_options(options_)));
-    LLMPATCH_ASSIGN(judge_, make_judge(options_.judge));
+    LLMPATCH_ASSIGN(judge_, make_judge(options_.judge, {options_.data, hooks_.cancel}));
     teacher_digest_ = identity_.file;
     if (!options_.teacher_model.empty()) {
       LLMPATCH_ASSIGN(auto teacher, GgufFile::open(options_.teacher_model, "teacher model"));
@@ -456,7 +456,8 @@ class Learner {
     patch.rows = to_rows(rows);
     patch.manifest = options_.manifest;
     patch.manifest.base = identity_;
-    patch.manifest.learned = learned_record(options_, data_, teacher_digest_, name_of(arithmetic_));
+    patch.manifest.learned =
+        learned_record(options_, data_, teacher_digest_, name_of(arithmetic_), judge_->identity());
     patch.manifest.learned["pairs"] = material_.set.pairs.size();
     patch.manifest.learned["run"] = run_->key(last_stage_);
     patch.adapter.base_model = identity_.name;

@@ -33,7 +33,8 @@ struct LearnOptions {
   std::vector<std::filesystem::path> validate, validate_retain;  // empty: a tenth of the above
   std::vector<std::filesystem::path> tests;  // nothing in these may be learned from
   std::optional<PromptFormat> format;        // of prompts without a `format` field
-  std::string judge = "refusal";
+  std::string judge = "refusal";             // make_judge()
+  std::filesystem::path data = "data";       // JudgeOptions::data
 
   // Sampling.
   int samples = 1;  // of the base model per prompt

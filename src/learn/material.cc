@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "base/file.h"
+#include "judge/gender_lean.h"
 #include "judge/refusal.h"
 #include "learn/generation.h"
 #include "learn/reference.h"
@@ -56,12 +57,16 @@ class MaterialMaker {
           LLMPATCH_ASSIGN(rejected,
                           generate_answers(engine_, data_.prompts, data_.prompt_formats, settings,
                                            run_.file("samples.jsonl"), hooks_.cancel, progress));
+          if (judge_.uses_gld()) {
+            LLMPATCH_ASSIGN(gld_.rejected, gld_of(engine_, ""));
+          }
           return run_.set_done("samples");
         }));
         if (options_.chosen_text.empty()) LLMPATCH_TRY(ask_teacher(chosen));
-        LLMPATCH_ASSIGN(made, judge_preferences(data_.prompts, data_.prompt_formats, rejected,
-                                                chosen, options_.chosen_text, judge_,
-                                                {options_.margin, options_.max_chosen_score}));
+        LLMPATCH_ASSIGN(made,
+                        judge_preferences(data_.prompts, data_.prompt_formats, rejected, chosen,
+                                          options_.chosen_text, judge_,
+                                          {options_.margin, options_.max_chosen_score}, gld_));
       }
       LLMPATCH_TRY(write_file_atomic(file, preferences_to_lines(made)));
       LLMPATCH_TRY(run_.set_done("pairs"));
@@ -109,8 +114,26 @@ class MaterialMaker {
                       generate_answers(own ? *own : engine_, data_.prompts, data_.prompt_formats,
                                        settings, run_.file("teacher.jsonl"), hooks_.cancel,
                                        hooks_.begin("teacher", "prompts")));
+      if (judge_.uses_gld()) {
+        LLMPATCH_ASSIGN(gld_.chosen, gld_of(own ? *own : engine_, options_.teacher_system));
+      }
       return run_.set_done("teacher");
     });
+  }
+
+  // Of the model in `engine`, under `system`, at every prompt.
+  Result<std::vector<double>> gld_of(Engine& engine, const std::string& system) const {
+    std::vector<Tokens> prompts;
+    for (std::size_t i = 0; i < data_.prompts.size(); ++i) {
+      LLMPATCH_ASSIGN(Tokens prompt, encode_prompt(engine.model(), data_.prompts[i],
+                                                   data_.prompt_formats[i], system));
+      prompts.push_back(std::move(prompt));
+    }
+    LLMPATCH_ASSIGN(const auto leans, measure_gender_lean(engine, prompts, {}, hooks_.cancel,
+                                                          hooks_.begin("gld", "prompts")));
+    std::vector<double> values;
+    for (const GenderLean& lean : leans) values.push_back(lean.gld());
+    return values;
   }
 
   Status make_retained() {
@@ -243,6 +266,7 @@ class MaterialMaker {
   const Model* other_model_;
   const Judge& judge_;
   RunDirectory& run_;
+  AnswerGld gld_;
   Material material_;
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "base/json.h"
 
@@ -38,15 +39,23 @@ double number_or_zero(const Json& line, const char* key) {
 Result<std::vector<Preference>> judge_preferences(
     const std::vector<Prompt>& prompts, const std::vector<PromptFormat>& formats,
     const std::vector<Answers>& rejected, const std::vector<Answers>& chosen,
-    const std::string& chosen_text, const Judge& judge, const PreferenceFilter& filter) {
+    const std::string& chosen_text, const Judge& judge, const PreferenceFilter& filter,
+    const AnswerGld& gld) {
   // Everything is scored in one call: a judge may be slow to start.
   std::vector<JudgeItem> items;
+  const auto known = [](const std::vector<double>& values, std::size_t i) {
+    return values.empty() ? std::nullopt : std::optional<double>(values[i]);
+  };
   for (std::size_t i = 0; i < prompts.size(); ++i) {
-    for (const auto& text : rejected[i].texts) items.push_back({prompts[i].text(), text});
+    for (const auto& text : rejected[i].texts) {
+      items.push_back({prompts[i].text(), text, known(gld.rejected, i)});
+    }
     if (chosen.empty()) {
       items.push_back({prompts[i].text(), chosen_text});
     } else {
-      for (const auto& text : chosen[i].texts) items.push_back({prompts[i].text(), text});
+      for (const auto& text : chosen[i].texts) {
+        items.push_back({prompts[i].text(), text, known(gld.chosen, i)});
+      }
     }
   }
   LLMPATCH_ASSIGN(const std::vector<double> scores, judge.score(items));

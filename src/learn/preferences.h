@@ -26,13 +26,20 @@ struct PreferenceFilter {
   double max_chosen_score = 0.5;  // paper Eq. 5: S(chosen) < max_chosen_score
 };
 
+// GLD, prompt by prompt, of the models that wrote the answers (judge/gender_lean.h), for a judge
+// that uses it. Empty: not known, as of a fixed text.
+struct AnswerGld {
+  std::vector<double> rejected, chosen;
+};
+
 // Scores both sides with `judge` and returns one preference per rejected answer that passes the
 // filter; of several chosen answers of a prompt the one with the lowest score is taken. `chosen`
 // has one entry per prompt, or is empty when `chosen_text` stands for all.
 Result<std::vector<Preference>> judge_preferences(
     const std::vector<Prompt>& prompts, const std::vector<PromptFormat>& formats,
     const std::vector<Answers>& rejected, const std::vector<Answers>& chosen,
-    const std::string& chosen_text, const Judge& judge, const PreferenceFilter& filter);
+    const std::string& chosen_text, const Judge& judge, const PreferenceFilter& filter,
+    const AnswerGld& gld = {});
 
 // The preference that a JSON line in TRL's form holds: `prompt` (or `messages`), `chosen` and
 // `rejected` as text or as a list with one assistant message, and what preferences_to_lines adds.

@@ -57,6 +57,27 @@ TEST_F(Preferences, TakeTheTeachersBestAnswerOrNone) {
   EXPECT_FALSE((*kept)[0].chosen_complete);
 }
 
+TEST_F(Preferences, AreJudgedWithTheLeaningsOfTheModelsThatWroteThem) {
+  const auto judge = make_judge("gender");
+  const std::vector<Answers> rejected{{{"he does"}, {true}}, {{"he does"}, {true}}};
+  const std::vector<Answers> chosen{{{"they do"}, {true}}, {{"they do"}, {true}}};
+  // (1 + .5) / 2 against (0 + .25) / 2; (1 + .75) / 2 against (0 + .875) / 2, too near.
+  const AnswerGld gld{{0.5, 0.75}, {0.25, 0.875}};
+  const auto kept =
+      judge_preferences({prompt("a"), prompt("b")}, {PromptFormat::kRaw, PromptFormat::kRaw},
+                        rejected, chosen, "", **judge, {}, gld);
+  ASSERT_TRUE(kept.ok());
+  ASSERT_EQ(kept->size(), 1u);
+  EXPECT_EQ((*kept)[0].score_rejected, 0.75);
+  EXPECT_EQ((*kept)[0].score_chosen, 0.125);
+  // Of a fixed text nothing is known: GAS alone.
+  const auto fixed = judge_preferences({prompt("a")}, {PromptFormat::kRaw}, {rejected[0]}, {},
+                                       "they do", **judge, {}, {{0.5}, {}});
+  ASSERT_EQ(fixed->size(), 1u);
+  EXPECT_EQ((*fixed)[0].score_rejected, 0.75);
+  EXPECT_EQ((*fixed)[0].score_chosen, 0);
+}
+
 TEST_F(Preferences, ComeBackFromTheirLines) {
   Preference one;
   one.prompt = prompt("why \"so\"?");

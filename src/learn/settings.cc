@@ -278,7 +278,8 @@ Result<LearnData> read_learn_data(const LearnOptions& options, const Model& mode
 
 std::vector<StageRecord> plan_stages(const LearnOptions& options, const LearnData& data,
                                      const std::string& model_digest,
-                                     const std::string& teacher_digest, const std::string& dtype) {
+                                     const std::string& teacher_digest, const std::string& dtype,
+                                     const std::string& judge) {
   std::vector<StageRecord> stages;
   const std::string prompts = digest_of(data.prompts, data.prompt_formats);
   const bool teacher_answers = options.pairs.empty() && options.chosen_text.empty();
@@ -306,7 +307,7 @@ std::vector<StageRecord> plan_stages(const LearnOptions& options, const LearnDat
     if (teacher_answers) inputs.emplace_back("teacher");
     stages.push_back({"pairs",
                       inputs,
-                      {{"judge", options.judge},
+                      {{"judge", judge},
                        {"chosen_text", options.chosen_text},
                        {"margin", options.margin},
                        {"max_chosen_score", options.max_chosen_score}},
@@ -378,7 +379,8 @@ std::vector<StageRecord> plan_stages(const LearnOptions& options, const LearnDat
 }
 
 Json learned_record(const LearnOptions& options, const LearnData& data,
-                    const std::string& teacher_digest, const std::string& dtype) {
+                    const std::string& teacher_digest, const std::string& dtype,
+                    const std::string& judge) {
   Json files = Json::array();
   const auto add = [&](const std::vector<fs::path>& paths, const char* role) {
     for (const auto& path : paths)
@@ -393,7 +395,7 @@ Json learned_record(const LearnOptions& options, const LearnData& data,
       {"method", options.sft && options.dpo ? "sft+dpo"
                  : options.sft              ? "sft"
                                             : "dpo"},
-      {"judge", options.pairs.empty() ? Json(options.judge) : Json()},
+      {"judge", options.pairs.empty() ? Json(judge) : Json()},
       {"teacher", {{"model", teacher_digest}, {"system", options.teacher_system}}},
       {"chosen", options.chosen_text.empty() ? "teacher" : "text:" + options.chosen_text},
       {"reference", options.dpo ? Json(reference_name(options.reference)) : Json()},

@@ -41,13 +41,15 @@ struct LearnData {
 Result<LearnData> read_learn_data(const LearnOptions& options, const Model& model);
 
 // The stages of this run in order, with everything each depends on. `model_digest` and
-// `teacher_digest` are of the model files.
+// `teacher_digest` are of the model files, `judge` is Judge::identity().
 std::vector<StageRecord> plan_stages(const LearnOptions& options, const LearnData& data,
                                      const std::string& model_digest,
-                                     const std::string& teacher_digest, const std::string& dtype);
+                                     const std::string& teacher_digest, const std::string& dtype,
+                                     const std::string& judge);
 
 // The manifest's `learned`: method, teacher, data with digests, hyper-parameters.
 Json learned_record(const LearnOptions& options, const LearnData& data,
-                    const std::string& teacher_digest, const std::string& dtype);
+                    const std::string& teacher_digest, const std::string& dtype,
+                    const std::string& judge);
 
 }  // namespace llmpatch

@@ -65,7 +65,8 @@ struct ChatTemplate::State {
   }
 
   // Throws what the template throws.
-  std::vector<TextSpan> render(const std::vector<Message>& messages, bool open_answer) const {
+  std::vector<TextSpan> render(const std::vector<Message>& messages, bool open_answer,
+                               const std::string& variables) const {
     common_json list = common_json::array();
     for (const Message& message : messages) {
       common_json item = common_json::object();
@@ -86,6 +87,9 @@ struct ChatTemplate::State {
     jinja::context context(parsed.src);
     context.current_time = template_time();
     jinja::global_from_json(context, own, false);
+    if (!variables.empty()) {
+      jinja::global_from_json(context, common_json::parse(variables), false);
+    }
     jinja::global_from_json(context, said, true);  // marks its strings as input
     jinja::runtime runtime(context);
     const auto rendered = jinja::runtime::gather_string_parts(runtime.execute(parsed.prog));
@@ -118,7 +122,8 @@ Result<std::unique_ptr<ChatTemplate>> ChatTemplate::from_model(const llama_model
 }
 
 Result<std::vector<TextSpan>> ChatTemplate::render(const std::vector<Message>& messages,
-                                                   bool open_answer) const {
+                                                   bool open_answer,
+                                                   const std::string& variables) const {
   if (messages.empty()) {
     return make_error(ErrorKind::kInvalidArgument, "runtime",
                       "conversation: found no message, expected at least one");
@@ -135,7 +140,7 @@ Result<std::vector<TextSpan>> ChatTemplate::render(const std::vector<Message>& m
     if (!is_blank(message.content)) message.content = "x";
   }
   try {
-    std::vector<TextSpan> spans = state_->render(shown, open_answer);
+    std::vector<TextSpan> spans = state_->render(shown, open_answer, variables);
     // What the template itself writes must not depend on what was said: else words of a message
     // would pass for the template's own text.
     const auto own_text = [](const std::vector<TextSpan>& from) {
@@ -145,7 +150,7 @@ Result<std::vector<TextSpan>> ChatTemplate::render(const std::vector<Message>& m
       }
       return text;
     };
-    if (own_text(spans) != own_text(state_->render(neutral, open_answer))) {
+    if (own_text(spans) != own_text(state_->render(neutral, open_answer, variables))) {
       return make_error(
           ErrorKind::kUnsupported, "runtime",
           "chat template: it rewrites the text of messages, so control tokens in them "

@@ -38,9 +38,11 @@ class ChatTemplate {
 
   // The conversation as the model expects it, ending with the opening of the assistant's turn when
   // `open_answer`. No BOS at the front (Model::bos adds it). kInvalidArgument when the template
-  // refuses the messages. Thread-safe.
-  Result<std::vector<TextSpan>> render(const std::vector<Message>& messages,
-                                       bool open_answer) const;
+  // refuses the messages. `variables` is a JSON object of further variables that the template is
+  // given, such as a guard model's policy (empty: none); text in them counts as the template's own.
+  // kInvalidArgument when it is none. Thread-safe.
+  Result<std::vector<TextSpan>> render(const std::vector<Message>& messages, bool open_answer,
+                                       const std::string& variables = {}) const;
 
  private:
   struct State;

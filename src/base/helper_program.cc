@@ -1,4 +1,4 @@
-#include "distribution/helper_program.h"
+#include "base/helper_program.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -24,8 +24,11 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-Error failed(const std::string& program, const std::string& what, int code) {
-  return make_error(code == ENOENT ? ErrorKind::kNotFound : ErrorKind::kIo, "registry",
+// How often a raised flag is looked at.
+constexpr std::int64_t kLookMilliseconds = 100;
+
+Error failed(const char* where, const std::string& program, const std::string& what, int code) {
+  return make_error(code == ENOENT ? ErrorKind::kNotFound : ErrorKind::kIo, where,
                     program + ": " + what + ": " + std::strerror(code));
 }
 
@@ -53,7 +56,7 @@ class Process {
   pid_t id_;
 };
 
-Result<pid_t> spawn(const std::vector<std::string>& command, int end) {
+Result<pid_t> spawn(const char* where, const std::vector<std::string>& command, int end) {
   std::vector<char*> arguments;
   for (const std::string& argument : command) {
     arguments.push_back(const_cast<char*>(argument.c_str()));
@@ -67,42 +70,46 @@ Result<pid_t> spawn(const std::vector<std::string>& command, int end) {
   const int code =
       posix_spawnp(&id, command[0].c_str(), &actions, nullptr, arguments.data(), environ);
   posix_spawn_file_actions_destroy(&actions);
-  if (code != 0) return failed(command[0], "cannot be run", code);
+  if (code != 0) return failed(where, command[0], "cannot be run", code);
   return id;
 }
 
 }  // namespace
 
-Result<HelperAnswer> run_helper(const std::vector<std::string>& command, const std::string& input,
-                                std::size_t most, std::chrono::milliseconds limit) {
-  const std::string& program = command.at(0);
+Result<HelperAnswer> run_helper(const char* where, const std::vector<std::string>& command,
+                                const std::string& input, const HelperLimits& limits) {
+  if (command.empty() || command[0].empty()) {
+    return make_error(ErrorKind::kInvalidArgument, where, "program: found none, expected its name");
+  }
+  const std::string& program = command[0];
   // A socket, not a pipe: writing to a helper that is gone is an error then, not a signal.
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
-    return failed(program, "socket", errno);
+    return failed(where, program, "socket", errno);
   }
   Descriptor ours(ends[0]), theirs(ends[1]);
-  LLMPATCH_ASSIGN(const pid_t id, spawn(command, theirs.get()));
+  LLMPATCH_ASSIGN(const pid_t id, spawn(where, command, theirs.get()));
   Process process(id);
   theirs.close();
   if (input.empty()) ::shutdown(ours.get(), SHUT_WR);
-  const auto until = Clock::now() + limit;
+  const auto until = Clock::now() + limits.time;
   HelperAnswer answer;
   std::size_t sent = 0;
   const auto left = [&] {
     return std::chrono::duration_cast<std::chrono::milliseconds>(until - Clock::now()).count();
   };
   const auto too_slow = [&] {
-    return make_error(ErrorKind::kLimit, "registry",
-                      program + ": took longer than " + std::to_string(limit.count()) + " ms");
+    return make_error(ErrorKind::kLimit, where,
+                      program + ": took longer than " + std::to_string(limits.time.count()) + " ms");
   };
   while (true) {
+    LLMPATCH_TRY(check_cancelled(limits.cancel, where));
     if (left() <= 0) return too_slow();
     const bool writes = sent < input.size();
     pollfd wait{ours.get(), static_cast<short>(POLLIN | (writes ? POLLOUT : 0)), 0};
-    if (::poll(&wait, 1, static_cast<int>(std::max<std::int64_t>(left(), 1))) < 0 &&
+    if (::poll(&wait, 1, static_cast<int>(std::clamp<std::int64_t>(left(), 1, kLookMilliseconds))) < 0 &&
         errno != EINTR) {
-      return failed(program, "poll", errno);
+      return failed(where, program, "poll", errno);
     }
     if (writes && (wait.revents & POLLOUT) != 0) {
       const ssize_t count =
@@ -117,9 +124,9 @@ Result<HelperAnswer> run_helper(const std::vector<std::string>& command, const s
       if (count == 0) break;
       if (count < 0 && errno != EAGAIN && errno != EINTR) break;
       if (count > 0) answer.output.append(buffer, static_cast<std::size_t>(count));
-      if (answer.output.size() > most) {
-        return make_error(ErrorKind::kLimit, "registry",
-                          program + ": wrote more than " + std::to_string(most) + " bytes");
+      if (answer.output.size() > limits.output) {
+        return make_error(ErrorKind::kLimit, where,
+                          program + ": wrote more than " + std::to_string(limits.output) + " bytes");
       }
     }
   }
@@ -128,6 +135,7 @@ Result<HelperAnswer> run_helper(const std::vector<std::string>& command, const s
       answer.exit_code = *code;
       return answer;
     }
+    LLMPATCH_TRY(check_cancelled(limits.cancel, where));
     if (left() <= 0) return too_slow();
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
   }
