@@ -96,8 +96,7 @@ RunFn declare_diff(CLI::App& app) {
       ->allow_extra_args(false);
   app.add_option("--prompts", options->prompts, "JSON lines with `prompt` (text) or `messages`")
       ->required();
-  app.add_option("--judge", options->judges,
-                 "Judge of both answers, by name or file; repeatable")
+  app.add_option("--judge", options->judges, "Judge of both answers, by name or file; repeatable")
       ->allow_extra_args(false);
   app.add_option("--data", options->data, "Folder of the judges' data")->capture_default_str();
   app.add_option("--format", options->format, "chat or raw, instead of the lines' own");

@@ -187,11 +187,13 @@ RunFn declare_eval(CLI::App& app) {
   EvalOptions& eval = options->eval;
   options->run.declare(app);
   options->patches.declare(app);
-  app.add_option("--suite", options->suites, "Suite by name, suite file or prompt file; repeatable");
+  app.add_option("--suite", options->suites,
+                 "Suite by name, suite file or prompt file; repeatable");
   app.add_option("--teacher", eval.teacher,
                  "A safer model, a GGUF file, to measure as the reference beside the others");
-  app.add_option("--judge", eval.judges,
-                 "Judge to add to every suite whose answers are judged, by name or file; repeatable")
+  app.add_option(
+         "--judge", eval.judges,
+         "Judge to add to every suite whose answers are judged, by name or file; repeatable")
       ->allow_extra_args(false);
   app.add_option("--expect", options->expect,
                  "What prompt files without a suite file expect: refuse or answer");
@@ -228,9 +230,10 @@ RunFn declare_eval(CLI::App& app) {
   app.add_option("--metrics", options->metrics,
                  "metrics.jsonl of the learning run, for the report's curves");
   app.add_option("-o,--output", options->output, "Folder of eval.json and report.html");
-  app.add_option("--reproduce", options->reproduce,
-                 "Run again what this patch's card records, and compare: exit code 13 when a figure "
-                 "left its interval");
+  app.add_option(
+      "--reproduce", options->reproduce,
+      "Run again what this patch's card records, and compare: exit code 13 when a figure "
+      "left its interval");
   app.add_flag("--force", options->force,
                "Replace an existing evaluation; run a patch on a model it was not made for");
   app.add_flag("--json", options->json, "Print eval.json instead of the table");

@@ -14,10 +14,10 @@ namespace llmpatch {
 namespace {
 
 Error not_given(const std::string& what, const std::string& name, const char* option) {
-  return make_error(ErrorKind::kInvalidArgument, "eval",
-                    what + " " + quote(name) + ": found only its name in the card, expected it as " +
-                        option,
-                    std::string("add ") + option + " FILE");
+  return make_error(
+      ErrorKind::kInvalidArgument, "eval",
+      what + " " + quote(name) + ": found only its name in the card, expected it as " + option,
+      std::string("add ") + option + " FILE");
 }
 
 Result<std::vector<Suite>> suites_of(const RecordedRun& run, const EvalOptions& options) {

@@ -41,8 +41,7 @@ class DivergenceMeter {
   }
 
  private:
-  Status keep_logits(std::span<const ScoreRequest> batch,
-                     std::span<AnswerDivergence> divergences) {
+  Status keep_logits(std::span<const ScoreRequest> batch, std::span<AnswerDivergence> divergences) {
     offsets_.assign(1, 0);
     for (const auto& request : batch) {
       offsets_.push_back(offsets_.back() + request.continuation.size());

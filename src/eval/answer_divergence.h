@@ -11,8 +11,8 @@ namespace llmpatch {
 
 // An answer under the system that wrote it and under another.
 struct AnswerDivergence {
-  std::vector<double> kl;   // KL(writer || other), position by position
-  double log_prob = 0;      // natural log-probability of the whole answer under the writer
+  std::vector<double> kl;  // KL(writer || other), position by position
+  double log_prob = 0;     // natural log-probability of the whole answer under the writer
 };
 
 // Compares on `requests` of the writer with those of the other, whose continuations are the same

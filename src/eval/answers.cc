@@ -107,8 +107,8 @@ Result<std::vector<Answer>> answer_prompts(EvalRun& run, std::span<const SuitePr
                                     const std::string& note) {
       if (phase) phase(first + done / samples, total / samples, note);
     };
-    LLMPATCH_ASSIGN(std::vector<Answer> made, generate_chunk(run, prompts.subspan(first, count),
-                                                             system, decoding, progress));
+    LLMPATCH_ASSIGN(std::vector<Answer> made,
+                    generate_chunk(run, prompts.subspan(first, count), system, decoding, progress));
     std::move(made.begin(), made.end(), std::back_inserter(answers));
     LLMPATCH_TRY(cache.save(answers, digests));
   }

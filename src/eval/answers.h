@@ -9,8 +9,8 @@
 
 namespace llmpatch {
 
-// Answers of one chunk (of whole prompts, at least one): generated together, admitted in order, kept in the cache when finished.
-// Fixed so that an interrupted run goes on to the same bytes.
+// Answers of one chunk (of whole prompts, at least one): generated together, admitted in order,
+// kept in the cache when finished. Fixed so that an interrupted run goes on to the same bytes.
 inline constexpr std::size_t kAnswerChunk = 128;
 
 // Answers `prompts` as `system`, decoding.samples answers to each, prompt by prompt. Samples are

@@ -17,7 +17,7 @@
 namespace llmpatch {
 
 struct DiffOptions {
-  int max_tokens = 128;  // answers are greedy and cut here
+  int max_tokens = 128;    // answers are greedy and cut here
   double threshold = 0.5;  // a score over it is flagged
 };
 

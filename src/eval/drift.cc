@@ -23,10 +23,10 @@ class Writer {
   Result<std::vector<double>> divergence_from(System other) {
     LLMPATCH_ASSIGN(const auto of_writer, requests_as(system_));
     LLMPATCH_ASSIGN(const auto of_other, requests_as(other));
-    LLMPATCH_ASSIGN(const auto divergences,
-                    measure_divergence(of_writer, of_other, run_.engine_of(system_),
-                                       run_.engine_of(other), run_.cancel,
-                                       run_.progress.phase("divergence")));
+    LLMPATCH_ASSIGN(
+        const auto divergences,
+        measure_divergence(of_writer, of_other, run_.engine_of(system_), run_.engine_of(other),
+                           run_.cancel, run_.progress.phase("divergence")));
     std::vector<double> values;
     std::size_t next = 0;
     for (const Answer& answer : answers_) {
@@ -35,8 +35,7 @@ class Writer {
         continue;
       }
       const auto& kl = divergences[next++].kl;
-      values.push_back(std::accumulate(kl.begin(), kl.end(), 0.0) /
-                       static_cast<double>(kl.size()));
+      values.push_back(std::accumulate(kl.begin(), kl.end(), 0.0) / static_cast<double>(kl.size()));
     }
     run_.progress.end_phase(answers_.size());
     return values;
@@ -96,7 +95,8 @@ Result<MeasuredSuite> measure_drift(EvalRun& run, const PlannedSuite& planned) {
   LLMPATCH_TRY(check_vocabularies(run));
   MeasuredSuite measured = begin_measurement(planned);
   measured.settings = {{"max_tokens", planned.suite.max_tokens}};
-  for (const System system : systems_of(run.options)) measured.systems.push_back({system, {}, {}, {}});
+  for (const System system : systems_of(run.options))
+    measured.systems.push_back({system, {}, {}, {}});
   LLMPATCH_TRY(add_divergences(run, planned, System::kBase, "kl_from_base", measured));
   measured.headline = {"kl_from_base"};
   if (const auto reference = reference_system(run.options)) {

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <chrono>
 
-#include "base/json.h"
 #include "base/file_digest.h"
+#include "base/json.h"
 #include "eval/answers.h"
 #include "eval/card.h"
 #include "eval/compliance.h"
@@ -197,9 +197,16 @@ Result<EvalResult> run_eval(const Model& model, const EvalOptions& given, const 
 
   LLMPATCH_ASSIGN(const std::uint64_t work, planned_work(suites, options));
   WorkProgress progress(report, work);
-  EvalRun run{model,  *engine,  options, patched,
-              cancel, progress, judges,  teacher.model.get(),
-              teacher.engine.get(), result.teacher_sha256};
+  EvalRun run{model,
+              *engine,
+              options,
+              patched,
+              cancel,
+              progress,
+              judges,
+              teacher.model.get(),
+              teacher.engine.get(),
+              result.teacher_sha256};
   for (const auto& planned : suites) {
     LLMPATCH_TRY(check_cancelled(cancel, "eval"));
     LLMPATCH_ASSIGN(const SuiteKind* kind, find_suite_kind(planned.suite.kind));

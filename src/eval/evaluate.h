@@ -44,16 +44,16 @@ struct EvalOptions {
   // A safer model M' as GGUF, measured beside the others; empty: none. Metrics that need M' take
   // the model under the system prompt where there is no teacher.
   std::filesystem::path teacher;
-  std::vector<std::string> judges;  // beside the suites' own: names or judge files (judge.h)
+  std::vector<std::string> judges;      // beside the suites' own: names or judge files (judge.h)
   std::filesystem::path data = "data";  // where judges find theirs
-  std::optional<PromptFormat> format;  // overrides the suites' and lines' own
-  std::size_t side_effect_limit = 0;   // prompts of a suite for SideEffects, spread evenly; 0: all
-  std::size_t compliance_limit = 50;   // harmful prompts for `compliance`; 0: not measured
-  std::size_t timing_prompts = 6;      // prompts for the timing comparison; 0: not measured
-  std::size_t examples = 2;            // prompts a suite answered in full for the report
-  int example_tokens = 128;            // where these full answers are cut
-  EngineOptions engine;                // engine.exact: F32 KV cache, recorded in the card
-  std::uint64_t seed = 0;              // of the bootstrap and of sampled answers
+  std::optional<PromptFormat> format;   // overrides the suites' and lines' own
+  std::size_t side_effect_limit = 0;    // prompts of a suite for SideEffects, spread evenly; 0: all
+  std::size_t compliance_limit = 50;    // harmful prompts for `compliance`; 0: not measured
+  std::size_t timing_prompts = 6;       // prompts for the timing comparison; 0: not measured
+  std::size_t examples = 2;             // prompts a suite answered in full for the report
+  int example_tokens = 128;             // where these full answers are cut
+  EngineOptions engine;                 // engine.exact: F32 KV cache, recorded in the card
+  std::uint64_t seed = 0;               // of the bootstrap and of sampled answers
   // Where finished answers are kept: an interrupted run goes on from there, and evaluating another
   // patch does not generate the other systems' again. Empty: not kept.
   std::filesystem::path cache;

@@ -107,8 +107,7 @@ Result<Metric> perplexity_of(EvalRun& run, std::span<const SuitePrompt> prompts,
                                   const std::string& note) {
     if (phase && total > 0) phase(prompts.size() * done / total, prompts.size(), note);
   };
-  LLMPATCH_ASSIGN(const auto scores,
-                  run.engine_of(scorer).score(requests, run.cancel, progress));
+  LLMPATCH_ASSIGN(const auto scores, run.engine_of(scorer).score(requests, run.cancel, progress));
   std::vector<double> sums(prompts.size()), counts(prompts.size());
   for (std::size_t r = 0; r < scores.size(); ++r) {
     const double sum = std::accumulate(scores[r].begin(), scores[r].end(), 0.0);

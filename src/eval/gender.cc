@@ -73,9 +73,9 @@ Result<std::vector<GenderLean>> lean_of(EvalRun& run, std::span<const SuitePromp
     LLMPATCH_ASSIGN(Tokens encoded, encode_for(run, prompt, system));
     asked.push_back(std::move(encoded));
   }
-  LLMPATCH_ASSIGN(auto leans, measure_gender_lean(run.engine_of(system), asked,
-                                                  run.stack_of(system), run.cancel,
-                                                  run.progress.phase("first tokens")));
+  LLMPATCH_ASSIGN(auto leans,
+                  measure_gender_lean(run.engine_of(system), asked, run.stack_of(system),
+                                      run.cancel, run.progress.phase("first tokens")));
   run.progress.end_phase(prompts.size());
   return leans;
 }
@@ -121,8 +121,7 @@ Result<MeasuredSuite> measure_gender(EvalRun& run, const PlannedSuite& planned) 
   std::optional<GenderMass> base_mass;
   const std::span<const SuitePrompt> prompts(planned.prompts);
   for (SystemMetrics& system : measured.systems) {
-    const auto asked =
-        prompts.first(prompts_of(system.system, prompts.size(), run.options));
+    const auto asked = prompts.first(prompts_of(system.system, prompts.size(), run.options));
     LLMPATCH_ASSIGN(const auto leans, lean_of(run, asked, system.system));
     std::vector<Metric> metrics;
     add_metrics(leans, metrics);

@@ -10,7 +10,7 @@
 namespace llmpatch {
 namespace {
 
-constexpr std::size_t kFewSamples = 5;   // counted beside all of them,
+constexpr std::size_t kFewSamples = 5;    // counted beside all of them,
 constexpr std::size_t kManySamples = 25;  // when there are so many
 
 // The verdicts of one judge on one system's answers to one variant, prompt by prompt.
@@ -44,7 +44,8 @@ template <class Value>
 Metric metric_of(std::string name, Scale scale, const Judged& judged, std::size_t k,
                  const Value& value) {
   Metric metric{std::move(name), scale, {}};
-  for (std::size_t i = 0; i < judged.prompts(); ++i) metric.values.push_back(value(judged.of(i, k)));
+  for (std::size_t i = 0; i < judged.prompts(); ++i)
+    metric.values.push_back(value(judged.of(i, k)));
   return metric;
 }
 
@@ -134,9 +135,9 @@ class SystemMeter {
     }
     if (variants.size() == 1) return {};
     for (std::size_t j = 0; j < judges_.size(); ++j) {
-      metrics_.metrics.push_back({std::string(judges_[j]->name()) + ".flagged_any@" +
-                                      decoding.tag(),
-                                  Scale::kShare, std::move(worst[j])});
+      metrics_.metrics.push_back(
+          {std::string(judges_[j]->name()) + ".flagged_any@" + decoding.tag(), Scale::kShare,
+           std::move(worst[j])});
     }
     return {};
   }
@@ -158,8 +159,8 @@ class SystemMeter {
     std::vector<System> scorers{System::kBase};
     if (const auto reference = reference_system(run_.options)) scorers.push_back(*reference);
     for (const System scorer : scorers) {
-      LLMPATCH_ASSIGN(Metric metric, perplexity_of(run_, asked, answers, samples, scorer,
-                                                   decoding.tag()));
+      LLMPATCH_ASSIGN(Metric metric,
+                      perplexity_of(run_, asked, answers, samples, scorer, decoding.tag()));
       metrics_.metrics.push_back(std::move(metric));
     }
     return {};

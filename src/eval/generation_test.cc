@@ -43,8 +43,8 @@ class GenerationTest : public ::testing::Test {
   EvalOptions options(Suite suite) const {
     EvalOptions out;
     out.suites = {std::move(suite)};
-    out.patches.push_back({"p", "1.0.0", "digest", *model_->embed(*model_->tokenize(
-                                                        "Ahoy there, sailor", false))});
+    out.patches.push_back(
+        {"p", "1.0.0", "digest", *model_->embed(*model_->tokenize("Ahoy there, sailor", false))});
     out.model_sha256 = "model";
     out.engine.exact = true;
     out.seed = 5;
@@ -118,7 +118,8 @@ TEST_F(GenerationTest, GoesOnFromFinishedAnswers) {
   for (const System system : {System::kBase, System::kPatched}) {
     EXPECT_EQ(first->measured[0].find(system)->metrics.size(),
               second->measured[0].find(system)->metrics.size());
-    EXPECT_EQ(metric(*first, system, "tokens@3").values, metric(*second, system, "tokens@3").values);
+    EXPECT_EQ(metric(*first, system, "tokens@3").values,
+              metric(*second, system, "tokens@3").values);
   }
   // Another seed draws other samples and keeps the greedy answers.
   eval.seed = 6;
@@ -146,8 +147,8 @@ TEST_F(GenerationTest, ProgressEndsAtItsTotalForEveryKind) {
   choice.kind = "multiple-choice";
   choice.prompts = directory_ / "items.jsonl";
   choice.shots = {0};
-  std::ofstream(choice.prompts)
-      << R"({"question": "One?", "choices": ["a", "b"], "answer": 0})" << "\n";
+  std::ofstream(choice.prompts) << R"({"question": "One?", "choices": ["a", "b"], "answer": 0})"
+                                << "\n";
   EvalOptions eval = options(suite("generation", {{4, 2, 1, 1}}));
   longer.name = "longer";
   eval.suites.insert(eval.suites.end(), {longer, text, drift, choice});
@@ -177,7 +178,8 @@ TEST_F(GenerationTest, UnknownJudgesAreRefusedBeforeAnything) {
 }
 
 TEST_F(GenerationTest, DiffIsEmptyForTheSameStackAndFindsThePartingToken) {
-  const auto prompts = read_suite_prompts(suite("generation", {}), std::nullopt, PromptFormat::kRaw);
+  const auto prompts =
+      read_suite_prompts(suite("generation", {}), std::nullopt, PromptFormat::kRaw);
   ASSERT_TRUE(prompts.ok());
   EngineOptions exact;
   exact.exact = true;

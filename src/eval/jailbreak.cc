@@ -86,8 +86,7 @@ Result<std::vector<JailbreakTemplate>> templates_of(const PlannedSuite& planned)
 
 }  // namespace
 
-Result<std::vector<JailbreakTemplate>> read_jailbreak_templates(
-    const std::filesystem::path& path) {
+Result<std::vector<JailbreakTemplate>> read_jailbreak_templates(const std::filesystem::path& path) {
   LLMPATCH_ASSIGN(const std::vector<Prompt> lines, read_prompts(path, "jailbreak templates"));
   std::vector<JailbreakTemplate> templates;
   std::set<std::string> names;
@@ -129,7 +128,8 @@ Result<MeasuredSuite> measure_jailbreak(EvalRun& run, const PlannedSuite& planne
     variants.push_back(std::move(variant));
   }
   LLMPATCH_ASSIGN(MeasuredSuite measured, measure_variants(run, planned, variants));
-  LLMPATCH_ASSIGN(measured.settings["templates_sha256"], sha256_of_file(planned.suite.templates, "jailbreak templates"));
+  LLMPATCH_ASSIGN(measured.settings["templates_sha256"],
+                  sha256_of_file(planned.suite.templates, "jailbreak templates"));
   return measured;
 }
 

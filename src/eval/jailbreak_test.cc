@@ -31,7 +31,11 @@ TEST(ApplyTemplate, FillsEveryPlace) {
   EXPECT_EQ(content("{first_half}|{second_half}", ""), "|");
   // Two characters of two bytes: the middle, byte 2, is between them.
   EXPECT_EQ(content("{first_half}|{second_half}", "\xC3\xA4\xC3\xB6"), "\xC3\xA4|\xC3\xB6");
-  EXPECT_EQ(content("{first_half}|{second_half}", "a\xC3\xA4" "b"), "a|\xC3\xA4" "b");
+  EXPECT_EQ(content("{first_half}|{second_half}",
+                    "a\xC3\xA4"
+                    "b"),
+            "a|\xC3\xA4"
+            "b");
 }
 
 TEST(ApplyTemplate, APromptsOwnBracesAreText) {
@@ -69,7 +73,8 @@ TEST_F(TemplateFile, BadOnesAreNamed) {
     const char* text;
     const char* names;
   };
-  const std::string good = R"({"name": "a", "messages": [{"role": "user", "content": "{prompt}"}]})";
+  const std::string good =
+      R"({"name": "a", "messages": [{"role": "user", "content": "{prompt}"}]})";
   for (const auto& [text, names] :
        {Bad{R"({"name": "b", "messages": [{"role": "user", "content": "hello"}]})", "{prompt}"},
         {R"({"messages": [{"role": "user", "content": "{prompt}"}]})", "name"},

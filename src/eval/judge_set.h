@@ -21,7 +21,7 @@ class JudgeSet {
   std::vector<const Judge*> of(const Suite& suite) const;
 
  private:
-  std::vector<std::string> extra_;                         // options.judges
+  std::vector<std::string> extra_;                        // options.judges
   std::map<std::string, std::unique_ptr<Judge>> judges_;  // by what they were asked for as
 };
 

@@ -64,8 +64,7 @@ int context_for(std::span<const Suite> suites) {
   for (const Suite& suite : suites) {
     if (suite.filler_tokens.empty()) continue;
     const int longest = std::ranges::max(suite.decodings, {}, &Decoding::max_tokens).max_tokens;
-    context = std::max(context,
-                       std::ranges::max(suite.filler_tokens) + kPromptRoom + longest);
+    context = std::max(context, std::ranges::max(suite.filler_tokens) + kPromptRoom + longest);
   }
   return context;
 }

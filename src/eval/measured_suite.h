@@ -15,9 +15,9 @@ namespace llmpatch {
 // One system on one suite.
 struct SystemMetrics {
   System system = System::kBase;
-  std::vector<Metric> metrics;           // of equal length, in the order of the suite's prompts
-  std::vector<Figure> figures;           // one per metric (finish)
-  std::vector<std::string> notes;        // what a reader must know of the figures
+  std::vector<Metric> metrics;     // of equal length, in the order of the suite's prompts
+  std::vector<Figure> figures;     // one per metric (finish)
+  std::vector<std::string> notes;  // what a reader must know of the figures
 };
 
 struct SystemComparison {
@@ -29,9 +29,9 @@ struct SystemComparison {
 struct MeasuredSuite {
   Suite suite;
   std::string prompts_sha256;
-  std::size_t n = 0;        // prompts
-  std::size_t raw = 0;      // of them in raw form
-  OrderedJson settings;     // what else the figures depend on, for the card
+  std::size_t n = 0;                  // prompts
+  std::size_t raw = 0;                // of them in raw form
+  OrderedJson settings;               // what else the figures depend on, for the card
   std::vector<std::string> headline;  // metrics that stand for the suite
   std::vector<SystemMetrics> systems;
   std::vector<SystemComparison> comparisons;

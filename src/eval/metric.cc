@@ -53,10 +53,9 @@ Figure summarise(const Metric& metric, std::uint64_t seed) {
     const Proportion share{figure.count, n};
     figure.estimate = {share.value(), share.interval(), n};
   } else if (n > 0) {
-    figure.estimate =
-        cluster_bootstrap(n, seed, [&](std::span<const std::uint32_t> prompts) {
-          return figure_of(metric.scale, values, prompts);
-        });
+    figure.estimate = cluster_bootstrap(n, seed, [&](std::span<const std::uint32_t> prompts) {
+      return figure_of(metric.scale, values, prompts);
+    });
   }
   if (metric.is_share() && n > 0) {
     const bool none = std::ranges::all_of(values, [](double value) { return value == 0; });

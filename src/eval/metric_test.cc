@@ -75,8 +75,7 @@ TEST(Compare, NoRatioToNothing) {
 TEST(ShareRecovered, OfTheReferencesImprovement) {
   // The patch goes three quarters of the way on every prompt.
   const Metric base{"m", Scale::kMean, {.8, .6}}, reference{"m", Scale::kMean, {.4, .2}};
-  const Estimate share =
-      share_recovered(base, {"m", Scale::kMean, {.5, .3}}, reference, 1);
+  const Estimate share = share_recovered(base, {"m", Scale::kMean, {.5, .3}}, reference, 1);
   EXPECT_NEAR(share.value, .75, 1e-12);
   EXPECT_NEAR(share.interval.low, .75, 1e-12);
   EXPECT_NEAR(share.interval.high, .75, 1e-12);

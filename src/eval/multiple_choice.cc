@@ -24,8 +24,7 @@ Result<std::size_t> answer_of(const Json& line, std::size_t choices, const std::
   const Json& answer = line["answer"];
   std::size_t index = choices;
   if (answer.is_number_unsigned()) {
-    index = static_cast<std::size_t>(
-        std::min<std::uint64_t>(answer.get<std::uint64_t>(), choices));
+    index = static_cast<std::size_t>(std::min<std::uint64_t>(answer.get<std::uint64_t>(), choices));
   } else if (answer.is_string() && answer.get<std::string>().size() == 1) {
     const char c = answer.get<std::string>().front();
     if (c >= 'A' && c <= 'Z') index = static_cast<std::size_t>(c - 'A');
@@ -40,7 +39,8 @@ Result<std::size_t> answer_of(const Json& line, std::size_t choices, const std::
 Result<ChoiceItem> item_of(const Json& line, const std::string& where) {
   for (const auto& [key, unused] : line.items()) {
     if (key != "question" && key != "choices" && key != "answer" && key != "subject") {
-      return wrong(where, "found member '" + key + "', expected question, choices, answer, subject");
+      return wrong(where,
+                   "found member '" + key + "', expected question, choices, answer, subject");
     }
   }
   ChoiceItem item;
@@ -94,7 +94,8 @@ Result<ScoreRequest> encode(const Model& model, const std::string& context,
   LLMPATCH_ASSIGN(const Tokens whole, model.tokenize(context + continuation, false));
   ScoreRequest request;
   request.prompt = model.bos();
-  const auto cut = whole.begin() + static_cast<std::ptrdiff_t>(std::min(before.size(), whole.size()));
+  const auto cut =
+      whole.begin() + static_cast<std::ptrdiff_t>(std::min(before.size(), whole.size()));
   request.prompt.insert(request.prompt.end(), whole.begin(), cut);
   request.continuation.assign(cut, whole.end());
   return request;
@@ -113,8 +114,8 @@ Result<Accuracy> measure_shots(EvalRun& run, std::span<const ChoiceItem> items,
     const ChoiceText text = choice_text(item, examples, lettered);
     // One after the other behind the same context, which the engine then decodes once.
     for (const std::string& continuation : text.continuations) {
-      LLMPATCH_ASSIGN(ScoreRequest request, encode(run.model_of(system), before + text.context,
-                                                   continuation));
+      LLMPATCH_ASSIGN(ScoreRequest request,
+                      encode(run.model_of(system), before + text.context, continuation));
       request.stack = run.stack_of(system);
       requests.push_back(std::move(request));
     }
@@ -176,8 +177,8 @@ Result<std::vector<ChoiceItem>> read_items(const std::filesystem::path& path,
   LLMPATCH_ASSIGN(const auto lines, read_json_lines(path, what));
   std::vector<ChoiceItem> items;
   for (const JsonLine& line : lines) {
-    LLMPATCH_ASSIGN(ChoiceItem item, item_of(line.value, path.string() + " line " +
-                                                             std::to_string(line.number)));
+    LLMPATCH_ASSIGN(ChoiceItem item,
+                    item_of(line.value, path.string() + " line " + std::to_string(line.number)));
     items.push_back(std::move(item));
   }
   return items;

@@ -45,7 +45,8 @@ TEST(RankChoices, TheFirstOfEquals) {
 class Items : public ::testing::Test {
  protected:
   Result<std::vector<ChoiceItem>> read(const std::string& line) const {
-    std::ofstream(path_) << R"({"question": "q", "choices": ["a", "b"], "answer": 0})" << "\n"
+    std::ofstream(path_) << R"({"question": "q", "choices": ["a", "b"], "answer": 0})"
+                         << "\n"
                          << line << "\n";
     return read_items(path_, "items");
   }

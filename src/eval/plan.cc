@@ -22,8 +22,7 @@ Result<PlannedSuite> plan_suite(const Suite& suite, const EvalOptions& options,
   PlannedSuite planned;
   planned.suite = suite;
   LLMPATCH_ASSIGN(const SuiteKind* kind, find_suite_kind(suite.kind));
-  LLMPATCH_ASSIGN(planned.prompts,
-                  kind->read(suite, options.format, default_prompt_format(model)));
+  LLMPATCH_ASSIGN(planned.prompts, kind->read(suite, options.format, default_prompt_format(model)));
   LLMPATCH_ASSIGN(const std::string bytes, read_file(suite.prompts, kMaxPromptFile, "prompts"));
   planned.prompts_sha256 = sha256_hex(bytes);
   if (!is_refusal_suite(suite)) return planned;
@@ -90,10 +89,9 @@ std::size_t prompts_of(System system, std::size_t prompts, const EvalOptions& op
 const PlannedSuite* compliance_suite(const std::vector<PlannedSuite>& suites,
                                      const EvalOptions& options) {
   if (options.patches.empty() || options.compliance_limit == 0) return nullptr;
-  const auto found = std::ranges::find_if(
-      suites, [](const auto& planned) {
-        return is_refusal_suite(planned.suite) && planned.suite.expect == Expect::kRefuse;
-      });
+  const auto found = std::ranges::find_if(suites, [](const auto& planned) {
+    return is_refusal_suite(planned.suite) && planned.suite.expect == Expect::kRefuse;
+  });
   return found == suites.end() ? nullptr : &*found;
 }
 

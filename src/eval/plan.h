@@ -40,6 +40,7 @@ const PlannedSuite* timing_suite(const std::vector<PlannedSuite>& suites,
 std::vector<std::size_t> spread(std::size_t count, std::size_t n);
 
 // Units of progress: prompts over all phases.
-Result<std::uint64_t> planned_work(const std::vector<PlannedSuite>& suites, const EvalOptions& options);
+Result<std::uint64_t> planned_work(const std::vector<PlannedSuite>& suites,
+                                   const EvalOptions& options);
 
 }  // namespace llmpatch

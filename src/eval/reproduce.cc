@@ -16,9 +16,9 @@ Result<std::vector<std::string>> texts(const Json& object, const char* key) {
   std::vector<std::string> values;
   for (const Json& entry : list) {
     if (!entry.is_string()) {
-      return make_error(ErrorKind::kCorrupt, "eval",
-                        std::string(kWhere) + ": " + key + ": found " + entry.type_name() +
-                            ", expected text");
+      return make_error(
+          ErrorKind::kCorrupt, "eval",
+          std::string(kWhere) + ": " + key + ": found " + entry.type_name() + ", expected text");
     }
     values.push_back(entry.get<std::string>());
   }
@@ -58,8 +58,8 @@ void compare(const Json& recorded, const Json& again, const std::string& path,
              std::vector<Departure>& out) {
   if (is_figure(recorded)) {
     const double low = recorded["low"].get<double>(), high = recorded["high"].get<double>();
-    const double value = is_figure(again) ? again["value"].get<double>()
-                                          : std::numeric_limits<double>::quiet_NaN();
+    const double value =
+        is_figure(again) ? again["value"].get<double>() : std::numeric_limits<double>::quiet_NaN();
     // Figures are written with six digits, and so are the ends of their intervals.
     const double slack = 1e-5 * std::max({std::fabs(low), std::fabs(high), 1e-9});
     if (!(value >= low - slack && value <= high + slack)) out.push_back({path, value, low, high});

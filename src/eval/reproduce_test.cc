@@ -66,8 +66,7 @@ TEST(RecordedRun, BadCardsAreRefused) {
 
 TEST(SameRun, AnotherModelPatchOrPromptSetIsNamed) {
   EXPECT_TRUE(check_same_run(card(), card()).ok());
-  for (const char* pointer :
-       {"/model/sha256", "/patches/0/sha256", "/suites/1/prompts_sha256"}) {
+  for (const char* pointer : {"/model/sha256", "/patches/0/sha256", "/suites/1/prompts_sha256"}) {
     Json other = card();
     other[Json::json_pointer(pointer)] = "0123";
     const auto status = check_same_run(card(), other);

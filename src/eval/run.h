@@ -55,9 +55,7 @@ struct EvalRun {
   const Model& model_of(System system) const {
     return system == System::kTeacher ? *teacher_model : model;
   }
-  Engine& engine_of(System system) const {
-    return system == System::kTeacher ? *teacher : engine;
-  }
+  Engine& engine_of(System system) const { return system == System::kTeacher ? *teacher : engine; }
 };
 
 }  // namespace llmpatch

@@ -118,15 +118,14 @@ TEST(ClusterBootstrap, RatioOfSumsKeepsClustersWhole) {
   // Two clusters with 1 hit of 2 and 3 of 4: 4/6, and the resamples are 1/2, 4/6 and 3/4 with
   // probabilities 1/4, 1/2, 1/4, so that both tails hold an end.
   const std::vector<double> hits{1, 3}, trials{2, 4};
-  const Estimate estimate =
-      cluster_bootstrap(2, 1, [&](std::span<const std::uint32_t> clusters) {
-        double hit = 0, all = 0;
-        for (const auto i : clusters) {
-          hit += hits[i];
-          all += trials[i];
-        }
-        return hit / all;
-      });
+  const Estimate estimate = cluster_bootstrap(2, 1, [&](std::span<const std::uint32_t> clusters) {
+    double hit = 0, all = 0;
+    for (const auto i : clusters) {
+      hit += hits[i];
+      all += trials[i];
+    }
+    return hit / all;
+  });
   EXPECT_NEAR(estimate.value, 4.0 / 6, 1e-15);
   EXPECT_EQ(estimate.interval, (Interval{.5, .75}));
   EXPECT_EQ(estimate.n, 2u);
@@ -135,10 +134,9 @@ TEST(ClusterBootstrap, RatioOfSumsKeepsClustersWhole) {
 TEST(ClusterBootstrap, LeavesOutWhatIsNotFinite) {
   // 1/x over {0, 1}: a resample of zeros alone has no value; the others are 1/(1/2) and 1/1.
   const std::vector<double> values{0, 1};
-  const Estimate estimate =
-      cluster_bootstrap(2, 1, [&](std::span<const std::uint32_t> clusters) {
-        return 2 / (values[clusters[0]] + values[clusters[1]]);
-      });
+  const Estimate estimate = cluster_bootstrap(2, 1, [&](std::span<const std::uint32_t> clusters) {
+    return 2 / (values[clusters[0]] + values[clusters[1]]);
+  });
   EXPECT_EQ(estimate.interval, (Interval{1, 2}));
   const Estimate none = cluster_bootstrap(0, 1, [](auto) { return 3.0; });
   EXPECT_EQ(none.interval, (Interval{3, 3}));

@@ -203,20 +203,26 @@ const std::vector<Member>& members() {
       {"threshold", answered, false, read_threshold},
       {"templates", {"jailbreak"}, true, path_reader<&Suite::templates>("templates")},
       {"filler", {"long-prompt"}, true, path_reader<&Suite::filler>("filler")},
-      {"filler_tokens", {"long-prompt"}, true,
+      {"filler_tokens",
+       {"long-prompt"},
+       true,
        [](const Json& json, Suite& suite, const std::string& where) -> Status {
          LLMPATCH_ASSIGN(suite.filler_tokens,
                          integers(json, "filler_tokens", kMaxFillerTokens, where));
          return {};
        }},
       {"examples", {"multiple-choice"}, false, path_reader<&Suite::examples>("examples")},
-      {"shots", {"multiple-choice"}, false,
+      {"shots",
+       {"multiple-choice"},
+       false,
        [](const Json& json, Suite& suite, const std::string& where) -> Status {
          LLMPATCH_ASSIGN(suite.shots, integers(json, "shots", kMaxShots, where));
          return {};
        }},
       {"style", {"multiple-choice"}, false, read_style},
-      {"window", {"perplexity"}, false,
+      {"window",
+       {"perplexity"},
+       false,
        [](const Json& json, Suite& suite, const std::string& where) -> Status {
          LLMPATCH_ASSIGN(suite.window, integer(json, "window", 2, kMaxTokensLimit, where));
          return {};
@@ -239,8 +245,8 @@ Status check_members(const Json& json, std::string_view kind, const std::string&
     for (const Member& each : members()) {
       if (belongs(each, kind)) known += ", " + std::string(each.name);
     }
-    return wrong(where, "found member '" + key + "', expected of kind " + std::string(kind) + ": " +
-                            known);
+    return wrong(
+        where, "found member '" + key + "', expected of kind " + std::string(kind) + ": " + known);
   }
   return {};
 }

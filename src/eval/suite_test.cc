@@ -42,9 +42,9 @@ TEST_F(SuiteTest, EveryBuiltInNameLoads) {
     } else {
       EXPECT_TRUE(find_suite_kind(suite->kind).ok()) << suite->kind;
     }
-    EXPECT_NE(suite->kind == "refusal" || suite->kind == "multiple-choice" ||
-                  suite->kind == "drift",
-              !suite->judges.empty())
+    EXPECT_NE(
+        suite->kind == "refusal" || suite->kind == "multiple-choice" || suite->kind == "drift",
+        !suite->judges.empty())
         << name;
   }
 }
@@ -99,8 +99,7 @@ TEST_F(SuiteTest, SuiteFileOfJudgedAnswers) {
   EXPECT_EQ(suite->kind, "generation");
   EXPECT_EQ(suite->judges, (std::vector<std::string>{"refusal", "degenerate"}));
   EXPECT_EQ(suite->threshold, .25);
-  EXPECT_EQ(suite->decodings,
-            (std::vector<Decoding>{{9, 1, 0, 1}, {20, 5, 1, .5F}}));
+  EXPECT_EQ(suite->decodings, (std::vector<Decoding>{{9, 1, 0, 1}, {20, 5, 1, .5F}}));
 }
 
 TEST_F(SuiteTest, SuiteFilesOfEveryKind) {
@@ -155,8 +154,7 @@ TEST_F(SuiteTest, BadJudgedSuiteFiles) {
         {R"("kind": "multiple-choice", "shots": [0, 0])", "twice"},
         {R"("kind": "multiple-choice", "style": "hellaswag")", "hellaswag"},
         {R"("kind": "perplexity", "window": 1)", "window"}}) {
-    const std::string text =
-        R"({"name": "x", "prompts": "p.jsonl", )" + std::string(members) + "}";
+    const std::string text = R"({"name": "x", "prompts": "p.jsonl", )" + std::string(members) + "}";
     const auto suite = parse_suite(text, "bad.json");
     ASSERT_FALSE(suite.ok()) << text;
     EXPECT_EQ(suite.error().kind, ErrorKind::kCorrupt);

@@ -43,9 +43,9 @@ Result<Metric> perplexity_of_text(EvalRun& run, const std::string& text, int win
     metric.values.push_back(std::exp(-sum / static_cast<double>(log_probs.size())));
   }
   if (metric.values.empty()) {
-    return make_error(ErrorKind::kInvalidArgument, "suite",
-                      "text: found " + std::to_string(tokens.size()) +
-                          " tokens, expected at least two");
+    return make_error(
+        ErrorKind::kInvalidArgument, "suite",
+        "text: found " + std::to_string(tokens.size()) + " tokens, expected at least two");
   }
   run.progress.end_phase(1);
   return metric;
@@ -78,9 +78,8 @@ Result<MeasuredSuite> measure_text_perplexity(EvalRun& run, const PlannedSuite& 
   measured.settings = {{"window", planned.suite.window}};
   measured.headline = {"perplexity"};
   for (const System system : systems_of(run.options)) {
-    LLMPATCH_ASSIGN(Metric metric,
-                    perplexity_of_text(run, planned.prompts.front().prompt.text(),
-                                       planned.suite.window, system));
+    LLMPATCH_ASSIGN(Metric metric, perplexity_of_text(run, planned.prompts.front().prompt.text(),
+                                                      planned.suite.window, system));
     if (system == System::kBase) measured.n = metric.values.size();
     // A teacher of another vocabulary has other windows, which cannot be paired with these.
     const bool alike = metric.values.size() == measured.n;
