@@ -125,7 +125,7 @@ Status measure_extras(EvalRun& run, const std::vector<PlannedSuite>& suites, Eva
   return {};
 }
 
-// Everything that holds the run's models.
+// The reference model and what runs it; null without one.
 struct Teacher {
   std::unique_ptr<Model> model;
   std::unique_ptr<Engine> engine;
