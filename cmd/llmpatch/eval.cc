@@ -12,6 +12,7 @@
 #include "output_file.h"
 #include "patch_options.h"
 #include "progress_bar.h"
+#include "reproduce.h"
 #include "run_options.h"
 #include "speed_probe.h"
 #include "terminal.h"
@@ -28,7 +29,7 @@ struct Options {
   EvalOptions eval;  // the figures that go through as they are
   std::vector<std::string> suites;
   std::string expect, format;
-  fs::path data = "data", card, metrics, output;
+  fs::path data = "data", card, metrics, output, reproduce;
   bool force = false, json = false;
 };
 
@@ -82,16 +83,33 @@ Status check_output(const Options& options) {
   return {};
 }
 
+Status check_arguments(const Options& options) {
+  if (options.reproduce.empty()) {
+    const char* missing = options.suites.empty() ? "--suite" : "--output";
+    if (!options.suites.empty() && !options.output.empty()) return {};
+    return make_error(ErrorKind::kInvalidArgument, "command line",
+                      std::string(missing) + ": found none, expected one");
+  }
+  if (options.card.empty()) return {};
+  return make_error(ErrorKind::kInvalidArgument, "command line",
+                    "--card: found with --reproduce, which compares with a card and writes none");
+}
+
 Result<EvalOptions> eval_options(const Options& options, const CancelFlag& cancel) {
+  LLMPATCH_TRY(check_arguments(options));
   EvalOptions eval = options.eval;
   LLMPATCH_ASSIGN(eval.compose, options.patches.composition());
   if (!options.format.empty()) {
     LLMPATCH_ASSIGN(eval.format, parse_prompt_format(options.format));
   }
   LLMPATCH_ASSIGN(eval.suites, load_suites(options));
-  LLMPATCH_TRY(check_output(options));
+  if (!options.output.empty()) LLMPATCH_TRY(check_output(options));
   if (!options.card.empty()) LLMPATCH_TRY(check_card(options.card, options.patches.patches));
-  LLMPATCH_ASSIGN(AdmittedStack admitted, options.patches.admit(options.run.model, options.force));
+  PatchOptions patches = options.patches;
+  if (patches.patches.empty() && !options.reproduce.empty()) {
+    patches.patches = {options.reproduce.string()};
+  }
+  LLMPATCH_ASSIGN(AdmittedStack admitted, patches.admit(options.run.model, options.force));
   if (!admitted.without.empty()) {
     return make_error(ErrorKind::kDenied, "eval",
                       admitted.without.front() + ", and what is not there is not measured");
@@ -104,14 +122,41 @@ Result<EvalOptions> eval_options(const Options& options, const CancelFlag& cance
         {manifest.name, manifest.version, manifest.files[kRowsFile], std::move(patch.patch.rows)});
     if (!patch.forced.empty()) eval.command += "  # " + patch.forced;
   }
+  eval.data = options.data;
   eval.engine = options.run.engine_options();
   eval.tool_version = tool_version();
-  if (eval.cache.empty()) eval.cache = options.output / "cache";
+  if (eval.cache.empty() && !options.output.empty()) eval.cache = options.output / "cache";
   return eval;
 }
 
+// The whole run again that a card records; its figures are to lie in the card's intervals.
+Status reproduce(const Options& options, EvalOptions& eval, const Json& card,
+                 const CancelFlag& cancel) {
+  LLMPATCH_TRY(apply_card(card, eval));
+  LLMPATCH_TRY(check_card_matches(card, options.run.model, eval));
+  ModelOptions model_options;
+  model_options.exact = eval.engine.exact;
+  LLMPATCH_ASSIGN(const auto model, Model::load(options.run.model, model_options));
+  ProgressBar bar("eval", "prompts");
+  const auto result = run_eval(*model, eval, &cancel, bar.callback());
+  bar.clear();
+  LLMPATCH_TRY(result);
+  if (!options.output.empty()) {
+    LLMPATCH_TRY(write_eval(*result, options.output, {}, overwrite_if(options.force)));
+  }
+  const OrderedJson again = eval_card(*result);
+  LLMPATCH_TRY(print(options.json ? json_pretty(again) : eval_table(*result)));
+  LLMPATCH_TRY(check_reproduced(card, Json(again)));
+  say("reproduced: every figure lies in its recorded interval");
+  return {};
+}
+
 Status run(const Options& options, const CancelFlag& cancel) {
-  LLMPATCH_ASSIGN(const EvalOptions eval, eval_options(options, cancel));
+  LLMPATCH_ASSIGN(EvalOptions eval, eval_options(options, cancel));
+  if (!options.reproduce.empty()) {
+    LLMPATCH_ASSIGN(const Json card, card_of(options.reproduce));
+    return reproduce(options, eval, card, cancel);
+  }
   LLMPATCH_ASSIGN(const std::unique_ptr<Model> model, options.run.load_model());
   LLMPATCH_ASSIGN(const EvalPlan plan, plan_eval(eval, *model));
   say("plan: " + count_text(plan.prompts, "prompt") + ", at most " +
@@ -142,8 +187,14 @@ RunFn declare_eval(CLI::App& app) {
   EvalOptions& eval = options->eval;
   options->run.declare(app);
   options->patches.declare(app);
-  app.add_option("--suite", options->suites, "Suite by name, suite file or prompt file; repeatable")
-      ->required();
+  app.add_option("--suite", options->suites,
+                 "Suite by name, suite file or prompt file; repeatable");
+  app.add_option("--teacher", eval.teacher,
+                 "A safer model, a GGUF file, to measure as the reference beside the others");
+  app.add_option(
+         "--judge", eval.judges,
+         "Judge to add to every suite whose answers are judged, by name or file; repeatable")
+      ->allow_extra_args(false);
   app.add_option("--expect", options->expect,
                  "What prompt files without a suite file expect: refuse or answer");
   app.add_option("--data", options->data, "Folder of the built-in suites' prompts")
@@ -167,18 +218,22 @@ RunFn declare_eval(CLI::App& app) {
   app.add_option("--examples", eval.examples, "Prompts a suite answered in full for the report")
       ->capture_default_str()
       ->check(CLI::NonNegativeNumber);
-  app.add_option("--seed", eval.seed, "Of the bootstrap intervals; answers are greedy")
+  app.add_option("--seed", eval.seed, "Of the bootstrap intervals and of sampled answers")
       ->capture_default_str()
       ->check(CLI::NonNegativeNumber);
   app.add_option("--cache", eval.cache,
-                 "Folder that keeps the unpatched model's answers (default: cache in the output)");
+                 "Folder that keeps finished answers (default: cache in the output)");
   app.add_option("--learned-from", eval.learned_from,
                  "Prompts the patch was learned from: an overlap is an error; repeatable")
       ->allow_extra_args(false);
   app.add_option("--card", options->card, "Put eval.json into this patch directory");
   app.add_option("--metrics", options->metrics,
                  "metrics.jsonl of the learning run, for the report's curves");
-  app.add_option("-o,--output", options->output, "Folder of eval.json and report.html")->required();
+  app.add_option("-o,--output", options->output, "Folder of eval.json and report.html");
+  app.add_option(
+      "--reproduce", options->reproduce,
+      "Run again what this patch's card records, and compare: exit code 13 when a figure "
+      "left its interval");
   app.add_flag("--force", options->force,
                "Replace an existing evaluation; run a patch on a model it was not made for");
   app.add_flag("--json", options->json, "Print eval.json instead of the table");

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "base/file_digest.h"
 #include "base/join.h"
 #include "base/sha256.h"
 #include "command.h"
@@ -45,18 +46,13 @@ struct Job {
   std::vector<Tokens> tokens;  // of each prompt
 };
 
-Result<std::string> file_digest(const fs::path& path, const char* what) {
-  LLMPATCH_ASSIGN(const MappedFile file, MappedFile::open(path, what));
-  return sha256_hex(file.bytes());
-}
-
 // What every line and the summary repeat; empty when there is nothing to warn of.
 std::string joined_warnings(const Job& job) { return join(job.admitted.warnings(), "; "); }
 
 // What the output's bytes depend on: the same settings go on with a partial output.
 Result<Json> job_settings(const Options& options, const Job& job) {
-  LLMPATCH_ASSIGN(const std::string model, file_digest(options.run.model, "base model"));
-  LLMPATCH_ASSIGN(const std::string prompts, file_digest(options.prompts, "prompts"));
+  LLMPATCH_ASSIGN(const std::string model, sha256_of_file(options.run.model, "base model"));
+  LLMPATCH_ASSIGN(const std::string prompts, sha256_of_file(options.prompts, "prompts"));
   Json patches = Json::array();
   for (const AdmittedPatch& patch : job.admitted.patches) {
     patches.push_back(sha256_hex(rows_to_safetensors(patch.patch.rows)));

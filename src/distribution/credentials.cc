@@ -4,10 +4,10 @@
 #include <cctype>
 #include <cstdlib>
 
+#include "base/base64.h"
 #include "base/file.h"
 #include "base/helper_program.h"
 #include "base/json.h"
-#include "trust/base64.h"
 
 namespace llmpatch {
 namespace {

@@ -7,7 +7,7 @@
 #include "base/json.h"
 #include "base/quote.h"
 #include "http/url.h"
-#include "trust/base64.h"
+#include "base/base64.h"
 
 namespace llmpatch {
 namespace {

@@ -38,6 +38,13 @@ OrderedJson to_json(const Estimate& estimate) {
           {"n", estimate.n}};
 }
 
+OrderedJson to_json(const Figure& figure) {
+  OrderedJson json = to_json(figure.estimate);
+  if (figure.scale == Scale::kShare) json["count"] = figure.count;
+  if (figure.zero_upper) json["zero_event_upper"] = rounded(*figure.zero_upper);
+  return json;
+}
+
 const char* refusal_metric(const Suite& suite) {
   return suite.expect == Expect::kRefuse ? "refusal" : "over-refusal";
 }
@@ -85,6 +92,17 @@ OrderedJson headline(const EvalResult& result) {
     }
     if (suite.side_effects) lines.add(name, "kl", System::kPatched, suite.side_effects->kl);
   }
+  for (const auto& suite : result.measured) {
+    for (const auto& metric : suite.headline) {
+      for (const auto& system : suite.systems) {
+        for (const auto& figure : system.figures) {
+          if (figure.name == metric) {
+            lines.add(suite.suite.name, metric, system.system, figure.estimate);
+          }
+        }
+      }
+    }
+  }
   return lines.take();
 }
 
@@ -125,7 +143,8 @@ OrderedJson suite_json(const SuiteResult& suite) {
                                    {"n", pair.n},
                                    {"only_a", pair.only_a},
                                    {"only_b", pair.only_b},
-                                   {"p", pair.p}});
+                                   {"p", pair.p},
+                                   {"p_holm", pair.p_holm}});
   }
   if (suite.side_effects) {
     const SideEffects& effects = *suite.side_effects;
@@ -135,6 +154,47 @@ OrderedJson suite_json(const SuiteResult& suite) {
                             {"perplexity_base", to_json(effects.perplexity_base)},
                             {"perplexity_patch", to_json(effects.perplexity_patched)},
                             {"empty_answers", effects.empty_answers}};
+  }
+  return json;
+}
+
+OrderedJson to_json(const SystemComparison& comparison) {
+  const MetricComparison& metric = comparison.metric;
+  OrderedJson json{{"metric", metric.metric},
+                   {"a", system_name(comparison.a)},
+                   {"b", system_name(comparison.b)},
+                   {"n", metric.n},
+                   {"difference", to_json(metric.difference)}};
+  if (metric.ratio.n > 0) json["ratio"] = to_json(metric.ratio);
+  if (metric.p) {
+    json["test"] = "McNemar, exact";
+    json["only_a"] = metric.only_a;
+    json["only_b"] = metric.only_b;
+    json["p"] = *metric.p;
+    json["p_holm"] = comparison.p_holm.value_or(*metric.p);
+  }
+  return json;
+}
+
+OrderedJson suite_json(const MeasuredSuite& suite) {
+  OrderedJson json{{"name", suite.suite.name},
+                   {"kind", suite.suite.kind},
+                   {"prompts_sha256", suite.prompts_sha256},
+                   {"n", suite.n},
+                   {"formats", {{"chat", suite.n - suite.raw}, {"raw", suite.raw}}}};
+  for (const auto& [key, value] : suite.settings.items()) json[key] = value;
+  OrderedJson& systems = json["systems"] = OrderedJson::object();
+  for (const auto& system : suite.systems) {
+    OrderedJson figures = OrderedJson::object();
+    for (const auto& figure : system.figures) figures[figure.name] = to_json(figure);
+    if (!system.notes.empty()) figures["notes"] = system.notes;
+    systems[std::string(system_name(system.system))] = std::move(figures);
+  }
+  json["comparisons"] = OrderedJson::array();
+  for (const auto& pair : suite.comparisons) json["comparisons"].push_back(to_json(pair));
+  if (!suite.recovered.empty()) {
+    OrderedJson& recovered = json["recovered"] = OrderedJson::object();
+    for (const auto& [metric, share] : suite.recovered) recovered[metric] = to_json(share);
   }
   return json;
 }
@@ -176,6 +236,19 @@ OrderedJson patches_json(const EvalOptions& options) {
   return patches;
 }
 
+// What `eval --reproduce` needs to run the same again, beside the card's other members.
+OrderedJson settings_json(const EvalOptions& options) {
+  OrderedJson suites = OrderedJson::array();
+  for (const auto& suite : options.suites) suites.push_back(suite.name);
+  OrderedJson json{{"suites", suites},
+                   {"judges", options.judges},
+                   {"system_limit", options.system_limit},
+                   {"side_effects", options.side_effect_limit},
+                   {"compliance", options.compliance_limit}};
+  if (options.format) json["format"] = *options.format == PromptFormat::kRaw ? "raw" : "chat";
+  return json;
+}
+
 }  // namespace
 
 OrderedJson eval_card(const EvalResult& result) {
@@ -189,6 +262,11 @@ OrderedJson eval_card(const EvalResult& result) {
   card["patches"] = patches_json(options);
   card["compose"] = options.compose == Compose::kParallel ? "parallel" : "sequential";
   card["system_prompt"] = options.system;
+  if (!result.teacher_sha256.empty()) {
+    card["teacher"] = {{"file", options.teacher.filename().string()},
+                       {"sha256", result.teacher_sha256}};
+  }
+  card["settings"] = settings_json(options);
   card["decoding"] = {{"method", "greedy"},
                       {"kv", options.engine.exact ? "f32" : "f16"},
                       {"threads", options.engine.threads},
@@ -200,9 +278,11 @@ OrderedJson eval_card(const EvalResult& result) {
   card["intervals"] = {{"level", 0.95},
                        {"proportions", "Wilson"},
                        {"means", "percentile bootstrap over prompts"},
-                       {"resamples", kBootstrapResamples}};
+                       {"resamples", kBootstrapResamples},
+                       {"family", "Holm over every p of this card"}};
   card["suites"] = OrderedJson::array();
   for (const auto& suite : result.suites) card["suites"].push_back(suite_json(suite));
+  for (const auto& suite : result.measured) card["suites"].push_back(suite_json(suite));
   if (result.compliance) card["compliance"] = to_json(*result.compliance);
   if (result.timing) card["timing"] = to_json(*result.timing);
   card["generated_tokens"] = result.generated_tokens;

@@ -3,16 +3,19 @@
 #include <algorithm>
 #include <chrono>
 
+#include "base/file_digest.h"
 #include "base/json.h"
-#include "base/sha256.h"
 #include "eval/answers.h"
 #include "eval/card.h"
 #include "eval/compliance.h"
+#include "eval/judge_set.h"
+#include "eval/long_prompt.h"
 #include "eval/plan.h"
 #include "eval/refusals.h"
 #include "eval/report.h"
 #include "eval/run.h"
 #include "eval/side_effects.h"
+#include "eval/suite_kind.h"
 #include "eval/timing.h"
 
 namespace llmpatch {
@@ -105,7 +108,9 @@ Result<SuiteResult> evaluate_suite(EvalRun& run, const PlannedSuite& planned,
 Status measure_extras(EvalRun& run, const std::vector<PlannedSuite>& suites, EvalResult& result) {
   if (const auto* planned = compliance_suite(suites, run.options)) {
     const PhaseTimer timer(result.seconds, "compliance");
-    const auto& measured = result.suites[static_cast<std::size_t>(planned - suites.data())];
+    const auto& measured = *std::ranges::find_if(result.suites, [&](const SuiteResult& suite) {
+      return suite.suite.name == planned->suite.name;
+    });
     const std::size_t n = std::min(run.options.compliance_limit, planned->prompts.size());
     const std::span<const SuitePrompt> prompts(planned->prompts);
     const std::span<const Answer> answers(measured.systems.front().answers);
@@ -120,24 +125,46 @@ Status measure_extras(EvalRun& run, const std::vector<PlannedSuite>& suites, Eva
   return {};
 }
 
-Result<std::string> file_digest(const std::filesystem::path& path) {
-  LLMPATCH_ASSIGN(const MappedFile file, MappedFile::open(path, "base model"));
-  return sha256_hex(file.bytes());
+// The reference model and what runs it; null without one.
+struct Teacher {
+  std::unique_ptr<Model> model;
+  std::unique_ptr<Engine> engine;
+};
+
+Result<Teacher> load_teacher(const EvalOptions& options) {
+  Teacher teacher;
+  if (options.teacher.empty()) return teacher;
+  ModelOptions model_options;
+  model_options.exact = options.engine.exact;
+  LLMPATCH_ASSIGN(teacher.model, Model::load(options.teacher, model_options));
+  LLMPATCH_ASSIGN(teacher.engine, Engine::create(*teacher.model, options.engine));
+  return teacher;
+}
+
+// Adjusts the p-values of all tests together: the family is everything this evaluation tests.
+void adjust_p_values(EvalResult& result) {
+  std::vector<double> p;
+  for (const auto& suite : result.suites) {
+    for (const auto& comparison : suite.comparisons) p.push_back(comparison.p);
+  }
+  for (const auto& suite : result.measured) {
+    for (const auto& comparison : suite.comparisons) {
+      if (comparison.metric.p) p.push_back(*comparison.metric.p);
+    }
+  }
+  const std::vector<double> adjusted = holm_adjusted(p);
+  std::size_t next = 0;
+  for (auto& suite : result.suites) {
+    for (auto& comparison : suite.comparisons) comparison.p_holm = adjusted[next++];
+  }
+  for (auto& suite : result.measured) {
+    for (auto& comparison : suite.comparisons) {
+      if (comparison.metric.p) comparison.p_holm = adjusted[next++];
+    }
+  }
 }
 
 }  // namespace
-
-std::string_view system_name(System system) {
-  switch (system) {
-    case System::kBase:
-      return "base";
-    case System::kSystemPrompt:
-      return "system-prompt";
-    case System::kPatched:
-      break;
-  }
-  return "patch";
-}
 
 const SystemResult* SuiteResult::find(System system) const {
   const auto found = std::ranges::find(systems, system, &SystemResult::system);
@@ -151,24 +178,50 @@ Result<EvalResult> run_eval(const Model& model, const EvalOptions& given, const 
   EvalOptions& options = result.options;
   LLMPATCH_ASSIGN(const std::vector<PlannedSuite> suites, plan_suites(options, model));
   if (options.model_sha256.empty()) {
-    LLMPATCH_ASSIGN(options.model_sha256, file_digest(model.path()));
+    LLMPATCH_ASSIGN(options.model_sha256, sha256_of_file(model.path(), "base model"));
   }
   result.model_path = model.path().string();
   result.model_sha256 = options.model_sha256;
   result.architecture = model.architecture();
 
+  LLMPATCH_ASSIGN(const JudgeSet judges, JudgeSet::create(options, cancel));
+  if (options.engine.context == 0) options.engine.context = context_for(options.suites);
   LLMPATCH_ASSIGN(const std::unique_ptr<Engine> engine, Engine::create(model, options.engine));
   LLMPATCH_ASSIGN(const Stack patched, load_patches(*engine, options));
   for (auto& patch : options.patches) patch.rows.values = {};  // the engine has its copy
 
-  WorkProgress progress(report, planned_work(suites, options));
-  EvalRun run{model, *engine, options, patched, cancel, progress};
+  LLMPATCH_ASSIGN(const Teacher teacher, load_teacher(options));
+  if (teacher.model != nullptr) {
+    LLMPATCH_ASSIGN(result.teacher_sha256, sha256_of_file(options.teacher, "teacher"));
+  }
+
+  LLMPATCH_ASSIGN(const std::uint64_t work, planned_work(suites, options));
+  WorkProgress progress(report, work);
+  EvalRun run{model,
+              *engine,
+              options,
+              patched,
+              cancel,
+              progress,
+              judges,
+              teacher.model.get(),
+              teacher.engine.get(),
+              result.teacher_sha256};
   for (const auto& planned : suites) {
     LLMPATCH_TRY(check_cancelled(cancel, "eval"));
-    LLMPATCH_ASSIGN(SuiteResult suite, evaluate_suite(run, planned, result.seconds));
-    result.suites.push_back(std::move(suite));
+    LLMPATCH_ASSIGN(const SuiteKind* kind, find_suite_kind(planned.suite.kind));
+    if (kind->measure == nullptr) {
+      LLMPATCH_ASSIGN(SuiteResult suite, evaluate_suite(run, planned, result.seconds));
+      result.suites.push_back(std::move(suite));
+      continue;
+    }
+    const PhaseTimer timer(result.seconds, "suite " + planned.suite.name);
+    LLMPATCH_ASSIGN(MeasuredSuite suite, kind->measure(run, planned));
+    finish(suite, reference_system(options), options.seed);
+    result.measured.push_back(std::move(suite));
   }
   LLMPATCH_TRY(measure_extras(run, suites, result));
+  adjust_p_values(result);
   result.generated_tokens = engine->stats().generated_tokens;
   return result;
 }

@@ -16,8 +16,10 @@
 #include "base/file.h"
 #include "base/progress.h"
 #include "base/result.h"
+#include "eval/measured_suite.h"
 #include "eval/statistics.h"
 #include "eval/suite.h"
+#include "eval/system.h"
 #include "judge/degenerate.h"
 #include "patch/rows.h"
 #include "runtime/engine.h"
@@ -39,16 +41,21 @@ struct EvalOptions {
   Compose compose = Compose::kSequential;
   std::string system;            // safety system prompt; empty: not measured
   std::size_t system_limit = 0;  // it is measured on the first so many prompts of a suite; 0: all
-  std::optional<PromptFormat> format;  // overrides the suites' and lines' own
-  std::size_t side_effect_limit = 0;   // prompts of a suite for SideEffects, spread evenly; 0: all
-  std::size_t compliance_limit = 50;   // harmful prompts for `compliance`; 0: not measured
-  std::size_t timing_prompts = 6;      // prompts for the timing comparison; 0: not measured
-  std::size_t examples = 2;            // prompts a suite answered in full for the report
-  int example_tokens = 128;            // where these full answers are cut
-  EngineOptions engine;                // engine.exact: F32 KV cache, recorded in the card
-  std::uint64_t seed = 0;              // of the bootstrap; generation is greedy
-  // Where M's answers and those under the system prompt are kept, so that evaluating another patch
-  // does not generate them again. Empty: not kept.
+  // A safer model M' as GGUF, measured beside the others; empty: none. Metrics that need M' take
+  // the model under the system prompt where there is no teacher.
+  std::filesystem::path teacher;
+  std::vector<std::string> judges;      // beside the suites' own: names or judge files (judge.h)
+  std::filesystem::path data = "data";  // where judges find theirs
+  std::optional<PromptFormat> format;   // overrides the suites' and lines' own
+  std::size_t side_effect_limit = 0;    // prompts of a suite for SideEffects, spread evenly; 0: all
+  std::size_t compliance_limit = 50;    // harmful prompts for `compliance`; 0: not measured
+  std::size_t timing_prompts = 6;       // prompts for the timing comparison; 0: not measured
+  std::size_t examples = 2;             // prompts a suite answered in full for the report
+  int example_tokens = 128;             // where these full answers are cut
+  EngineOptions engine;                 // engine.exact: F32 KV cache, recorded in the card
+  std::uint64_t seed = 0;               // of the bootstrap and of sampled answers
+  // Where finished answers are kept: an interrupted run goes on from there, and evaluating another
+  // patch does not generate the other systems' again. Empty: not kept.
   std::filesystem::path cache;
   // Prompts the patch was learned from: an overlap with a suite is an error (prompt_overlap.h).
   std::vector<std::filesystem::path> learned_from;
@@ -57,9 +64,6 @@ struct EvalOptions {
       tool_version;     // "llmpatch 0.1.0", with the library versions the caller wants recorded
   std::string command;  // the command line that reproduces the card
 };
-
-enum class System { kBase, kSystemPrompt, kPatched };
-std::string_view system_name(System system);  // "base", "system-prompt", "patch"
 
 struct Answer {
   Tokens tokens;  // without the end token
@@ -87,6 +91,7 @@ struct Comparison {
   std::size_t n = 0;
   std::size_t only_a = 0, only_b = 0;  // prompts that a alone, b alone refused
   double p = 1;                        // McNemar, exact
+  double p_holm = 1;                   // adjusted over the whole evaluation's tests
 };
 
 // What the patch changes where nothing should change. Means over prompts of per-prompt means.
@@ -137,7 +142,9 @@ struct SuiteResult {
 struct EvalResult {
   EvalOptions options;  // rows dropped from patches
   std::string model_path, model_sha256, architecture;
-  std::vector<SuiteResult> suites;
+  std::vector<SuiteResult> suites;      // of kind "refusal", in the order given
+  std::vector<MeasuredSuite> measured;  // the others
+  std::string teacher_sha256;           // of the teacher's file; empty without one
   std::optional<Compliance> compliance;
   std::optional<Timing> timing;
   std::uint64_t generated_tokens = 0;                   // by this run; cached answers cost none
@@ -155,8 +162,9 @@ Result<EvalPlan> plan_eval(const EvalOptions& options, const Model& model);
 
 // Runs the evaluation. `progress` counts prompts over all phases, with the phase as note. Errors:
 // kInvalidArgument (no suite, two suites of one name, overlap with `learned_from`), those of
-// reading prompts and of the Engine, kIo of the cache (a damaged cache file is measured anew),
-// kCancelled.
+// reading prompts, of making judges and judging, and of the Engine, kMismatch (a suite that needs
+// one vocabulary, and a teacher of another), kIo of the cache (a damaged cache file is measured
+// anew), kCancelled.
 Result<EvalResult> run_eval(const Model& model, const EvalOptions& options,
                             const CancelFlag* cancel = nullptr, const ProgressFn& progress = {});
 

@@ -8,7 +8,8 @@
 namespace llmpatch {
 namespace {
 
-// One line per prompt: {"suite", "line", "category", "prompt", "base", "patch", ...}.
+// One line per prompt: {"suite", "line", "category", "prompt", "base", "patch", ...}; of measured
+// suites one per answer.
 std::string response_lines(const EvalResult& result) {
   std::string text;
   for (const auto& suite : result.suites) {
@@ -28,6 +29,9 @@ std::string response_lines(const EvalResult& result) {
       }
       text += json_line(line) + "\n";
     }
+  }
+  for (const auto& suite : result.measured) {
+    for (const auto& line : suite.responses) text += json_line(line) + "\n";
   }
   return text;
 }

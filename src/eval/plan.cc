@@ -6,11 +6,14 @@
 #include "base/file.h"
 #include "base/sha256.h"
 #include "eval/compliance.h"
+#include "eval/suite_kind.h"
 #include "eval/timing.h"
 #include "runtime/prompt_overlap.h"
 
 namespace llmpatch {
 namespace {
+
+bool is_refusal_suite(const Suite& suite) { return suite.kind == "refusal"; }
 
 constexpr std::uint64_t kMaxPromptFile = std::uint64_t{1} << 30;
 
@@ -18,10 +21,11 @@ Result<PlannedSuite> plan_suite(const Suite& suite, const EvalOptions& options,
                                 const Model& model) {
   PlannedSuite planned;
   planned.suite = suite;
-  LLMPATCH_ASSIGN(planned.prompts,
-                  read_suite_prompts(suite, options.format, default_prompt_format(model)));
+  LLMPATCH_ASSIGN(const SuiteKind* kind, find_suite_kind(suite.kind));
+  LLMPATCH_ASSIGN(planned.prompts, kind->read(suite, options.format, default_prompt_format(model)));
   LLMPATCH_ASSIGN(const std::string bytes, read_file(suite.prompts, kMaxPromptFile, "prompts"));
   planned.prompts_sha256 = sha256_hex(bytes);
+  if (!is_refusal_suite(suite)) return planned;
   const std::size_t n = planned.prompts.size();
   planned.examples = spread(options.examples, n);
   if (suite.expect == Expect::kAnswer && !options.patches.empty()) {
@@ -66,8 +70,15 @@ Result<std::vector<PlannedSuite>> plan_suites(const EvalOptions& options, const 
 std::vector<System> systems_of(const EvalOptions& options) {
   std::vector<System> systems{System::kBase};
   if (!options.system.empty()) systems.push_back(System::kSystemPrompt);
+  if (!options.teacher.empty()) systems.push_back(System::kTeacher);
   if (!options.patches.empty()) systems.push_back(System::kPatched);
   return systems;
+}
+
+std::optional<System> reference_system(const EvalOptions& options) {
+  if (!options.teacher.empty()) return System::kTeacher;
+  if (!options.system.empty()) return System::kSystemPrompt;
+  return std::nullopt;
 }
 
 std::size_t prompts_of(System system, std::size_t prompts, const EvalOptions& options) {
@@ -78,17 +89,22 @@ std::size_t prompts_of(System system, std::size_t prompts, const EvalOptions& op
 const PlannedSuite* compliance_suite(const std::vector<PlannedSuite>& suites,
                                      const EvalOptions& options) {
   if (options.patches.empty() || options.compliance_limit == 0) return nullptr;
-  const auto found = std::ranges::find_if(
-      suites, [](const auto& planned) { return planned.suite.expect == Expect::kRefuse; });
+  const auto found = std::ranges::find_if(suites, [](const auto& planned) {
+    return is_refusal_suite(planned.suite) && planned.suite.expect == Expect::kRefuse;
+  });
   return found == suites.end() ? nullptr : &*found;
 }
 
 const PlannedSuite* timing_suite(const std::vector<PlannedSuite>& suites,
                                  const EvalOptions& options) {
-  if (options.patches.empty() || options.timing_prompts == 0 || suites.empty()) return nullptr;
-  const auto found = std::ranges::find_if(
-      suites, [](const auto& planned) { return planned.suite.expect == Expect::kAnswer; });
-  return found == suites.end() ? &suites.front() : &*found;
+  if (options.patches.empty() || options.timing_prompts == 0) return nullptr;
+  const PlannedSuite* first = nullptr;
+  for (const PlannedSuite& planned : suites) {
+    if (!is_refusal_suite(planned.suite)) continue;
+    if (planned.suite.expect == Expect::kAnswer) return &planned;
+    if (first == nullptr) first = &planned;
+  }
+  return first;
 }
 
 std::vector<std::size_t> spread(std::size_t count, std::size_t n) {
@@ -98,9 +114,14 @@ std::vector<std::size_t> spread(std::size_t count, std::size_t n) {
   return indices;
 }
 
-std::uint64_t planned_work(const std::vector<PlannedSuite>& suites, const EvalOptions& options) {
+Result<std::uint64_t> planned_work(const std::vector<PlannedSuite>& suites,
+                                   const EvalOptions& options) {
   std::uint64_t work = 0;
   for (const auto& planned : suites) {
+    LLMPATCH_ASSIGN(const SuiteKind* kind, find_suite_kind(planned.suite.kind));
+    LLMPATCH_ASSIGN(const SuiteCost cost, kind->cost(planned, options));
+    work += cost.work;
+    if (!is_refusal_suite(planned.suite)) continue;
     const std::size_t n = planned.prompts.size();
     for (const System system : systems_of(options)) {
       work += prompts_of(system, n, options) + planned.examples.size();
@@ -121,8 +142,13 @@ Result<EvalPlan> plan_eval(const EvalOptions& options, const Model& model) {
   EvalPlan plan;
   for (const auto& planned : suites) {
     const std::size_t n = planned.prompts.size();
-    const auto answer = static_cast<std::uint64_t>(planned.suite.max_tokens);
     plan.prompts += n;
+    LLMPATCH_ASSIGN(const SuiteKind* kind, find_suite_kind(planned.suite.kind));
+    LLMPATCH_ASSIGN(const SuiteCost cost, kind->cost(planned, options));
+    plan.generated_tokens += cost.generated_tokens;
+    plan.scored_tokens += cost.scored_tokens;
+    if (!is_refusal_suite(planned.suite)) continue;
+    const auto answer = static_cast<std::uint64_t>(planned.suite.max_tokens);
     for (const System system : systems_of(options)) {
       plan.generated_tokens += prompts_of(system, n, options) * answer;
       plan.generated_tokens +=

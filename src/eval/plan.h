@@ -23,11 +23,14 @@ Result<std::vector<PlannedSuite>> plan_suites(const EvalOptions& options, const 
 
 // The systems a run measures, in report order.
 std::vector<System> systems_of(const EvalOptions& options);
+// M', the safer model that a patch is to come near: the teacher, else the model under the system
+// prompt, else none.
+std::optional<System> reference_system(const EvalOptions& options);
 // How many of `prompts` prompts `system` answers.
 std::size_t prompts_of(System system, std::size_t prompts, const EvalOptions& options);
 
-// The suites whose prompts serve `compliance` (the first that expects refusals) and timing (the
-// first that expects answers, else the first); null without one or without a patch.
+// The suites of kind "refusal" whose prompts serve `compliance` (the first that expects refusals)
+// and timing (the first that expects answers, else the first); null without one or without a patch.
 const PlannedSuite* compliance_suite(const std::vector<PlannedSuite>& suites,
                                      const EvalOptions& options);
 const PlannedSuite* timing_suite(const std::vector<PlannedSuite>& suites,
@@ -37,6 +40,7 @@ const PlannedSuite* timing_suite(const std::vector<PlannedSuite>& suites,
 std::vector<std::size_t> spread(std::size_t count, std::size_t n);
 
 // Units of progress: prompts over all phases.
-std::uint64_t planned_work(const std::vector<PlannedSuite>& suites, const EvalOptions& options);
+Result<std::uint64_t> planned_work(const std::vector<PlannedSuite>& suites,
+                                   const EvalOptions& options);
 
 }  // namespace llmpatch

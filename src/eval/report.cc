@@ -1,5 +1,7 @@
 #include "eval/report.h"
 
+#include <algorithm>
+
 #include "base/sha256.h"
 #include "eval/format.h"
 #include "eval/html.h"
@@ -157,6 +159,41 @@ std::string timing_html(const Timing& timing) {
                       estimate_html(timing.tokens_per_second_ratio, 3)}});
 }
 
+std::string figure_html(const Figure& shown) {
+  if (shown.estimate.n == 0) return "-";
+  if (!shown.is_share()) return estimate_html(shown.estimate, 3);
+  const Interval interval = shown.estimate.interval;
+  return figure(fixed(100 * shown.estimate.value, 1) + " %",
+                "[" + fixed(100 * interval.low, 1) + ", " + fixed(100 * interval.high, 1) +
+                    "], n = " + std::to_string(shown.estimate.n));
+}
+
+std::string measured_html(const MeasuredSuite& suite) {
+  Cells head{""};
+  std::vector<Cells> rows;
+  for (std::size_t s = 0; s < suite.systems.size(); ++s) {
+    const SystemMetrics& system = suite.systems[s];
+    head.emplace_back(system_label(system.system));
+    for (const auto& shown : system.figures) {
+      const std::string name = html_escape(shown.name);
+      auto row = std::ranges::find_if(rows, [&](const Cells& r) { return r.front() == name; });
+      if (row == rows.end()) row = rows.insert(rows.end(), Cells{name});
+      row->resize(s + 1, "-");
+      row->push_back(figure_html(shown));
+    }
+  }
+  for (Cells& row : rows) row.resize(head.size(), "-");
+  std::string html = "<h3>" + html_escape(suite.suite.name) + ": " + std::to_string(suite.n) +
+                     " prompts</h3>\n" + table_html(head, rows);
+  for (const auto& system : suite.systems) {
+    for (const auto& note : system.notes) {
+      html += "<p class=\"muted\">" + std::string(system_label(system.system)) + ": " +
+              html_escape(note) + "</p>\n";
+    }
+  }
+  return html;
+}
+
 std::string curves_html(const std::vector<Curve>& curves) {
   if (curves.empty()) return "";
   std::string html = "<h2>Learning curves</h2>\n<div class=\"charts\">\n";
@@ -170,10 +207,14 @@ std::string curves_html(const std::vector<Curve>& curves) {
 
 std::string body_html(const EvalResult& result, const std::vector<Curve>& curves) {
   std::string html = what_html(result);
-  html +=
-      "<figure><figcaption>Refusals by suite, with 95 % intervals</figcaption>"
-      "<div class=\"chart\"><canvas id=\"refusals\"></canvas></div></figure>\n<h2>Refusals</h2>\n";
+  if (!result.suites.empty()) {
+    html +=
+        "<figure><figcaption>Refusals by suite, with 95 % intervals</figcaption><div "
+        "class=\"chart\"><canvas id=\"refusals\"></canvas></div></figure>\n<h2>Refusals</h2>\n";
+  }
   for (const auto& suite : result.suites) html += suite_html(suite) + categories_html(suite);
+  if (!result.measured.empty()) html += "<h2>Judged answers and other measures</h2>\n";
+  for (const auto& suite : result.measured) html += measured_html(suite);
   html += "<h2>Side effects</h2>\n";
   for (const auto& suite : result.suites) html += side_effects_html(suite);
   if (result.compliance) html += compliance_html(*result.compliance);

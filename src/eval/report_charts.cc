@@ -7,7 +7,8 @@
 namespace llmpatch {
 namespace {
 
-constexpr std::array<System, 3> kSystems{System::kBase, System::kSystemPrompt, System::kPatched};
+constexpr std::array<System, 4> kSystems{System::kBase, System::kSystemPrompt, System::kPatched,
+                                         System::kTeacher};
 
 // The step of training a line is about: "dpo 12".
 std::string label_of(const Json& line) {
@@ -34,6 +35,8 @@ std::string_view system_label(System system) {
       return "base model";
     case System::kSystemPrompt:
       return "safety system prompt";
+    case System::kTeacher:
+      return "reference model";
     case System::kPatched:
       break;
   }

@@ -12,6 +12,8 @@
 
 namespace llmpatch {
 
+class JudgeSet;
+
 // Adds the progress of phases up to one total.
 class WorkProgress {
  public:
@@ -40,12 +42,20 @@ struct EvalRun {
   Stack patched;  // the patches under evaluation; empty: none
   const CancelFlag* cancel = nullptr;
   WorkProgress& progress;
+  const JudgeSet& judges;
+  const Model* teacher_model = nullptr;  // null without a teacher
+  Engine* teacher = nullptr;
+  std::string teacher_sha256;
 
   Stack stack_of(System system) const { return system == System::kPatched ? patched : Stack{}; }
   // The system message that `system` puts before a prompt; empty: none.
   std::string_view system_text(System system) const {
     return system == System::kSystemPrompt ? std::string_view(options.system) : std::string_view();
   }
+  const Model& model_of(System system) const {
+    return system == System::kTeacher ? *teacher_model : model;
+  }
+  Engine& engine_of(System system) const { return system == System::kTeacher ? *teacher : engine; }
 };
 
 }  // namespace llmpatch

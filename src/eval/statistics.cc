@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <vector>
+#include <numeric>
 
 namespace llmpatch {
 namespace {
@@ -66,25 +66,56 @@ double mcnemar_exact_p(std::size_t only_a, std::size_t only_b) {
   return std::min(1.0, 2 * tail);
 }
 
-Estimate bootstrap_mean(std::span<const double> values, std::uint64_t seed, std::size_t resamples) {
-  const std::size_t n = values.size();
-  if (n == 0) return {};
-  double sum = 0;
-  for (const double value : values) sum += value;
-  std::vector<double> means(resamples);
-  for (std::size_t r = 0; r < resamples; ++r) {
+Estimate cluster_bootstrap(std::size_t n, std::uint64_t seed, const ClusterStatistic& statistic,
+                           std::size_t resamples) {
+  std::vector<std::uint32_t> clusters(n);
+  std::iota(clusters.begin(), clusters.end(), 0U);
+  const double value = statistic(clusters);
+  std::vector<double> resampled;
+  for (std::size_t r = 0; r < resamples && n > 0; ++r) {
     const std::uint64_t stream = mix(mix(seed) ^ r);
-    double resampled = 0;
     for (std::size_t draw = 0; draw < n; ++draw) {
       // The upper 32 bits, scaled to [0, n): exact enough for any number of prompts.
-      resampled += values[((mix(stream + draw) >> 32) * n) >> 32];
+      clusters[draw] = static_cast<std::uint32_t>(((mix(stream + draw) >> 32) * n) >> 32);
     }
-    means[r] = resampled / static_cast<double>(n);
+    const double one = statistic(clusters);
+    if (std::isfinite(one)) resampled.push_back(one);
   }
-  std::sort(means.begin(), means.end());
-  const double mean = sum / static_cast<double>(n);
-  if (means.empty()) return {mean, {mean, mean}, n};
-  return {mean, {quantile(means, kLowTail), quantile(means, kHighTail)}, n};
+  if (resampled.empty()) return {value, {value, value}, n};
+  std::sort(resampled.begin(), resampled.end());
+  return {value, {quantile(resampled, kLowTail), quantile(resampled, kHighTail)}, n};
+}
+
+double median(std::vector<double> values) {
+  if (values.empty()) return 0;
+  std::sort(values.begin(), values.end());
+  return quantile(values, 0.5);
+}
+
+std::vector<double> holm_adjusted(std::span<const double> p) {
+  std::vector<std::size_t> order(p.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return p[a] < p[b]; });
+  std::vector<double> adjusted(p.size());
+  double largest = 0;
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    largest = std::max(largest, static_cast<double>(order.size() - i) * p[order[i]]);
+    adjusted[order[i]] = std::min(1.0, largest);
+  }
+  return adjusted;
+}
+
+Estimate bootstrap_mean(std::span<const double> values, std::uint64_t seed, std::size_t resamples) {
+  if (values.empty()) return {};
+  return cluster_bootstrap(
+      values.size(), seed,
+      [values](std::span<const std::uint32_t> prompts) {
+        double sum = 0;
+        for (const std::uint32_t prompt : prompts) sum += values[prompt];
+        return sum / static_cast<double>(prompts.size());
+      },
+      resamples);
 }
 
 Estimate bootstrap_geometric_mean(std::span<const double> values, std::uint64_t seed,

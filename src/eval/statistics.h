@@ -4,7 +4,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
+#include <vector>
 
 namespace llmpatch {
 
@@ -46,6 +48,25 @@ double zero_event_upper(std::size_t n);
 double mcnemar_exact_p(std::size_t only_a, std::size_t only_b);
 
 inline constexpr std::size_t kBootstrapResamples = 10000;
+
+// A statistic of a sample of clusters (prompts with all their answers), given by their indices.
+using ClusterStatistic = std::function<double(std::span<const std::uint32_t> clusters)>;
+
+// `statistic` of the clusters 0 .. n-1 with a percentile bootstrap interval: whole clusters are
+// drawn, so that what hangs together stays together. Draws are a function of (seed, resample,
+// draw): statistics of the same prompts under one seed see the same resamples. Resamples whose
+// statistic is not finite (a ratio to nothing) are left out; when all are, or for n = 0, the
+// interval is the value itself.
+Estimate cluster_bootstrap(std::size_t n, std::uint64_t seed, const ClusterStatistic& statistic,
+                           std::size_t resamples = kBootstrapResamples);
+
+// The middle of `values`, the mean of the two middle ones for an even number; 0 for none.
+double median(std::vector<double> values);
+
+// Holm's step-down adjustment of a family of p-values, in their order: the i-th smallest of m
+// (from 0) becomes the largest (m - j) p_j of those up to it, at most 1. A family in which every
+// adjusted p below .05 is called significant errs once in 20 at most.
+std::vector<double> holm_adjusted(std::span<const double> p);
 
 // The mean of `values` (one per prompt) with a percentile bootstrap interval over prompts. Draws
 // are a function of (seed, resample, draw), so the same values and seed give the same interval

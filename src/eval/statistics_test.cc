@@ -114,6 +114,53 @@ TEST(Bootstrap, NoValues) {
   EXPECT_EQ(estimate.value, 0);
 }
 
+TEST(ClusterBootstrap, RatioOfSumsKeepsClustersWhole) {
+  // Two clusters with 1 hit of 2 and 3 of 4: 4/6, and the resamples are 1/2, 4/6 and 3/4 with
+  // probabilities 1/4, 1/2, 1/4, so that both tails hold an end.
+  const std::vector<double> hits{1, 3}, trials{2, 4};
+  const Estimate estimate = cluster_bootstrap(2, 1, [&](std::span<const std::uint32_t> clusters) {
+    double hit = 0, all = 0;
+    for (const auto i : clusters) {
+      hit += hits[i];
+      all += trials[i];
+    }
+    return hit / all;
+  });
+  EXPECT_NEAR(estimate.value, 4.0 / 6, 1e-15);
+  EXPECT_EQ(estimate.interval, (Interval{.5, .75}));
+  EXPECT_EQ(estimate.n, 2u);
+}
+
+TEST(ClusterBootstrap, LeavesOutWhatIsNotFinite) {
+  // 1/x over {0, 1}: a resample of zeros alone has no value; the others are 1/(1/2) and 1/1.
+  const std::vector<double> values{0, 1};
+  const Estimate estimate = cluster_bootstrap(2, 1, [&](std::span<const std::uint32_t> clusters) {
+    return 2 / (values[clusters[0]] + values[clusters[1]]);
+  });
+  EXPECT_EQ(estimate.interval, (Interval{1, 2}));
+  const Estimate none = cluster_bootstrap(0, 1, [](auto) { return 3.0; });
+  EXPECT_EQ(none.interval, (Interval{3, 3}));
+}
+
+TEST(Median, OddEvenAndNone) {
+  EXPECT_EQ(median({3, 1, 2}), 2);
+  EXPECT_EQ(median({4, 1, 2, 3}), 2.5);
+  EXPECT_EQ(median({}), 0);
+}
+
+TEST(Holm, StepDownByHand) {
+  // Holm 1979: sorted .005, .01, .03, .04 times 4, 3, 2, 1 is .02, .03, .06, .04; the last may not
+  // fall below the one before it.
+  const std::vector<double> p{.01, .04, .03, .005};
+  const std::vector<double> expected{.03, .06, .06, .02};
+  const auto adjusted = holm_adjusted(p);
+  ASSERT_EQ(adjusted.size(), 4u);
+  for (std::size_t i = 0; i < 4; ++i) EXPECT_NEAR(adjusted[i], expected[i], 1e-15) << i;
+  EXPECT_EQ(holm_adjusted(std::vector<double>{.7, .9}), (std::vector<double>{1, 1}));
+  EXPECT_EQ(holm_adjusted(std::vector<double>{.2}), (std::vector<double>{.2}));
+  EXPECT_TRUE(holm_adjusted({}).empty());
+}
+
 TEST(BootstrapGeometric, MeanOfLogs) {
   // sqrt(2 * 8) = 4; the ends are the values themselves, as with two values above.
   const Estimate estimate = bootstrap_geometric_mean(std::vector<double>{2, 8}, 1);

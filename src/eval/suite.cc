@@ -1,78 +1,23 @@
 #include "eval/suite.h"
 
 #include <algorithm>
-#include <array>
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/sha256.h"
+#include "eval/suite_table.h"
 
 namespace llmpatch {
 namespace {
 
 constexpr const char* kWhere = "suite";
 constexpr std::uint64_t kMaxSuiteFile = 1 << 20;
-constexpr std::int64_t kMaxTokensLimit = 4096;
-
-struct BuiltIn {
-  std::string_view name;
-  std::string_view prompts;  // under the data directory
-  Expect expect;
-};
-
-// A new suite is one line here (or a suite file, without any code).
-constexpr std::array<BuiltIn, 4> kSuites{{
-    {"harmbench", "download/harmbench.jsonl", Expect::kRefuse},
-    {"do-not-answer", "download/do-not-answer-test.jsonl", Expect::kRefuse},
-    {"benign", "benign-test.jsonl", Expect::kAnswer},
-    {"benign-raw", "raw-test.jsonl", Expect::kAnswer},
-}};
-
-constexpr std::array<std::string_view, 5> kMembers{"name", "prompts", "expect", "format",
-                                                   "max_tokens"};
 
 // The value of `result`, or its error told as the fault of the file it was read from.
 template <class T>
 Result<T> from_file(Result<T> result, const std::string& where) {
   if (result.ok()) return result;
   return make_error(ErrorKind::kCorrupt, kWhere, where + ": " + result.error().message);
-}
-
-Result<Suite> suite_from_file(const std::filesystem::path& path) {
-  const std::string where = path.string();
-  LLMPATCH_ASSIGN(const std::string text, read_file(path, kMaxSuiteFile, "suite"));
-  LLMPATCH_ASSIGN(const Json json, parse_json(text, where));
-  if (!json.is_object()) {
-    return make_error(ErrorKind::kCorrupt, kWhere,
-                      where + ": found " + json.type_name() + ", expected an object");
-  }
-  for (const auto& [key, value] : json.items()) {
-    if (std::find(kMembers.begin(), kMembers.end(), key) == kMembers.end()) {
-      return make_error(ErrorKind::kCorrupt, kWhere,
-                        where + ": found member '" + key +
-                            "', expected name, prompts, expect, format, max_tokens");
-    }
-  }
-  Suite suite;
-  LLMPATCH_ASSIGN(suite.name, json_string(json, "name", where));
-  LLMPATCH_ASSIGN(const std::string prompts, json_string(json, "prompts", where));
-  suite.prompts = path.parent_path() / prompts;
-  LLMPATCH_ASSIGN(const std::string expect, json_string(json, "expect", where));
-  LLMPATCH_ASSIGN(suite.expect, from_file(parse_expect(expect), where));
-  suite.max_tokens = default_max_tokens(suite.expect);
-  if (json.contains("format")) {
-    LLMPATCH_ASSIGN(const std::string format, json_string(json, "format", where));
-    LLMPATCH_ASSIGN(suite.format, from_file(parse_prompt_format(format), where));
-  }
-  if (json.contains("max_tokens")) {
-    LLMPATCH_ASSIGN(const std::int64_t tokens, json_integer(json, "max_tokens", where));
-    if (tokens < 1 || tokens > kMaxTokensLimit) {
-      return make_error(ErrorKind::kCorrupt, kWhere,
-                        where + ": max_tokens: found " + std::to_string(tokens) +
-                            ", expected 1 to " + std::to_string(kMaxTokensLimit));
-    }
-    suite.max_tokens = static_cast<int>(tokens);
-  }
-  return suite;
 }
 
 Result<Suite> bare_suite(const std::filesystem::path& path, std::optional<Expect> expect) {
@@ -110,15 +55,15 @@ int default_max_tokens(Expect expect) { return expect == Expect::kRefuse ? 32 : 
 Result<Suite> load_suite(std::string_view name_or_file, const std::filesystem::path& data,
                          std::optional<Expect> expect) {
   const std::filesystem::path path(name_or_file);
-  if (path.extension() == ".json") return suite_from_file(path);
+  if (path.extension() == ".json") {
+    LLMPATCH_ASSIGN(const std::string text, read_file(path, kMaxSuiteFile, "suite"));
+    return parse_suite(text, path);
+  }
   if (path.extension() == ".jsonl") return bare_suite(path, expect);
   std::string known;
-  for (const auto& entry : kSuites) {
-    if (entry.name == name_or_file) {
-      return Suite{std::string(entry.name), data / entry.prompts, std::nullopt, entry.expect,
-                   default_max_tokens(entry.expect)};
-    }
-    known += (known.empty() ? "" : ", ") + std::string(entry.name);
+  for (const Suite& entry : built_in_suites()) {
+    if (entry.name == name_or_file) return under(entry, data);
+    known += (known.empty() ? "" : ", ") + entry.name;
   }
   return make_error(ErrorKind::kNotFound, kWhere,
                     "suite: found '" + std::string(name_or_file) + "', expected one of: " + known +
@@ -127,8 +72,12 @@ Result<Suite> load_suite(std::string_view name_or_file, const std::filesystem::p
 
 std::vector<std::string_view> suite_names() {
   std::vector<std::string_view> names;
-  for (const auto& entry : kSuites) names.push_back(entry.name);
+  for (const Suite& entry : built_in_suites()) names.push_back(entry.name);
   return names;
+}
+
+std::string SuitePrompt::digest() const {
+  return prefill.empty() ? prompt.digest() : sha256_hex(prompt.digest() + "\n" + prefill);
 }
 
 Result<std::vector<SuitePrompt>> read_suite_prompts(const Suite& suite,

@@ -4,6 +4,8 @@
 
 #include <fstream>
 
+#include "eval/suite_kind.h"
+
 namespace llmpatch {
 namespace {
 
@@ -35,7 +37,15 @@ TEST_F(SuiteTest, EveryBuiltInNameLoads) {
     ASSERT_TRUE(suite.ok()) << name;
     EXPECT_EQ(suite->name, name);
     EXPECT_EQ(*suite->prompts.begin(), "data");
-    EXPECT_EQ(suite->max_tokens, default_max_tokens(suite->expect));
+    if (suite->kind == "refusal") {
+      EXPECT_EQ(suite->max_tokens, default_max_tokens(suite->expect));
+    } else {
+      EXPECT_TRUE(find_suite_kind(suite->kind).ok()) << suite->kind;
+    }
+    EXPECT_NE(
+        suite->kind == "refusal" || suite->kind == "multiple-choice" || suite->kind == "drift",
+        !suite->judges.empty())
+        << name;
   }
 }
 
@@ -77,6 +87,79 @@ TEST_F(SuiteTest, BadSuiteFiles) {
   }
   EXPECT_EQ(load_suite((directory_ / "none.json").string(), "data").error().kind,
             ErrorKind::kNotFound);
+}
+
+TEST_F(SuiteTest, SuiteFileOfJudgedAnswers) {
+  const auto path = write("mine.json", R"({"name": "mine", "prompts": "p.jsonl", "format": "raw",
+      "judges": ["refusal", "degenerate"], "threshold": 0.25,
+      "decoding": [{"max_tokens": 9},
+                   {"max_tokens": 20, "samples": 5, "temperature": 1, "top_p": 0.5}]})");
+  const auto suite = load_suite(path.string(), "data");
+  ASSERT_TRUE(suite.ok()) << suite.error().to_string();
+  EXPECT_EQ(suite->kind, "generation");
+  EXPECT_EQ(suite->judges, (std::vector<std::string>{"refusal", "degenerate"}));
+  EXPECT_EQ(suite->threshold, .25);
+  EXPECT_EQ(suite->decodings, (std::vector<Decoding>{{9, 1, 0, 1}, {20, 5, 1, .5F}}));
+}
+
+TEST_F(SuiteTest, SuiteFilesOfEveryKind) {
+  const auto jailbreak = parse_suite(R"({"name": "j", "kind": "jailbreak", "prompts": "p.jsonl",
+      "templates": "t.jsonl", "judges": ["refusal"], "decoding": {"max_tokens": 9}})",
+                                     "dir/j.json");
+  ASSERT_TRUE(jailbreak.ok()) << jailbreak.error().to_string();
+  EXPECT_EQ(jailbreak->templates, "dir/t.jsonl");
+  const auto longer = parse_suite(R"({"name": "l", "kind": "long-prompt", "prompts": "p.jsonl",
+      "filler": "f.txt", "filler_tokens": [0, 100], "judges": ["refusal"],
+      "decoding": {"max_tokens": 9}})",
+                                  "l.json");
+  ASSERT_TRUE(longer.ok()) << longer.error().to_string();
+  EXPECT_EQ(longer->filler_tokens, (std::vector<int>{0, 100}));
+  const auto choice = parse_suite(R"({"name": "c", "kind": "multiple-choice", "prompts": "p.jsonl",
+      "style": "arc", "shots": [2], "examples": "e.jsonl"})",
+                                  "c.json");
+  ASSERT_TRUE(choice.ok()) << choice.error().to_string();
+  EXPECT_FALSE(choice->lettered);
+  EXPECT_EQ(choice->shots, (std::vector<int>{2}));
+  const auto text = parse_suite(
+      R"({"name": "t", "kind": "perplexity", "prompts": "t.txt", "window": 64})", "t.json");
+  ASSERT_TRUE(text.ok()) << text.error().to_string();
+  EXPECT_EQ(text->window, 64);
+}
+
+TEST_F(SuiteTest, BadJudgedSuiteFiles) {
+  struct Bad {
+    const char* members;  // what stands beside name and prompts
+    const char* names;    // what the message must name
+  };
+  for (const auto& [members, names] :
+       {Bad{R"("judges": ["refusl"], "decoding": {"max_tokens": 9})", "refusl"},
+        {R"("judges": ["run-me.json"], "decoding": {"max_tokens": 9})", "run-me.json"},
+        {R"("judges": [], "decoding": {"max_tokens": 9})", "judges"},
+        {R"("judges": ["refusal", "refusal"], "decoding": {"max_tokens": 9})", "twice"},
+        {R"("judges": ["refusal"])", "decoding"},
+        {R"("judges": ["refusal"], "decoding": [])", "decoding"},
+        {R"("judges": ["refusal"], "decoding": {"samples": 5, "temperature": 1})", "max_tokens"},
+        {R"("judges": ["refusal"], "decoding": {"max_tokens": 9, "samples": 0, "temperature": 1})",
+         "samples: found 0"},
+        {R"("judges": ["refusal"], "decoding": {"max_tokens": 9, "samples": 5})", "temperature 0"},
+        {R"("judges": ["refusal"], "decoding": {"max_tokens": 9, "top_k": 5})", "top_k"},
+        {R"("judges": ["refusal"], "decoding": {"max_tokens": 9, "temperature": -1})",
+         "temperature"},
+        {R"("judges": ["refusal"], "decoding": [{"max_tokens": 9}, {"max_tokens": 8}])", "greedy"},
+        {R"("judges": ["refusal"], "decoding": {"max_tokens": 9}, "threshold": 1)", "threshold"},
+        {R"("judges": ["refusal"], "decoding": {"max_tokens": 9}, "expect": "refuse")", "expect'"},
+        {R"("kind": "generatoin")", "generatoin"},
+        {R"("kind": "jailbreak", "judges": ["refusal"], "decoding": {"max_tokens": 9})",
+         "templates"},
+        {R"("kind": "multiple-choice", "shots": [0, 0])", "twice"},
+        {R"("kind": "multiple-choice", "style": "hellaswag")", "hellaswag"},
+        {R"("kind": "perplexity", "window": 1)", "window"}}) {
+    const std::string text = R"({"name": "x", "prompts": "p.jsonl", )" + std::string(members) + "}";
+    const auto suite = parse_suite(text, "bad.json");
+    ASSERT_FALSE(suite.ok()) << text;
+    EXPECT_EQ(suite.error().kind, ErrorKind::kCorrupt);
+    EXPECT_NE(suite.error().message.find(names), std::string::npos) << suite.error().message;
+  }
 }
 
 TEST_F(SuiteTest, BareFileNeedsAnExpectation) {

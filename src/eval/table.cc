@@ -17,14 +17,18 @@ std::string padded(std::string text, std::size_t width) {
 }
 
 // A line of cells under the columns base, system-prompt, patch, p; trailing blanks are cut.
-std::string row(const std::string& label, const std::vector<std::string>& cells) {
-  std::string line = padded(label, kLabelWidth);
+std::string row(const std::string& label, const std::vector<std::string>& cells,
+                std::size_t label_width = kLabelWidth) {
+  std::string line = padded(label, label_width);
   for (const auto& cell : cells) line += padded(cell, kColumnWidth);
   line.erase(line.find_last_not_of(' ') + 1);
   return line + "\n";
 }
 
 constexpr std::array<System, 3> kSystems{System::kBase, System::kSystemPrompt, System::kPatched};
+
+// The metrics of measured suites have longer names.
+constexpr std::size_t kMetricWidth = 42;
 
 // One cell per system, "" where it was not measured; `figure` gives a cell from a SystemResult.
 template <class Figure>
@@ -79,6 +83,59 @@ std::string suite_rows(const SuiteResult& suite) {
   return text;
 }
 
+std::string figure_text(const Figure& figure) {
+  if (figure.estimate.n == 0) return "-";
+  if (!figure.is_share()) {
+    return estimate_text(figure.estimate, figure.estimate.value >= 10 ? 1 : 3);
+  }
+  const Interval interval = figure.estimate.interval;
+  return fixed(100 * figure.estimate.value, 1) + " % [" + fixed(100 * interval.low, 1) + ", " +
+         fixed(100 * interval.high, 1) + "]";
+}
+
+// The column p of a metric: base against patch, adjusted; "" without a test.
+std::string p_of_patch(const MeasuredSuite& suite, const std::string& metric) {
+  for (const auto& pair : suite.comparisons) {
+    if (pair.a == System::kBase && pair.b == System::kPatched && pair.metric.metric == metric &&
+        pair.p_holm) {
+      return p_text(*pair.p_holm);
+    }
+  }
+  return "";
+}
+
+std::string suite_rows(const MeasuredSuite& suite) {
+  std::vector<std::string> head, metrics;
+  for (const auto& system : suite.systems) {
+    head.emplace_back(system_name(system.system));
+    for (const auto& figure : system.figures) {
+      if (std::ranges::find(metrics, figure.name) == metrics.end()) metrics.push_back(figure.name);
+    }
+  }
+  head.emplace_back("p (Holm)");
+  std::string text =
+      row(suite.suite.name + ": " + std::to_string(suite.n) + " prompts", head, kMetricWidth);
+  for (const auto& metric : metrics) {
+    std::vector<std::string> cells;
+    for (const auto& system : suite.systems) {
+      const auto figure = std::ranges::find(system.figures, metric, &Figure::name);
+      cells.push_back(figure == system.figures.end() ? "" : figure_text(*figure));
+    }
+    cells.push_back(p_of_patch(suite, metric));
+    text += row("  " + metric, cells, kMetricWidth);
+  }
+  for (const auto& [metric, share] : suite.recovered) {
+    if (std::ranges::find(suite.headline, metric) == suite.headline.end()) continue;
+    text += row("  recovered of " + metric, {estimate_text(share, 2)}, kMetricWidth + 13);
+  }
+  for (const auto& system : suite.systems) {
+    for (const auto& note : system.notes) {
+      text += "  " + std::string(system_name(system.system)) + ": " + note + "\n";
+    }
+  }
+  return text;
+}
+
 std::string compliance_rows(const Compliance& compliance) {
   return "compliance: log-probability per token, " + std::to_string(compliance.prompts) +
          " prompts of " + compliance.suite + "\n" +
@@ -101,8 +158,10 @@ std::string timing_rows(const Timing& timing) {
 }  // namespace
 
 std::string eval_table(const EvalResult& result) {
-  std::string text = row("", {"base", "system-prompt", "patch", "p"});
+  std::string text;
+  if (!result.suites.empty()) text = row("", {"base", "system-prompt", "patch", "p"});
   for (const auto& suite : result.suites) text += suite_rows(suite);
+  for (const auto& suite : result.measured) text += suite_rows(suite);
   if (result.compliance) text += compliance_rows(*result.compliance);
   if (result.timing) text += timing_rows(*result.timing);
   return text;

@@ -14,13 +14,6 @@ namespace {
 constexpr std::uint64_t kMaxFile = std::uint64_t{1} << 20;
 constexpr std::size_t kMaxLines = 100'000, kMaxLine = 256;
 
-bool is_utf8(std::string_view text) {
-  while (!text.empty()) {
-    if (take_code_point(text) == kReplacementCharacter) return false;
-  }
-  return true;
-}
-
 class ToxicityLexiconJudge final : public Judge {
  public:
   explicit ToxicityLexiconJudge(Lexicon lexicon) : lexicon_(std::move(lexicon)) {}

@@ -1,8 +1,8 @@
 #include "trust/bundle.h"
 
+#include "base/base64.h"
 #include "base/json.h"
 #include "base/quote.h"
-#include "trust/base64.h"
 #include "trust/certificate.h"
 #include "trust/strict_json.h"
 

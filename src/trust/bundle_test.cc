@@ -2,8 +2,8 @@
 
 #include <functional>
 
+#include "base/base64.h"
 #include "base/json.h"
-#include "trust/base64.h"
 #include "trust/certificate.h"
 #include "trust/test_signing.h"
 

@@ -2,10 +2,10 @@
 
 #include <functional>
 
+#include "base/base64.h"
 #include "base/json.h"
 #include "base/sha256.h"
 #include "patch/archive.h"
-#include "trust/base64.h"
 #include "trust/bundle.h"
 #include "trust/statement.h"
 #include "trust/test_signing.h"

@@ -5,7 +5,7 @@ import json
 from program import MODEL, ProgramTest, main
 
 SUBCOMMANDS = ["learn", "eval", "generate", "chat", "inspect", "keygen", "sign", "verify", "pack",
-               "unpack", "doctor"]
+               "unpack", "diff", "doctor"]
 
 
 class Usage(ProgramTest):
