@@ -16,10 +16,10 @@ namespace llmpatch {
 // Immutable: copies share one mapped file, which must not be changed meanwhile, and threads may.
 class LLMPATCH_EXPORT BaseModel {
  public:
-  // Opens a GGUF file and reads it whole once, for its digest. A file on which libllama would abort
-  // the process is refused here: open it before llama_model_load_from_file does. kNotFound;
-  // kCorrupt; kUnsupported (a version, tensor type or kind of model unknown to llmpatch, a split
-  // file); kLimit; kIo.
+  // Opens a GGUF file and reads it whole once, for its digest. What is known to make libllama abort
+  // the process is refused here, so do this before llama_model_load_from_file. kNotFound; kCorrupt;
+  // kUnsupported (a version, tensor type or kind of model unknown to llmpatch, a split file);
+  // kLimit; kIo.
   static Result<BaseModel> open(const std::filesystem::path& model);
 
   const std::string& architecture() const;  // general.architecture, such as "llama"
