@@ -1,8 +1,6 @@
 #include "serve/served_patch.h"
 
-#include <ctime>
-
-#include "distribution/moment.h"
+#include "patch/expiry.h"
 
 namespace llmpatch {
 namespace {
@@ -19,7 +17,7 @@ const char* ServedPatch::state() const {
 }
 
 bool ServedPatch::has_expired() const {
-  return manifest.expires && *manifest.expires <= utc_text(std::time(nullptr));
+  return llmpatch::has_expired(manifest);
 }
 
 Json signer_json(const Signer& signer) {
