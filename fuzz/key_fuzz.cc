@@ -12,6 +12,5 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (!key.ok()) return 0;
   const auto again = llmpatch::PublicKey::parse(key->pem(), "fuzz");
   if (!again.ok() || again->hint() != key->hint()) std::abort();
-  (void)key->verify("message", text);
   return 0;
 }

@@ -1,4 +1,6 @@
 // What is in a channel's folder, and whether the channel's own keys signed it.
+#include <algorithm>
+
 #include "base/file.h"
 #include "base/quote.h"
 #include "base/sha256.h"

@@ -3,11 +3,9 @@
 #include <algorithm>
 
 #include "base/file.h"
-#include "base/quote.h"
 #include "base/sha256.h"
 #include "patch/archive.h"
 #include "patch/expiry.h"
-#include "trust/strict_json.h"
 #include "trust/tuf_make.h"
 #include "trust/verify.h"
 
