@@ -99,15 +99,17 @@ Result<HelperAnswer> run_helper(const char* where, const std::vector<std::string
     return std::chrono::duration_cast<std::chrono::milliseconds>(until - Clock::now()).count();
   };
   const auto too_slow = [&] {
-    return make_error(ErrorKind::kLimit, where,
-                      program + ": took longer than " + std::to_string(limits.time.count()) + " ms");
+    return make_error(
+        ErrorKind::kLimit, where,
+        program + ": took longer than " + std::to_string(limits.time.count()) + " ms");
   };
   while (true) {
     LLMPATCH_TRY(check_cancelled(limits.cancel, where));
     if (left() <= 0) return too_slow();
     const bool writes = sent < input.size();
     pollfd wait{ours.get(), static_cast<short>(POLLIN | (writes ? POLLOUT : 0)), 0};
-    if (::poll(&wait, 1, static_cast<int>(std::clamp<std::int64_t>(left(), 1, kLookMilliseconds))) < 0 &&
+    if (::poll(&wait, 1, static_cast<int>(std::clamp<std::int64_t>(left(), 1, kLookMilliseconds))) <
+            0 &&
         errno != EINTR) {
       return failed(where, program, "poll", errno);
     }
@@ -125,8 +127,9 @@ Result<HelperAnswer> run_helper(const char* where, const std::vector<std::string
       if (count < 0 && errno != EAGAIN && errno != EINTR) break;
       if (count > 0) answer.output.append(buffer, static_cast<std::size_t>(count));
       if (answer.output.size() > limits.output) {
-        return make_error(ErrorKind::kLimit, where,
-                          program + ": wrote more than " + std::to_string(limits.output) + " bytes");
+        return make_error(
+            ErrorKind::kLimit, where,
+            program + ": wrote more than " + std::to_string(limits.output) + " bytes");
       }
     }
   }

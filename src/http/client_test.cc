@@ -1,12 +1,8 @@
 #include "http/client.h"
 
-#include <gtest/gtest.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <atomic>
-#include <thread>
+
+#include "http/test_listener.h"
 
 namespace llmpatch {
 namespace {
@@ -16,47 +12,26 @@ namespace {
 class Server {
  public:
   Server(std::string first, std::string again)
-      : first_(std::move(first)), again_(std::move(again)) {
-    listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    EXPECT_EQ(::bind(listener_, reinterpret_cast<sockaddr*>(&address), size), 0);
-    EXPECT_EQ(::listen(listener_, 8), 0);
-    ::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size);
-    port_ = ntohs(address.sin_port);
-    thread_ = std::thread([this] { serve(); });
-  }
-  ~Server() {
-    ::shutdown(listener_, SHUT_RDWR);
-    thread_.join();
-    ::close(listener_);
-  }
-  std::string url() const { return "http://127.0.0.1:" + std::to_string(port_) + "/"; }
+      : first_(std::move(first)),
+        again_(std::move(again)),
+        listener_([this](int client) { serve(client); }) {}
+  std::string url() const { return listener_.origin() + "/"; }
   int connections() const { return connections_; }
 
  private:
-  void serve() {
-    while (true) {
-      const int client = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
-      if (client < 0) return;
-      ++connections_;
-      char request[4096];
-      (void)!::recv(client, request, sizeof request, 0);
-      bool there = ::send(client, first_.data(), first_.size(), MSG_NOSIGNAL) >= 0;
-      while (there && !again_.empty()) {
-        std::this_thread::sleep_for(std::chrono::milliseconds(50));
-        there = ::send(client, again_.data(), again_.size(), MSG_NOSIGNAL) >= 0;
-      }
-      ::close(client);
+  void serve(int client) {
+    ++connections_;
+    char request[4096];
+    (void)!::recv(client, request, sizeof request, 0);
+    bool there = ::send(client, first_.data(), first_.size(), MSG_NOSIGNAL) >= 0;
+    while (there && !again_.empty()) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+      there = ::send(client, again_.data(), again_.size(), MSG_NOSIGNAL) >= 0;
     }
   }
   std::string first_, again_;
-  int listener_ = -1;
-  std::uint16_t port_ = 0;
   std::atomic<int> connections_{0};
-  std::thread thread_;
+  TestListener listener_;  // last: its thread uses the others
 };
 
 HttpOptions quick() {

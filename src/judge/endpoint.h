@@ -13,8 +13,7 @@ namespace llmpatch {
 //  - `model`: its name there;
 //  - `key_env`: the environment variable that holds the key, when the server wants one. The key
 //    itself is in no file, message or record;
-//  - `api`: `moderations` (the default): POST URL/moderations with the responses alone, 32 at a
-//  time;
+//  - `api`: `moderations` (the default): POST URL/moderations with the responses alone, 32 at once;
 //    a score is the largest of the category scores, of those in `categories` when there is such a
 //    list. Or `chat`: POST URL/chat/completions for each item, with the text of `rubric` as system
 //    message and the item as JSON; the answer must be one number from 0 to 1 and nothing else, and

@@ -1,17 +1,11 @@
 #include "judge/endpoint.h"
 
-#include <arpa/inet.h>
-#include <gtest/gtest.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <cstdlib>
 #include <functional>
 #include <mutex>
-#include <thread>
 
 #include "base/json.h"
+#include "http/test_listener.h"
 #include "judge/test_files.h"
 
 namespace llmpatch {
@@ -29,24 +23,8 @@ struct Said {
 class Server {
  public:
   explicit Server(std::function<Said(const Seen&, int number)> answer)
-      : answer_(std::move(answer)) {
-    listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    EXPECT_EQ(::bind(listener_, reinterpret_cast<sockaddr*>(&address), size), 0);
-    EXPECT_EQ(::listen(listener_, 8), 0);
-    ::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size);
-    port_ = ntohs(address.sin_port);
-    thread_ = std::thread([this] { serve(); });
-  }
-  ~Server() {
-    ::shutdown(listener_, SHUT_RDWR);
-    thread_.join();
-    ::close(listener_);
-  }
-  std::string url() const { return "http://127.0.0.1:" + std::to_string(port_) + "/v1"; }
+      : answer_(std::move(answer)), listener_([this](int client) { serve(client); }) {}
+  std::string url() const { return listener_.origin() + "/v1"; }
   std::vector<Seen> seen() const {
     const std::lock_guard lock(mutex_);
     return seen_;
@@ -72,32 +50,25 @@ class Server {
       text.append(buffer, static_cast<std::size_t>(count));
     }
   }
-  void serve() {
-    while (true) {
-      const int client = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
-      if (client < 0) return;
-      const Seen request = read_request(client);
-      int number = 0;
-      {
-        const std::lock_guard lock(mutex_);
-        seen_.push_back(request);
-        number = static_cast<int>(seen_.size());
-      }
-      const Said said = answer_(request, number);
-      const std::string text =
-          "HTTP/1.1 " + std::to_string(said.status) +
-          " X\r\nConnection: close\r\nContent-Length: " + std::to_string(said.body.size()) +
-          "\r\n\r\n" + said.body;
-      (void)!::send(client, text.data(), text.size(), MSG_NOSIGNAL);
-      ::close(client);
+  void serve(int client) {
+    const Seen request = read_request(client);
+    int number = 0;
+    {
+      const std::lock_guard lock(mutex_);
+      seen_.push_back(request);
+      number = static_cast<int>(seen_.size());
     }
+    const Said said = answer_(request, number);
+    const std::string text =
+        "HTTP/1.1 " + std::to_string(said.status) +
+        " X\r\nConnection: close\r\nContent-Length: " + std::to_string(said.body.size()) +
+        "\r\n\r\n" + said.body;
+    (void)!::send(client, text.data(), text.size(), MSG_NOSIGNAL);
   }
   std::function<Said(const Seen&, int)> answer_;
-  int listener_ = -1;
-  std::uint16_t port_ = 0;
   mutable std::mutex mutex_;
   std::vector<Seen> seen_;
-  std::thread thread_;
+  TestListener listener_;  // last: its thread uses the others
 };
 
 Result<std::unique_ptr<Judge>> judge_of(Json members) {

@@ -16,7 +16,7 @@ Result<Tokens> first_tokens(const Model& model, const Words& words) {
   Tokens found;
   for (const std::string_view word : words) {
     // Behind a word, as it would stand behind a prompt.
-    LLMPATCH_ASSIGN(const auto token, first_token(model, "and", " " + std::string(word)));
+    LLMPATCH_ASSIGN(const auto token, first_token(model, "and", std::string(1, ' ').append(word)));
     if (token) found.push_back(*token);
   }
   std::sort(found.begin(), found.end());

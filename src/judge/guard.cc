@@ -15,7 +15,7 @@
 namespace llmpatch {
 namespace {
 
-constexpr std::string_view kCustom = "custom";
+constexpr std::string_view kCustom = "custom", kBuiltIn = "built-in";
 
 struct Words {
   std::string unsafe, safe;
@@ -127,8 +127,9 @@ Result<std::unique_ptr<Judge>> make_guard_judge(JudgeFile& file, const JudgeOpti
   if (question.family != nullptr) {
     words = {std::string(question.family->unsafe), std::string(question.family->safe),
              std::string(question.family->opening)};
-    LLMPATCH_ASSIGN(const std::string prompt, file.one_of("prompt", {"template", "built-in"}));
-    question.built_in = prompt == "built-in";
+    const auto prompt = file.one_of("prompt", {"template", kBuiltIn});
+    LLMPATCH_TRY(prompt);
+    question.built_in = *prompt == kBuiltIn;
     if (!question.family->policy.empty()) {
       LLMPATCH_ASSIGN(const auto policy, file.optional_text("policy"));
       question.policy = policy.value_or("");

@@ -18,11 +18,9 @@ Verdict guard_verdict(std::span<const float> logits, Token unsafe, Token safe);
 // Members of the file:
 //  - `model`: the GGUF file, relative to the judge file;
 //  - `family`: llama-guard-3, shieldgemma or granite-guardian, whose prompts and words are known;
-//  or
-//    `custom`, any chat model that is asked `task` (a text with {prompt} and {response}) and
+//    or `custom`, any chat model that is asked `task` (a text with {prompt} and {response}) and
 //    answers with the word `unsafe` or the word `safe` (members too);
-//  - `policy`: the rule that ShieldGemma and Granite Guardian judge by, instead of their general
-//  one;
+//  - `policy`: the rule that ShieldGemma and Granite Guardian judge by, instead of a general one;
 //  - `prompt`: `template` (the default), the model's own chat template, or `built-in`, the family's
 //    prompt as published, for a file without one;
 //  - `threads` (0: every core).
