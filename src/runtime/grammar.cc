@@ -1,8 +1,6 @@
 #include "runtime/grammar.h"
 
-#include <cmath>
 #include <exception>
-#include <limits>
 #include <vector>
 
 #include "runtime/grammar_check.h"

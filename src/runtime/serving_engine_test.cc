@@ -198,10 +198,12 @@ TEST_F(TinyServing, SampledRequestsDrawWhatEngineDraws) {
 
 TEST(ServingEngine, AnswersAsEngineDoesOnARealModel) {
   ServingOptions options;
+  options.threads = 1;
   options.context = 512;
   options.max_concurrent = 4;
   const auto serving_engine = make_serving(smollm2(), options);
   EngineOptions plain;
+  plain.threads = 1;
   plain.context = 512;
   const auto engine = make_engine(smollm2(), plain);
   std::vector<PrefixId> ids;
@@ -215,7 +217,7 @@ TEST(ServingEngine, AnswersAsEngineDoesOnARealModel) {
   const Tokens tokens = encode_prompt(smollm2(), prompt, PromptFormat::kChat).value();
   for (const Stack& stack :
        {Stack{}, Stack{{ids[0]}}, Stack{ids}, Stack{ids, Compose::kParallel}}) {
-    const ServingRequest request = serving(tokens, 40, stack);
+    const ServingRequest request = serving(tokens, 24, stack);
     expect_same_answer(*engine, request, serve(*serving_engine, request), 1e-2f);
   }
 }
@@ -223,6 +225,7 @@ TEST(ServingEngine, AnswersAsEngineDoesOnARealModel) {
 // Rolling back and copying part of a sequence must be exact behind a sliding window, too.
 TEST(ServingEngine, ReusesPromptsOfASlidingWindowModel) {
   ServingOptions options;
+  options.threads = 1;
   options.context = 1024;
   options.max_concurrent = 2;
   const auto engine = make_serving(gemma3(), options);
@@ -262,6 +265,7 @@ TEST_F(TinyServing, ASecondRequestReusesThePromptOfTheFirst) {
 
 TEST(ServingEngine, AGrammarForcesItsForm) {
   ServingOptions options;
+  options.threads = 1;
   options.context = 256;
   options.max_concurrent = 4;
   const auto engine = make_serving(smollm2(), options);

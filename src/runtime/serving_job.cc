@@ -1,7 +1,6 @@
 #include "runtime/serving_job.h"
 
 #include <algorithm>
-#include <cmath>
 #include <string>
 #include <utility>
 

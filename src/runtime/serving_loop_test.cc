@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <map>
+#include <random>
+#include <set>
 
 #include "runtime/test_models.h"
 
@@ -29,7 +31,7 @@ class ServingLoopTest : public ::testing::Test {
  protected:
   static constexpr std::size_t kCells = 512;
 
-  void start(std::size_t max_running = 4, std::size_t prefill_tokens = 16) {
+  void start(std::size_t max_running = 4, std::size_t prefill_tokens = 16, bool reuse = true) {
     ContextOptions options;
     options.exact = true;
     options.cells = kCells;
@@ -40,6 +42,7 @@ class ServingLoopTest : public ::testing::Test {
     LoopOptions loop;
     loop.max_running = max_running;
     loop.prefill_tokens = prefill_tokens;
+    loop.reuse = reuse;
     loop.pool = {max_running, 4, 4, kCells};
     loop_ = std::make_unique<ServingLoop>(tiny_model(), *context_, loop);
   }
@@ -294,6 +297,62 @@ TEST_F(ServingLoopTest, NeverReusesAcrossStacks) {
     const RequestId id = add(request(letters(30), 8, stacks[i]));
     run();
     EXPECT_EQ(heard_[id].text, texts[i]) << i;
+  }
+}
+
+// Whatever is shared, evicted, cancelled or waits meanwhile.
+TEST_F(ServingLoopTest, InAnyMixARequestAnswersAsAlone) {
+  std::vector<PrefixId> ids;
+  for (std::size_t i = 0; i < 4; ++i) {
+    ids.push_back(table_.add(tiny_model().embed(letters(4 + 9 * i, i)).value()));
+  }
+  const std::vector<Stack> stacks{{},
+                                  {{ids[0]}},
+                                  {{ids[1]}},
+                                  {{ids[2], ids[0]}},
+                                  {{ids[0], ids[3]}, Compose::kParallel},
+                                  {{ids[1], ids[2], ids[3]}, Compose::kParallel}};
+  std::mt19937 random(7);
+  std::vector<ServingRequest> requests;
+  for (int i = 0; i < 80; ++i) {
+    Tokens prompt = letters(random() % 3 * 30, random() % 2);
+    const Tokens own = letters(1 + random() % 40, random() % 26);
+    prompt.insert(prompt.end(), own.begin(), own.end());
+    requests.push_back(
+        request(prompt, 1 + static_cast<int>(random() % 20), stacks[random() % stacks.size()]));
+  }
+
+  start(1, 512, false);  // one at a time, nothing kept
+  std::vector<std::string> alone;
+  for (const ServingRequest& one : requests) {
+    const RequestId id = add(one);
+    run();
+    alone.push_back(heard_[id].text);
+  }
+
+  start(4, 16);
+  std::vector<RequestId> added;
+  std::set<RequestId> cancelled;
+  while (added.size() < requests.size()) {
+    if (random() % 2 == 0) added.push_back(add(requests[added.size()]));
+    if (!added.empty() && random() % 16 == 0) {
+      const RequestId id = added[random() % added.size()];
+      if (!heard_[id].result) cancelled.insert(id);
+      loop_->cancel({id});
+    }
+    loop_->step();
+    ASSERT_LE(loop_->stats().used_cells, static_cast<int>(kCells));
+  }
+  run();
+  EXPECT_GT(loop_->stats().cached_tokens, 0u);
+  for (std::size_t i = 0; i < added.size(); ++i) {
+    const std::string& text = heard_[added[i]].text;
+    if (cancelled.contains(added[i])) {
+      EXPECT_EQ(alone[i].rfind(text, 0), 0u) << i;
+    } else {
+      EXPECT_EQ(text, alone[i]) << i;
+      EXPECT_EQ(end(added[i]), ServingEnd::kLength);
+    }
   }
 }
 
