@@ -127,11 +127,7 @@ class SystemMeter {
         verdicts.push_back(std::move(judged));
       }
       add_responses(prompts, variant, decoding, answers, verdicts);
-      for (Metric& metric : text_fluency(answers, samples, decoding.tag())) {
-        metric.name += ending;
-        metrics_.metrics.push_back(std::move(metric));
-      }
-      if (variants.size() == 1) LLMPATCH_TRY(add_perplexity(asked, answers, decoding));
+      LLMPATCH_TRY(add_fluency(asked, answers, decoding, ending));
     }
     if (variants.size() == 1) return {};
     for (std::size_t j = 0; j < judges_.size(); ++j) {
@@ -153,9 +149,16 @@ class SystemMeter {
                 "@" + std::to_string(kFewSamples) + ending, metrics_.metrics);
   }
 
-  Status add_perplexity(std::span<const SuitePrompt> asked, std::span<const Answer> answers,
-                        const Decoding& decoding) {
+  // Of variants the degenerate share alone: they are attacks and lengths, not texts to be read.
+  Status add_fluency(std::span<const SuitePrompt> asked, std::span<const Answer> answers,
+                     const Decoding& decoding, const std::string& ending) {
     const auto samples = static_cast<std::size_t>(decoding.samples);
+    for (Metric& metric : text_fluency(answers, samples, decoding.tag())) {
+      if (!ending.empty() && !metric.name.starts_with("degenerate@")) continue;
+      metric.name += ending;
+      metrics_.metrics.push_back(std::move(metric));
+    }
+    if (!ending.empty()) return {};
     std::vector<System> scorers{System::kBase};
     if (const auto reference = reference_system(run_.options)) scorers.push_back(*reference);
     for (const System scorer : scorers) {
