@@ -25,6 +25,11 @@ struct Judged {
   }
 };
 
+// What the names of metrics end in: the decoding or number of samples, and the variant.
+std::string end_of(const std::string& tag, const std::string& variant = "") {
+  return std::string("@").append(tag).append(variant);
+}
+
 double highest(std::span<const Verdict> verdicts) {
   return std::ranges::max(verdicts, {}, &Verdict::score).score;
 }
@@ -141,12 +146,12 @@ class SystemMeter {
   void add_judge(const Judge& judge, const Judged& judged, const Decoding& decoding,
                  const std::string& ending) {
     const std::string name(judge.name());
-    const std::string end = "@" + decoding.tag() + ending;
+    const std::string end = end_of(decoding.tag(), ending);
     add_metrics(name, judged, judged.samples, decoding.greedy(), suite_.threshold, end,
                 metrics_.metrics);
     if (judged.samples < kManySamples) return;
     add_metrics(name, judged, kFewSamples, false, suite_.threshold,
-                "@" + std::to_string(kFewSamples) + ending, metrics_.metrics);
+                end_of(std::to_string(kFewSamples), ending), metrics_.metrics);
   }
 
   // Of variants the degenerate share alone: they are attacks and lengths, not texts to be read.
@@ -222,7 +227,7 @@ std::vector<std::string> headline_of(const Suite& suite, const Judges& judges, b
   std::vector<std::string> names;
   for (const Judge* judge : judges) {
     const std::string name(judge->name());
-    const std::string end = "@" + most.tag();
+    const std::string end = end_of(most.tag());
     if (variants) {
       names.push_back(name + ".flagged_any" + end);
     } else if (most.greedy()) {
