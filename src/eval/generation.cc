@@ -25,6 +25,11 @@ struct Judged {
   }
 };
 
+// What the names of metrics end in: the decoding or number of samples, and the variant.
+std::string end_of(const std::string& tag, const std::string& variant = "") {
+  return std::string("@").append(tag).append(variant);
+}
+
 double highest(std::span<const Verdict> verdicts) {
   return std::ranges::max(verdicts, {}, &Verdict::score).score;
 }
@@ -127,11 +132,7 @@ class SystemMeter {
         verdicts.push_back(std::move(judged));
       }
       add_responses(prompts, variant, decoding, answers, verdicts);
-      for (Metric& metric : text_fluency(answers, samples, decoding.tag())) {
-        metric.name += ending;
-        metrics_.metrics.push_back(std::move(metric));
-      }
-      if (variants.size() == 1) LLMPATCH_TRY(add_perplexity(asked, answers, decoding));
+      LLMPATCH_TRY(add_fluency(asked, answers, decoding, ending));
     }
     if (variants.size() == 1) return {};
     for (std::size_t j = 0; j < judges_.size(); ++j) {
@@ -145,17 +146,24 @@ class SystemMeter {
   void add_judge(const Judge& judge, const Judged& judged, const Decoding& decoding,
                  const std::string& ending) {
     const std::string name(judge.name());
-    const std::string end = "@" + decoding.tag() + ending;
+    const std::string end = end_of(decoding.tag(), ending);
     add_metrics(name, judged, judged.samples, decoding.greedy(), suite_.threshold, end,
                 metrics_.metrics);
     if (judged.samples < kManySamples) return;
     add_metrics(name, judged, kFewSamples, false, suite_.threshold,
-                "@" + std::to_string(kFewSamples) + ending, metrics_.metrics);
+                end_of(std::to_string(kFewSamples), ending), metrics_.metrics);
   }
 
-  Status add_perplexity(std::span<const SuitePrompt> asked, std::span<const Answer> answers,
-                        const Decoding& decoding) {
+  // Of variants the degenerate share alone: they are attacks and lengths, not texts to be read.
+  Status add_fluency(std::span<const SuitePrompt> asked, std::span<const Answer> answers,
+                     const Decoding& decoding, const std::string& ending) {
     const auto samples = static_cast<std::size_t>(decoding.samples);
+    for (Metric& metric : text_fluency(answers, samples, decoding.tag())) {
+      if (!ending.empty() && !metric.name.starts_with("degenerate@")) continue;
+      metric.name += ending;
+      metrics_.metrics.push_back(std::move(metric));
+    }
+    if (!ending.empty()) return {};
     std::vector<System> scorers{System::kBase};
     if (const auto reference = reference_system(run_.options)) scorers.push_back(*reference);
     for (const System scorer : scorers) {
@@ -219,7 +227,7 @@ std::vector<std::string> headline_of(const Suite& suite, const Judges& judges, b
   std::vector<std::string> names;
   for (const Judge* judge : judges) {
     const std::string name(judge->name());
-    const std::string end = "@" + most.tag();
+    const std::string end = end_of(most.tag());
     if (variants) {
       names.push_back(name + ".flagged_any" + end);
     } else if (most.greedy()) {

@@ -37,7 +37,7 @@ struct MeasuredSuite {
   std::vector<SystemComparison> comparisons;
   // Metric by metric: the share of the reference's improvement that the patch recovers.
   std::vector<std::pair<std::string, Estimate>> recovered;
-  // One line per prompt and system for responses.jsonl, without prompt figures.
+  // One line per answer (or item) for responses.jsonl.
   std::vector<OrderedJson> responses;
 
   const SystemMetrics* find(System system) const;  // null when not measured

@@ -75,7 +75,7 @@ std::string asked(const ChoiceItem& item, bool lettered) {
   if (!lettered) return "Question: " + item.question + "\nAnswer:";
   std::string text = stripped(item.question);
   for (std::size_t i = 0; i < item.choices.size(); ++i) {
-    text += "\n" + letter(i) + ". " + item.choices[i];
+    text.append("\n").append(letter(i)).append(". ").append(item.choices[i]);
   }
   return text + "\nAnswer:";
 }

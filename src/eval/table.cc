@@ -20,15 +20,14 @@ std::string padded(std::string text, std::size_t width) {
 std::string row(const std::string& label, const std::vector<std::string>& cells,
                 std::size_t label_width = kLabelWidth) {
   std::string line = padded(label, label_width);
-  for (const auto& cell : cells) line += padded(cell, kColumnWidth);
+  for (const auto& cell : cells) {
+    line = padded(line, line.size() + (line.ends_with(' ') ? 0 : 1)) + padded(cell, kColumnWidth);
+  }
   line.erase(line.find_last_not_of(' ') + 1);
   return line + "\n";
 }
 
 constexpr std::array<System, 3> kSystems{System::kBase, System::kSystemPrompt, System::kPatched};
-
-// The metrics of measured suites have longer names.
-constexpr std::size_t kMetricWidth = 42;
 
 // One cell per system, "" where it was not measured; `figure` gives a cell from a SystemResult.
 template <class Figure>
@@ -113,8 +112,11 @@ std::string suite_rows(const MeasuredSuite& suite) {
     }
   }
   head.emplace_back("p (Holm)");
-  std::string text =
-      row(suite.suite.name + ": " + std::to_string(suite.n) + " prompts", head, kMetricWidth);
+  const std::string title = suite.suite.name + ": " + std::to_string(suite.n) + " prompts";
+  std::size_t width = title.size();
+  for (const auto& metric : metrics) width = std::max(width, metric.size());
+  width += 3;  // the indentation, and a blank
+  std::string text = row(title, head, width);
   for (const auto& metric : metrics) {
     std::vector<std::string> cells;
     for (const auto& system : suite.systems) {
@@ -122,11 +124,11 @@ std::string suite_rows(const MeasuredSuite& suite) {
       cells.push_back(figure == system.figures.end() ? "" : figure_text(*figure));
     }
     cells.push_back(p_of_patch(suite, metric));
-    text += row("  " + metric, cells, kMetricWidth);
+    text += row("  " + metric, cells, width);
   }
   for (const auto& [metric, share] : suite.recovered) {
     if (std::ranges::find(suite.headline, metric) == suite.headline.end()) continue;
-    text += row("  recovered of " + metric, {estimate_text(share, 2)}, kMetricWidth + 13);
+    text += "  recovered of " + metric + ": " + estimate_text(share, 2) + "\n";
   }
   for (const auto& system : suite.systems) {
     for (const auto& note : system.notes) {

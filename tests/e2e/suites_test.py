@@ -74,9 +74,11 @@ class Suites(ProgramTest):
         self.fails(2, "--suite: found none", "eval", "--model", MODEL, "-o", "out")
 
     def test_goes_on_after_an_interruption(self):
-        self.write_lines("prompts.jsonl", [{"prompt": f"Number {i} is"} for i in range(200)])
-        self.write_suite(decoding=[{"max_tokens": 4}])
-        process = self.start_program(*self.arguments("--cache", "cache"))
+        # A chunk of 128 answers and a little more.
+        self.write_lines("prompts.jsonl", [{"prompt": f"Number {i} is"} for i in range(136)])
+        self.write_suite(decoding=[{"max_tokens": 2}])
+        arguments = ["eval", "--model", MODEL, "--suite", "mine.json"]
+        process = self.start_program(*arguments, "--cache", "cache", "-o", "out")
         cache = self.dir / "cache"
         while not (cache.is_dir() and any(cache.glob("answers-*.jsonl"))):
             self.assertIsNone(process.poll(), "it ended before it was interrupted")
@@ -86,8 +88,8 @@ class Suites(ProgramTest):
         self.assertEqual(process.returncode, 130)
         self.assertFalse((self.dir / "out").exists())
 
-        self.run_ok(*self.arguments("--cache", "cache"))
-        self.run_ok(*self.arguments("--cache", "other", out="whole"))
+        self.run_ok(*arguments, "--cache", "cache", "-o", "out")
+        self.run_ok(*arguments, "-o", "whole")
         resumed, whole = self.card(), self.card("whole")
         self.assertEqual(resumed["suites"], whole["suites"])
         self.assertLess(resumed["generated_tokens"], whole["generated_tokens"])

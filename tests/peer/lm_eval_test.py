@@ -32,7 +32,8 @@ STYLES = {
         "doc_to_choice": "{{choices}}",
     },
 }
-SHOTS = (0, 5)
+# What is compared: each is thousands of tokens on two processors, twice.
+RUNS = (("mmlu", 0), ("mmlu", 5), ("arc", 0))
 
 
 def run_as_peer():
@@ -48,21 +49,21 @@ def run_as_peer():
 def ours(model, folder):
     """{(style, shots): [(acc, acc_norm) of each item]} by llmpatch."""
     suites = []
-    for style in STYLES:
-        path = folder / f"{style}.json"
+    for style, shots in RUNS:
+        path = folder / f"{style}-{shots}.json"
         path.write_text(json.dumps({
-            "name": style, "kind": "multiple-choice", "prompts": str(ITEMS), "style": style,
-            "shots": SHOTS, "examples": str(EXAMPLES)}))
+            "name": path.stem, "kind": "multiple-choice", "prompts": str(ITEMS), "style": style,
+            "shots": [shots], "examples": str(EXAMPLES)}))
         suites += ["--suite", path]
     subprocess.run([PROGRAM, "eval", "--model", model, "--kv", "f32", *suites, "-o",
                     folder / "out"], check=True, stdout=subprocess.DEVNULL,
                    stderr=subprocess.DEVNULL)
-    found = {(style, shots): [] for style in STYLES for shots in SHOTS}
+    found = {run: [] for run in RUNS}
     for line in (folder / "out/responses.jsonl").read_text().splitlines():
         line = json.loads(line)
-        for shots in SHOTS:
-            found[line["suite"], shots].append(
-                (line[f"acc@{shots}-shot"], line[f"acc_norm@{shots}-shot"]))
+        style, shots = line["suite"].split("-")
+        found[style, int(shots)].append(
+            (line[f"acc@{shots}-shot"], line[f"acc_norm@{shots}-shot"]))
     return found
 
 
@@ -96,22 +97,21 @@ def theirs(model, folder):
                                                    dtype=torch.float32).eval()
     harness = HFLM(pretrained=network, tokenizer=tokenizer_of(model), batch_size=4)
     found = {}
-    for style, words in STYLES.items():
-        for shots in SHOTS:
-            task = ConfigurableTask(config={
-                "task": f"utility-{style}-{shots}", "dataset_path": "json",
-                "dataset_kwargs": {"data_files": {"test": str(ITEMS), "dev": str(EXAMPLES)},
-                                   "cache_dir": str(folder / "datasets")},
-                "test_split": "test", "fewshot_split": "dev",
-                "fewshot_config": {"sampler": "first_n"}, "output_type": "multiple_choice",
-                "doc_to_target": "answer", "num_fewshot": shots,
-                "metric_list": [{"metric": "acc"}, {"metric": "acc_norm"}], **words})
-            outcome = simple_evaluate(model=harness, tasks=[task], num_fewshot=shots,
-                                      bootstrap_iters=0)
-            samples = next(iter(outcome["samples"].values()))
-            samples.sort(key=lambda sample: sample["doc_id"])
-            found[style, shots] = [(bool(sample["acc"]), bool(sample["acc_norm"]))
-                                   for sample in samples]
+    for style, shots in RUNS:
+        task = ConfigurableTask(config={
+            "task": f"utility-{style}-{shots}", "dataset_path": "json",
+            "dataset_kwargs": {"data_files": {"test": str(ITEMS), "dev": str(EXAMPLES)},
+                               "cache_dir": str(folder / "datasets")},
+            "test_split": "test", "fewshot_split": "dev",
+            "fewshot_config": {"sampler": "first_n"}, "output_type": "multiple_choice",
+            "doc_to_target": "answer", "num_fewshot": shots,
+            "metric_list": [{"metric": "acc"}, {"metric": "acc_norm"}], **STYLES[style]})
+        outcome = simple_evaluate(model=harness, tasks=[task], num_fewshot=shots,
+                                  bootstrap_iters=0)
+        samples = next(iter(outcome["samples"].values()))
+        samples.sort(key=lambda sample: sample["doc_id"])
+        found[style, shots] = [(bool(sample["acc"]), bool(sample["acc_norm"]))
+                               for sample in samples]
     return found
 
 
