@@ -119,7 +119,8 @@ void ApiServer::State::add_endpoints() {
       [models](const Call& call, const PathValues&) { call->respond(200, models(*call)); });
   add("GET", "/v1/models/{id}", Access::kApiKey,
       [models](const Call& call, const PathValues& values) {
-        for (const Json& model : models(*call)["data"]) {
+        const Json list = models(*call);
+        for (const Json& model : list["data"]) {
           if (model["id"] == values[0]) return call->respond(200, model);
         }
         call->fail({404, "model: found none of that id", "model_not_found", "model"});
