@@ -77,7 +77,7 @@ class Serve(ProgramTest):
         one = self.server.chat(patches=["spanish", "sorry"], compose="parallel")
         other = self.server.chat(patches=["sorry", "spanish"], compose="parallel")
         self.assertEqual(text_of(one), text_of(other))
-        self.assertEqual(one.headers["llmpatch-stack"], "spanish@1.0.0+sorry@1.0.0;compose=parallel")
+        self.assertEqual(one.headers["llmpatch-stack"], "sorry@1.0.0+spanish@1.0.0;compose=parallel")
         self.assertEqual(other.json["llmpatch"]["compose"], "parallel")
         turned = self.server.chat(patches=["sorry", "spanish"])
         self.assertEqual(turned.headers["llmpatch-stack"], "sorry@1.0.0+spanish@1.0.0")
