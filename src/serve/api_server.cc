@@ -69,6 +69,7 @@ struct ApiServer::State {
   std::mutex watch_mutex;
   std::condition_variable watch_ends;
   bool ends_watch = false;
+  std::string store_seen;  // its state before the patches were read
   std::thread watcher;
 
   // Each may post to those above it.
@@ -283,13 +284,12 @@ Status ApiServer::State::reload() {
 }
 
 void ApiServer::State::watch() {
-  std::string seen = store_state(options.patches.store);
   std::unique_lock lock(watch_mutex);
   while (!watch_ends.wait_for(lock, options.watch, [&] { return ends_watch; })) {
     const std::string now = store_state(options.patches.store);
-    if (now == seen) continue;
+    if (now == store_seen) continue;
     // A state that could not be read is looked at again; only what was read counts as seen.
-    if (reload_patches().ok()) seen = now;
+    if (reload_patches().ok()) store_seen = now;
   }
 }
 
@@ -315,6 +315,7 @@ Result<std::unique_ptr<ApiServer>> ApiServer::start(ServingEngine& engine,
   LLMPATCH_ASSIGN(Keys keys, Keys::read(chosen.api_keys, chosen.admin_key));
   state->keys = std::make_shared<const Keys>(std::move(keys));
   LLMPATCH_ASSIGN(state->log, RequestLog::open(chosen.audit_log));
+  state->store_seen = store_state(chosen.patches.store);
   LLMPATCH_ASSIGN(state->patches, Patches::open(chosen.patches, engine));
   State* const self = state.get();
   state->completions = std::make_unique<Completions>(
