@@ -107,18 +107,16 @@ TEST(GrammarCheck, RefusesGrammarsThatGrowBeyondMeasure) {
 }
 
 TEST(GrammarCheck, RefusesTooManyBeginnings) {
+  const auto name = [](int i) { return std::string("r") + std::to_string(i); };
   // Every rule begins in twice as many ways as the next.
   std::string doubling = "root ::= r0 | r0\n";
   for (int i = 0; i < 40; ++i) {
-    const std::string next = "r" + std::to_string(i + 1);
-    doubling += "r" + std::to_string(i) + " ::= " + next + " | " + next + "\n";
+    doubling += name(i) + " ::= " + name(i + 1) + " | " + name(i + 1) + "\n";
   }
   EXPECT_EQ(refusal(doubling + "r40 ::= \"a\""), ErrorKind::kLimit);
 
   std::string chain = "root ::= r0\n";
-  for (int i = 0; i < 5000; ++i) {
-    chain += "r" + std::to_string(i) + " ::= r" + std::to_string(i + 1) + "\n";
-  }
+  for (int i = 0; i < 5000; ++i) chain += name(i) + " ::= " + name(i + 1) + "\n";
   EXPECT_EQ(refusal(chain + "r5000 ::= \"a\""), ErrorKind::kLimit);
 
   std::string choice = "root ::= \"0\"";

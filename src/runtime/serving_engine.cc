@@ -26,6 +26,8 @@ constexpr std::size_t kMaxPrefixes = 1024;
 constexpr int kDefaultContext = 4096;
 constexpr int kCellsPerRequest = 256;  // planned; longer requests wait for each other
 constexpr int kPrefixCells = 1024;     // planned for prefixes
+// Prompts kept for reuse fill at most this part of the cells: every batch passes over all in use.
+constexpr std::uint32_t kKeptPart = 2;
 constexpr std::uint32_t kBatchTokens = 512;
 constexpr std::size_t kLogitBytes = std::size_t{64} << 20;
 
@@ -186,7 +188,7 @@ Result<std::unique_ptr<ServingEngine>> ServingEngine::create(const Model& model,
   loop.prefill_tokens = static_cast<std::size_t>(options.prefill_tokens);
   loop.reuse = reuse;
   loop.pool = {loop.max_running, kResidentPrefixes, static_cast<std::size_t>(kept),
-               wanted.cells / 2};
+               wanted.cells / kKeptPart};
   auto state = std::make_unique<State>(model, plan, options, std::move(made), loop);
   return std::unique_ptr<ServingEngine>(new ServingEngine(std::move(state)));
 }

@@ -136,9 +136,10 @@ class ServingEngine {
   // Takes a request into the queue; its sink may be called before this returns. A refused request's
   // sink is never called. Answers end with kLength where context or cache end. kInvalidArgument
   // (empty prompt, ids outside the vocabulary, numbers out of range, grammar that does not parse,
-  // prompt that fills the context, more than 64 stop texts, or one empty or over 4096 bytes),
-  // kNotFound (prefix), kLimit (queue full, draining, stack and prompt beyond the cache, grammar
-  // beyond check_grammar's limits).
+  // prompt that fills the context, more than 64 stop texts, or one empty or over 1024 bytes),
+  // kNotFound (prefix), kLimit (queue full, draining, stack and prompt beyond the cache, more than
+  // 32 prefixes in parallel, grammar beyond check_grammar's limits). A request counts in the queue
+  // until shortly after its sink's on_end.
   Result<RequestId> submit(ServingRequest request, ServingSink sink);
   // Ends a request with kCancelled soon; its sink is still told. Unknown ids are ignored.
   void cancel(RequestId id);

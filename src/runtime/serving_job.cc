@@ -10,7 +10,7 @@ namespace {
 
 constexpr int kMaxLogprobs = 20;
 constexpr std::size_t kMaxStops = 64;
-constexpr std::size_t kMaxStopBytes = 4096;
+constexpr std::size_t kMaxStopBytes = 1024;
 
 Error invalid(const std::string& message, const std::string& hint = "") {
   return make_error(ErrorKind::kInvalidArgument, "runtime", message, hint);

@@ -38,7 +38,8 @@ class ServingLoop {
 
   // Ends what is late, lets in what has room, and decodes one batch: a token of every answer, and
   // as many prompt tokens as may go along. Of these the oldest prompt gets at least half, so that
-  // it advances, and the shortest rests the others, so that they need not wait for long ones.
+  // it advances whatever comes; the rest goes to the shortest, so that they need not wait for long
+  // ones.
   void step();
 
   bool idle() const { return running_.empty() && queue_.empty(); }

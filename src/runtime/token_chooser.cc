@@ -1,10 +1,15 @@
 #include "runtime/token_chooser.h"
 
 #include <cmath>
-#include <limits>
+#include <cstdint>
 #include <utility>
 
 namespace llmpatch {
+namespace {
+
+constexpr std::uint32_t kRedraw = std::uint32_t{1} << 31;  // beyond all positions
+
+}  // namespace
 
 TokenChooser::TokenChooser(const ServingSampling& sampling, std::unique_ptr<Grammar> grammar,
                            const AnswerRandom& random)
@@ -22,23 +27,30 @@ void TokenChooser::adjust(std::span<float> logits) const {
 }
 
 std::optional<Token> TokenChooser::choose(std::span<const float> logits, ChooserScratch& scratch) {
-  const bool sampled = sampling_.base.temperature > 0;
-  const double uniform = sampled ? random_.uniform(position_) : 0;
-  const auto sample = [&](std::span<const float> from) {
-    return scratch.sampler.sample(from, sampling_.base, uniform, sampling_.min_p);
+  const Sampling& base = sampling_.base;
+  const bool sampled = base.temperature > 0;
+  const auto sample = [&](std::span<const float> from, std::uint32_t position) {
+    return scratch.sampler.sample(from, base, sampled ? random_.uniform(position) : 0,
+                                  sampling_.min_p);
   };
-  if (sampling_.logit_bias.empty() && counts_.empty() && grammar_ == nullptr) return sample(logits);
-
+  if (sampling_.logit_bias.empty() && counts_.empty() && grammar_ == nullptr) {
+    return sample(logits, position_);
+  }
   scratch.logits.assign(logits.begin(), logits.end());
   adjust(scratch.logits);
-  if (grammar_ == nullptr) return sample(scratch.logits);
-  // Asking for one token is far cheaper than asking for all of them.
-  const Token first = scratch.sampler.greedy(scratch.logits);
-  if (!sampled && grammar_->allows(first)) return first;
+  if (grammar_ == nullptr) return sample(scratch.logits, position_);
+
+  // Asking the grammar for one token is far cheaper than asking for all. Where nothing is cut off
+  // before the draw, drawing again among the allowed tokens when the first is none of them gives
+  // each its share.
+  if (!sampled || (base.top_k == 0 && base.top_p >= 1 && sampling_.min_p <= 0)) {
+    const Token first = sample(scratch.logits, position_);
+    if (grammar_->allows(first)) return first;
+  }
   grammar_->mask(scratch.logits);
   const Token best = scratch.sampler.greedy(scratch.logits);
   if (!std::isfinite(scratch.logits[static_cast<std::size_t>(best)])) return std::nullopt;
-  return sampled ? sample(scratch.logits) : best;
+  return sampled ? sample(scratch.logits, position_ | kRedraw) : best;
 }
 
 Status TokenChooser::accept(Token token) {

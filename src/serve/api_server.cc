@@ -69,6 +69,7 @@ struct ApiServer::State {
   std::mutex watch_mutex;
   std::condition_variable watch_ends;
   bool ends_watch = false;
+  std::string store_seen;  // its state before the patches were read
   std::thread watcher;
 
   // Each may post to those above it.
@@ -119,7 +120,8 @@ void ApiServer::State::add_endpoints() {
       [models](const Call& call, const PathValues&) { call->respond(200, models(*call)); });
   add("GET", "/v1/models/{id}", Access::kApiKey,
       [models](const Call& call, const PathValues& values) {
-        for (const Json& model : models(*call)["data"]) {
+        const Json list = models(*call);
+        for (const Json& model : list["data"]) {
           if (model["id"] == values[0]) return call->respond(200, model);
         }
         call->fail({404, "model: found none of that id", "model_not_found", "model"});
@@ -282,13 +284,12 @@ Status ApiServer::State::reload() {
 }
 
 void ApiServer::State::watch() {
-  std::string seen = store_state(options.patches.store);
   std::unique_lock lock(watch_mutex);
   while (!watch_ends.wait_for(lock, options.watch, [&] { return ends_watch; })) {
     const std::string now = store_state(options.patches.store);
-    if (now == seen) continue;
+    if (now == store_seen) continue;
     // A state that could not be read is looked at again; only what was read counts as seen.
-    if (reload_patches().ok()) seen = now;
+    if (reload_patches().ok()) store_seen = now;
   }
 }
 
@@ -314,6 +315,7 @@ Result<std::unique_ptr<ApiServer>> ApiServer::start(ServingEngine& engine,
   LLMPATCH_ASSIGN(Keys keys, Keys::read(chosen.api_keys, chosen.admin_key));
   state->keys = std::make_shared<const Keys>(std::move(keys));
   LLMPATCH_ASSIGN(state->log, RequestLog::open(chosen.audit_log));
+  state->store_seen = store_state(chosen.patches.store);
   LLMPATCH_ASSIGN(state->patches, Patches::open(chosen.patches, engine));
   State* const self = state.get();
   state->completions = std::make_unique<Completions>(

@@ -343,10 +343,18 @@ TEST(HttpConnection, ReadsNoFurtherAheadThanItsLimit) {
   std::atomic<std::size_t> sent{0};
   std::string requests;
   for (int i = 0; i < 1000; ++i) requests += get("/ahead");
+  constexpr std::size_t kEndless = 64u << 20;  // far more than the kernel holds
   std::thread sending([&] {
-    while (sent < (64u << 20) && client.send(requests)) sent += requests.size();
+    while (sent < kEndless && client.send(requests)) sent += requests.size();
   });
   expect_alive(server);
+  std::size_t before = 0;
+  EXPECT_TRUE(eventually([&] {
+    const std::size_t earlier = std::exchange(before, sent.load());
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    return earlier == before && before == sent;
+  }));
+  EXPECT_LT(sent.load(), kEndless);
   exchange->respond(200, {}, "first");
   EXPECT_EQ(client.response().body, "first");
   for (int i = 0; i < 100; ++i) EXPECT_EQ(client.response().body, "GET /ahead  ");

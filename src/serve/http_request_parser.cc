@@ -1,13 +1,15 @@
 #include "serve/http_request_parser.h"
 
 #include <algorithm>
+#include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/string_body.hpp>
 #include <charconv>
 #include <cstdint>
+#include <limits>
 #include <utility>
 
 #include "base/ascii.h"
+#include "serve/http_chunks.h"
 
 namespace llmpatch {
 namespace {
@@ -17,6 +19,13 @@ namespace http = boost::beast::http;
 
 using State = HttpRequestParser::State;
 using Refusal = HttpRequestParser::Refusal;
+
+constexpr std::size_t kMaxMethod = 20;
+constexpr std::size_t kMaxLine = 1024;  // of a chunk's size with its extensions, or of the trailer
+
+std::string too_large(std::size_t limit) {
+  return "body: expected at most " + std::to_string(limit) + " bytes";
+}
 
 std::string_view view(beast::string_view text) { return {text.data(), text.size()}; }
 
@@ -52,6 +61,7 @@ bool is_origin_form(std::string_view target) {
 struct Framing {
   int hosts = 0, lengths = 0, encodings = 0, expectations = 0;
   std::string_view host, length, encoding, expectation;
+  std::size_t body_length = 0;
 };
 
 Framing framing_of(const http::fields& fields) {
@@ -82,8 +92,8 @@ Framing framing_of(const http::fields& fields) {
   return framing;
 }
 
-// A status of 0: nothing to refuse.
-Refusal check(const Framing& framing, bool http11, std::size_t max_body) {
+// Sets body_length. A status of 0: nothing to refuse.
+Refusal check(Framing& framing, bool http11, std::size_t max_body) {
   if (framing.hosts > 1 || (http11 && framing.hosts == 0)) {
     return {400, "Host: expected exactly one"};
   }
@@ -102,8 +112,9 @@ Refusal check(const Framing& framing, bool http11, std::size_t max_body) {
     std::uint64_t length = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), length);
     if (error != std::errc() || length > max_body) {
-      return {413, "body: expected at most " + std::to_string(max_body) + " bytes"};
+      return {413, too_large(max_body)};
     }
+    framing.body_length = static_cast<std::size_t>(length);
   }
   if (framing.expectations > 1 ||
       (framing.expectations == 1 && ascii_lower(framing.expectation) != "100-continue")) {
@@ -125,10 +136,9 @@ bool is_header_value(std::string_view value) {
 }
 
 struct HttpRequestParser::Impl {
-  explicit Impl(const HttpRequestLimits& given) : limits(given) {
-    // The head is measured here; what is left of twice its limit is the trailer's.
-    parser.header_limit(static_cast<std::uint32_t>(2 * given.head));
-    parser.body_limit(given.body);
+  explicit Impl(const HttpRequestLimits& given) : limits(given), chunks(given.body, kMaxLine) {
+    parser.header_limit(static_cast<std::uint32_t>(given.head));
+    parser.body_limit(std::numeric_limits<std::uint64_t>::max());  // the body is read here
   }
 
   State refuse(int status, std::string message) {
@@ -137,12 +147,6 @@ struct HttpRequestParser::Impl {
   }
 
   State refuse(beast::error_code error) {
-    if (error == http::error::body_limit) {
-      return refuse(413, "body: expected at most " + std::to_string(limits.body) + " bytes");
-    }
-    if (error == http::error::header_limit) {
-      return refuse(431, "head: expected at most " + std::to_string(limits.head) + " bytes");
-    }
     if (error == http::error::bad_version) {
       return refuse(505, "request: expected HTTP/1.1");
     }
@@ -161,8 +165,7 @@ struct HttpRequestParser::Impl {
     const std::string_view seen_head(input.data(), std::min(end, input.size()));
     const std::size_t line = seen_head.find("\r\n");
     const std::size_t first_line = std::min(line, seen_head.size());
-    // The method and the version need less than 32 bytes.
-    if (first_line > limits.target + 32) {
+    if (first_line > limits.target + kMaxMethod + 12) {  // "METHOD TARGET HTTP/1.1", perhaps a CR
       return refuse(414, "target: expected at most " + std::to_string(limits.target) + " bytes");
     }
     if (end == std::string::npos ? input.size() >= limits.head : end + 4 > limits.head) {
@@ -187,6 +190,7 @@ struct HttpRequestParser::Impl {
     }
     const std::string_view target = view(message.target());
     request.method = std::string(view(message.method_string()));
+    if (request.method.size() > kMaxMethod) return refuse(400, "method: found a long one");
     if (!is_origin_form(target) && !(target == "*" && request.method == "OPTIONS")) {
       return refuse(400, "target: expected a path");
     }
@@ -195,12 +199,10 @@ struct HttpRequestParser::Impl {
       return refuse(431, "headers: expected at most " + std::to_string(limits.headers));
     }
     http11 = message.version() == 11;
-    const Framing framing = framing_of(message);
+    Framing framing = framing_of(message);
     if (Refusal found = check(framing, http11, limits.body); found.status != 0) {
       return refuse(found.status, std::move(found.message));
     }
-    // Kept now: the parser adds the trailer of a chunked body to its fields, where it could pass
-    // for headers that a proxy in front has checked.
     request.path = std::string(target.substr(0, target.find('?')));
     if (request.path.size() < target.size()) {
       request.query = std::string(target.substr(request.path.size() + 1));
@@ -209,36 +211,45 @@ struct HttpRequestParser::Impl {
       request.headers.emplace_back(view(field.name_string()), view(field.value()));
     }
     keep_alive = parser.keep_alive();
-    expects_continue = framing.expectations == 1 && http11 && !parser.is_done();
+    chunked = framing.encodings > 0;
+    length = framing.body_length;
+    const bool whole = !chunked && length == 0;
+    expects_continue = framing.expectations == 1 && http11 && !whole;
     input.erase(0, size);
-    return state = parser.is_done() ? finish() : State::kBody;
+    return state = whole ? State::kWhole : State::kBody;
   }
 
   State take_body(std::string& input) {
-    parser.eager(true);
-    beast::error_code error;
-    const std::size_t used = parser.put(boost::asio::buffer(input.data(), input.size()), error);
-    if (error && error != http::error::need_more) return refuse(error);
-    input.erase(0, used);
-    if (parser.is_done()) return finish();
-    // A chunk's size line, or the trailer.
-    if (input.size() >= limits.head) return refuse(400, "body: found an endless line");
-    return state;
-  }
-
-  State finish() {
-    request.body = std::move(parser.get().body());
-    return state = State::kWhole;
+    if (!chunked) {
+      const std::size_t size = std::min(length - request.body.size(), input.size());
+      request.body.append(input, 0, size);
+      input.erase(0, size);
+      return state = request.body.size() == length ? State::kWhole : State::kBody;
+    }
+    switch (chunks.take(input, request.body)) {
+      case HttpChunks::State::kMore:
+        return state;
+      case HttpChunks::State::kWhole:
+        return state = State::kWhole;
+      case HttpChunks::State::kTooLarge:
+        return refuse(413, too_large(limits.body));
+      case HttpChunks::State::kBad:
+        break;
+    }
+    return refuse(400, "body: found bad chunks");
   }
 
   HttpRequestLimits limits;
-  http::request_parser<http::string_body> parser;
+  http::request_parser<http::empty_body> parser;  // of the head alone
+  HttpChunks chunks;
   State state = State::kHead;
   Refusal refused;
   HttpServerRequest request;
   std::size_t searched = 0;  // bytes of the head that were looked through for its end
   bool seen = false;         // the first bytes were looked at
   bool http11 = true, keep_alive = false, expects_continue = false;
+  bool chunked = false;
+  std::size_t length = 0;  // of the body, unless chunked
 };
 
 HttpRequestParser::HttpRequestParser(const HttpRequestLimits& limits)
@@ -254,10 +265,7 @@ HttpRequestParser::State HttpRequestParser::take(std::string& input) {
 bool HttpRequestParser::http11() const { return impl_->http11; }
 bool HttpRequestParser::keep_alive() const { return impl_->keep_alive; }
 bool HttpRequestParser::expects_continue() const { return impl_->expects_continue; }
-std::size_t HttpRequestParser::body_size() const {
-  return impl_->state == State::kWhole ? impl_->request.body.size()
-                                       : impl_->parser.get().body().size();
-}
+std::size_t HttpRequestParser::body_size() const { return impl_->request.body.size(); }
 const HttpRequestParser::Refusal& HttpRequestParser::refusal() const { return impl_->refused; }
 HttpServerRequest HttpRequestParser::request() { return std::move(impl_->request); }
 

@@ -1,11 +1,14 @@
 #include "serve/http_server.h"
 
+#include <sys/resource.h>
+
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
 #include <csignal>
+#include <cstddef>
 #include <system_error>
 #include <thread>
 
@@ -24,6 +27,8 @@ using boost::system::error_code;
 
 // So many connections beyond the limit are told that there are too many; more are closed unheard.
 constexpr std::size_t kMaxRefused = 64;
+// For models, the store, logs and libraries.
+constexpr std::size_t kOtherDescriptors = 256;
 // Before accepting again after a failure, which is mostly that file descriptors have run out.
 constexpr std::chrono::milliseconds kAcceptPause{100};
 
@@ -41,6 +46,22 @@ Status check(const HttpServerOptions& options) {
     return bad("TLS: expected both a certificate and a key");
   }
   return {};
+}
+
+// Sees to it that the process may have as many open files as all connections and the rest need:
+// otherwise clients could use up those of the store and the log.
+Status allow_descriptors(std::size_t connections) {
+  const rlim_t needed = connections + kMaxRefused + kOtherDescriptors;
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= needed) return {};
+  const rlim_t allowed = limit.rlim_max;
+  limit.rlim_cur = needed;
+  if (allowed >= needed && ::setrlimit(RLIMIT_NOFILE, &limit) == 0) return {};
+  return make_error(ErrorKind::kLimit, "serve",
+                    "connections: found " + std::to_string(connections) + ", which need " +
+                        std::to_string(needed) + " file descriptors, expected at most the " +
+                        std::to_string(allowed) + " that this process may have",
+                    "allow more (ulimit -Hn) or fewer connections");
 }
 
 // Keeps the calling thread's signals from the threads it starts: they belong to the program.
@@ -179,6 +200,7 @@ Result<std::unique_ptr<HttpServer>> HttpServer::start(const HttpServerOptions& o
                                                       HttpHandler handler,
                                                       HttpErrorBody error_body) {
   LLMPATCH_TRY(check(options));
+  LLMPATCH_TRY(allow_descriptors(options.max_connections));
   std::unique_ptr<asio::ssl::context> tls;
   if (!options.certificate.empty()) {
     LLMPATCH_ASSIGN(tls, make_tls_context(options.certificate, options.key));

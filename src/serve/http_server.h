@@ -70,7 +70,9 @@ struct HttpServerOptions {
 
 class HttpServer {
  public:
-  // Listens and answers until stopped. kInvalidArgument (address, certificate), kIo (port taken).
+  // Listens and answers until stopped. Raises the process's soft limit of open files to what
+  // `max_connections` need. kInvalidArgument (an option, the address, the certificate), kIo (the
+  // port is taken), kLimit (more connections than the process may have open files).
   static Result<std::unique_ptr<HttpServer>> start(const HttpServerOptions& options,
                                                    HttpHandler handler, HttpErrorBody error_body);
   ~HttpServer();  // stop()
@@ -79,7 +81,7 @@ class HttpServer {
   std::size_t connections() const;
   // Accepts no more connections and closes idle ones; answers in flight go on.
   void stop_accepting();
-  // Ends what is left. Idempotent.
+  // Ends what is left, and waits for the handler to return. Idempotent; not from a handler.
   void stop();
 
  private:

@@ -262,6 +262,9 @@ TEST(HttpServer, RefusesWhereItCannotListen) {
   HttpServerOptions no_threads;
   no_threads.threads = 0;
   EXPECT_EQ(kind(no_threads), ErrorKind::kInvalidArgument);
+  HttpServerOptions crowd;
+  crowd.max_connections = std::size_t{1} << 40;
+  EXPECT_EQ(kind(crowd), ErrorKind::kLimit);
   HttpServerOptions no_head;
   no_head.max_head = 0;
   EXPECT_EQ(kind(no_head), ErrorKind::kInvalidArgument);

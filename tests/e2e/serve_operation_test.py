@@ -9,7 +9,7 @@ import threading
 import time
 
 from program import MODEL, ProgramTest, main
-from servers import MODEL_ID, QUESTION, Server, text_of
+from servers import MODEL_ID, QUESTION, SORRY, SPANISH, Server, text_of
 from stores import StoreTest
 
 ADMIN = "an-admin-key-of-32-characters-00"
@@ -45,14 +45,14 @@ class Operation(ProgramTest):
 
 class Keys(Operation):
     def test_decide_who_may_run_what(self):
-        self.make_patch("french")
-        self.make_patch("pirate", "You are a pirate and talk like one.")
-        self.key_file(alice={}, bob={"patches": ["french"], "unpatched": True}, carol={"patches": ["x*"]})
+        self.make_patch("spanish", SPANISH)
+        self.make_patch("sorry", SORRY)
+        self.key_file(alice={}, bob={"patches": ["spanish"], "unpatched": True}, carol={"patches": ["x*"]})
         self.admin_file()
-        server = self.serve("--patch", "./french", "--patch", "./pirate", "--allow-unsigned",
+        server = self.serve("--patch", "./spanish", "--patch", "./sorry", "--allow-unsigned",
                             "--store", "nowhere", "--api-keys", "keys.json",
                             "--admin-key-file", "admin.key")
-        for key in [None, "", "key-nobody", "key-alice "]:
+        for key in [None, "", "key-nobody", "KEY-alice", "key-alice,"]:
             answer = server.chat(key=key)
             self.assertEqual(answer.error, (401, "invalid_api_key", None), key)
             self.assertEqual(answer.headers["WWW-Authenticate"], "Bearer")
@@ -63,8 +63,8 @@ class Keys(Operation):
         denied = (403, "patch_not_allowed", "patches")
         self.assertEqual(server.chat(key="key-alice").status, 200)
         self.assertEqual(server.chat(key="key-bob").error, denied)
-        self.assertEqual(server.chat(key="key-bob", patches=["french"]).status, 200)
-        self.assertEqual(server.chat(key="key-bob", patches=["pirate"]).error, denied)
+        self.assertEqual(server.chat(key="key-bob", patches=["spanish"]).status, 200)
+        self.assertEqual(server.chat(key="key-bob", patches=["sorry"]).error, denied)
         self.assertEqual(server.chat(key="key-bob", patches=[]).status, 200)
         self.assertEqual(server.chat(key="key-alice", patches=[]).error,
                          (403, "unpatched_not_allowed", "patches"))
@@ -73,9 +73,9 @@ class Keys(Operation):
                          (403, "invalid_admin_key", None))
         models = server.get("/v1/models", key="key-bob").json["data"]
         self.assertEqual([model["id"] for model in models],
-                         [MODEL_ID, f"{MODEL_ID}+french@1.0.0"])
+                         [MODEL_ID, f"{MODEL_ID}+spanish@1.0.0"])
         self.assertEqual([patch["name"] for patch in server.get("/v1/patches", key="key-bob").json["data"]],
-                         ["french"])
+                         ["spanish"])
         keys = [line["key"] for line in server.log() if line.get("status") == 200]
         self.assertIn("bob", keys)
         self.assertNotIn("key-bob", "".join(server.stderr))
@@ -94,12 +94,12 @@ class Keys(Operation):
 
 class Unpatched(Operation):
     def test_is_the_operators_to_allow(self):
-        self.make_patch("french")
-        server = self.serve("--patch", "./french", "--allow-unsigned", "--store", "nowhere")
+        self.make_patch("spanish", SPANISH)
+        server = self.serve("--patch", "./spanish", "--allow-unsigned", "--store", "nowhere")
         self.assertEqual(server.chat(patches=[]).error, (403, "unpatched_not_allowed", "patches"))
-        self.assertEqual(server.chat(key="anything").headers["llmpatch-stack"], "french@1.0.0")
+        self.assertEqual(server.chat(key="anything").headers["llmpatch-stack"], "spanish@1.0.0")
         # The base model's id is no way round.
-        self.assertEqual(server.chat(model=MODEL_ID).headers["llmpatch-stack"], "french@1.0.0")
+        self.assertEqual(server.chat(model=MODEL_ID).headers["llmpatch-stack"], "spanish@1.0.0")
 
 
 class Swap(StoreTest, Operation):
@@ -107,7 +107,7 @@ class Swap(StoreTest, Operation):
 
     def releases(self):
         first = self.release("1.0.0", 1)
-        made = self.make_patch("other", "You are a pirate and talk like one.")
+        made = self.make_patch("other", SORRY)
         second = self.dir / "tester-1.1.0"
         made.rename(second)
         content = json.loads((second / "manifest.json").read_text())
@@ -170,7 +170,7 @@ class Swap(StoreTest, Operation):
         self.assertTrue(seen)
 
         history = server.get("/v1/patches/tester/history").json["data"]
-        self.assertEqual([entry["operation"] for entry in history[:3]], ["install", "install", "activate"])
+        self.assertEqual([entry["operation"] for entry in history[:3]], ["install", "activate", "install"])
         self.assertIn("serve: admin@127.0.0.1", [entry["who"] for entry in history])
         listed = server.get("/v1/patches").json
         self.assertTrue(listed["admin"])
@@ -281,7 +281,7 @@ class Limits(Operation):
         body = begin + response.read()
         self.assertTrue(body.endswith(b"data: [DONE]\n\n"))
         self.assertEqual(body.count(b'"finish_reason":"length"'), 1)
-        self.assertEqual(server.stop(), 0)
+        self.assertEqual(server.process.wait(timeout=60), 0)  # a second signal would end it at once
         with self.assertRaises(OSError):
             server.get("/health")
 
@@ -294,7 +294,7 @@ class Limits(Operation):
             self.assertIn(b"shutting_down", rest)
         except http.client.HTTPException:
             pass  # the connection was cut before the last event
-        self.assertEqual(server.stop(), 0)
+        self.assertEqual(server.process.wait(timeout=60), 0)
 
 
 class Start(Operation):
@@ -314,8 +314,8 @@ class Start(Operation):
         self.refuses(2, "--model-name", "--model-name", "a+b")
 
     def test_refuses_patches_it_cannot_run(self):
-        self.make_patch("french")
-        self.refuses(5, "french", "--patch", "./french")
+        self.make_patch("spanish", SPANISH)
+        self.refuses(5, "spanish", "--patch", "./spanish")
         self.refuses(3, "nobody", "--patch", "nobody")
         self.refuses(3, "missing", "--patch", "./missing", "--allow-unsigned")
 

@@ -9,7 +9,11 @@ import threading
 from program import MODEL, OPERATOR
 
 MODEL_ID = MODEL.stem
-QUESTION = [{"role": "user", "content": "Tell me about the sea."}]
+# The model's answers to it differ from one of the patches below to the other in their first six
+# tokens, none of which is a near-tie that another batch could turn.
+QUESTION = [{"role": "user", "content": "Say something."}]
+SPANISH = "Write in Spanish. Hola amigos, el mar es muy grande."
+SORRY = "I am sorry, but I cannot help with that request. I cannot help."
 
 
 class Answer:
@@ -78,7 +82,7 @@ class Server:
         return self.request("POST", path, body, **options)
 
     def chat(self, key=None, **fields):
-        body = {"model": MODEL_ID, "messages": QUESTION, "max_tokens": 16, **fields}
+        body = {"model": MODEL_ID, "messages": QUESTION, "max_tokens": 6, **fields}
         return self.post("/v1/chat/completions", body, key=key)
 
     def complete(self, key=None, **fields):

@@ -1,0 +1,167 @@
+#include "runtime/token_chooser.h"
+
+#include <cmath>
+#include <set>
+
+#include "runtime/test_models.h"
+
+namespace llmpatch {
+namespace {
+
+class TokenChooserTest : public ::testing::Test {
+ protected:
+  TokenChooser chooser(std::unique_ptr<Grammar> grammar = nullptr) {
+    return TokenChooser(sampling_, std::move(grammar), AnswerRandom(1, "key", 0));
+  }
+  Token next(TokenChooser& chooser, const std::vector<float>& logits) {
+    const Token token = chooser.choose(logits, scratch_).value();
+    EXPECT_TRUE(chooser.accept(token).ok());
+    return token;
+  }
+
+  ServingSampling sampling_;
+  const Tokens suppressed_;
+  ChooserScratch scratch_{suppressed_};
+};
+
+TEST_F(TokenChooserTest, BiasMovesTokens) {
+  sampling_.logit_bias = {{1, -5.0f}, {2, 1.5f}};
+  auto biased = chooser();
+  EXPECT_EQ(next(biased, {0, 3, 1, 2}), 2);
+}
+
+TEST_F(TokenChooserTest, FrequencyCountsEveryUse) {
+  sampling_.frequency_penalty = 1;
+  auto chosen = chooser();
+  // Token 0 leads by 2.5: it is taken until it was used three times.
+  std::vector<Token> tokens;
+  for (int i = 0; i < 5; ++i) tokens.push_back(next(chosen, {2.5f, 0}));
+  EXPECT_EQ(tokens, (std::vector<Token>{0, 0, 0, 1, 0}));
+}
+
+TEST_F(TokenChooserTest, PresenceCountsOnce) {
+  sampling_.presence_penalty = 1;
+  auto chosen = chooser();
+  std::vector<Token> tokens;
+  for (int i = 0; i < 4; ++i) tokens.push_back(next(chosen, {1.5f, 1, 0}));
+  EXPECT_EQ(tokens, (std::vector<Token>{0, 1, 0, 0}));
+}
+
+TEST_F(TokenChooserTest, ABiasDoesNotFreeASuppressedToken) {
+  const Tokens suppressed{1};
+  ChooserScratch scratch(suppressed);
+  sampling_.logit_bias = {{1, 100.0f}};
+  auto biased = chooser();
+  EXPECT_EQ(biased.choose(std::vector<float>{0, 3, 1}, scratch), 2);
+}
+
+TEST_F(TokenChooserTest, DrawsAsTheEngineDoes) {
+  sampling_.base.temperature = 1;
+  auto chosen = chooser();
+  Sampler sampler(suppressed_);
+  const AnswerRandom random(1, "key", 0);
+  std::vector<float> logits;
+  for (int i = 0; i < 50; ++i) logits.push_back(static_cast<float>(i % 7));
+  for (std::uint32_t i = 0; i < 20; ++i) {
+    EXPECT_EQ(next(chosen, logits), sampler.sample(logits, sampling_.base, random.uniform(i)));
+  }
+}
+
+// --- Grammar ----------------------------------------------------------------------------------
+
+// The tiny model has a token for each letter: 260 is "a"; 2 ends an answer.
+std::unique_ptr<Grammar> grammar(const std::string& text) {
+  auto made = Grammar::create(tiny_model(), text);
+  if (!made.ok()) ADD_FAILURE() << made.error().to_string();
+  return std::move(made).value();
+}
+
+constexpr Token kA = 260, kB = 261, kC = 262, kEnd = 2;
+
+TEST(Grammar, AllowsWhatMayComeNext) {
+  const auto either = grammar("root ::= \"a\" (\"b\" | \"c\")");
+  EXPECT_TRUE(either->allows(kA));
+  EXPECT_FALSE(either->allows(kB));
+  EXPECT_FALSE(either->allows(kEnd));
+  ASSERT_TRUE(either->accept(kA).ok());
+  EXPECT_FALSE(either->allows(kA));
+  EXPECT_TRUE(either->allows(kB));
+  EXPECT_TRUE(either->allows(kC));
+  ASSERT_TRUE(either->accept(kC).ok());
+  EXPECT_FALSE(either->allows(kC));
+  EXPECT_TRUE(either->allows(kEnd));
+}
+
+TEST(Grammar, MasksEverythingElse) {
+  const auto either = grammar("root ::= \"b\" | \"c\"");
+  std::vector<float> logits(tiny_model().n_vocab(), 1);
+  either->mask(logits);
+  std::set<Token> left;
+  for (std::size_t id = 0; id < logits.size(); ++id) {
+    if (logits[id] == 1) left.insert(static_cast<Token>(id));
+  }
+  // The bytes 'b' and 'c' are tokens, too: 3 + 0x62 and 3 + 0x63.
+  EXPECT_EQ(left, (std::set<Token>{kB, kC, 3 + 'b', 3 + 'c'}));
+}
+
+TEST(Grammar, RefusesWhatTheCheckRefuses) {
+  EXPECT_EQ(Grammar::create(tiny_model(), "root ::= other").error().kind,
+            ErrorKind::kInvalidArgument);
+  EXPECT_EQ(Grammar::create(tiny_model(), "root ::= \"").error().kind, ErrorKind::kInvalidArgument);
+}
+
+TEST_F(TokenChooserTest, GreedyTakesTheLikeliestTheGrammarAllows) {
+  auto chosen = chooser(grammar("root ::= [bc] \"a\""));
+  std::vector<float> logits(tiny_model().n_vocab(), 0);
+  logits[kA] = 9;
+  logits[kC] = 5;
+  logits[kEnd] = 3;
+  EXPECT_EQ(next(chosen, logits), kC);
+  EXPECT_EQ(next(chosen, logits), kA);
+  EXPECT_EQ(chosen.choose(logits, scratch_), kEnd);
+}
+
+TEST_F(TokenChooserTest, SamplingDrawsFromWhatTheGrammarAllows) {
+  sampling_.base.temperature = 1;
+  std::set<Token> drawn;
+  for (std::uint64_t seed = 0; seed < 60; ++seed) {
+    TokenChooser chosen(sampling_, grammar("root ::= \"b\" | \"c\""), AnswerRandom(seed, "", 0));
+    std::vector<float> logits(tiny_model().n_vocab(), 0);
+    logits[kA] = 20;
+    drawn.insert(chosen.choose(logits, scratch_).value());
+  }
+  EXPECT_EQ(drawn, (std::set<Token>{kB, kC, 3 + 'b', 3 + 'c'}));
+}
+
+// Weights 1 : 3 : 12, of which the grammar allows the first two; then with top-k, which counts what
+// is allowed only.
+TEST_F(TokenChooserTest, AllowedTokensKeepTheirShares) {
+  sampling_.base.temperature = 1;
+  std::vector<float> logits(tiny_model().n_vocab(), -100);
+  logits.at(kB) = 0;
+  logits.at(kC) = std::log(3.0f);
+  logits.at(kA) = std::log(12.0f);
+  for (const int top_k : {0, 2}) {
+    sampling_.base.top_k = top_k;
+    constexpr int kDraws = 1200;
+    int firsts = 0;
+    for (std::uint64_t seed = 0; seed < kDraws; ++seed) {
+      TokenChooser chosen(sampling_, grammar("root ::= [bc]"), AnswerRandom(seed, "", 0));
+      const Token token = chosen.choose(logits, scratch_).value();
+      ASSERT_TRUE(token == kB || token == kC);
+      firsts += token == kB ? 1 : 0;
+    }
+    // A quarter, within four standard deviations.
+    EXPECT_NEAR(firsts, kDraws / 4, 4 * std::sqrt(kDraws * 0.25 * 0.75)) << top_k;
+  }
+}
+
+TEST_F(TokenChooserTest, HasNothingLeftWhereTheGrammarAllowsNothing) {
+  const Tokens suppressed{3 + 'a', kA};  // sorted
+  ChooserScratch scratch(suppressed);
+  auto chosen = chooser(grammar("root ::= \"a\""));
+  EXPECT_EQ(chosen.choose(std::vector<float>(tiny_model().n_vocab(), 0), scratch), std::nullopt);
+}
+
+}  // namespace
+}  // namespace llmpatch
