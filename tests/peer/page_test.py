@@ -4,9 +4,9 @@ import hashlib
 import json
 
 from browsers import Browser
-from program import MODEL, main
+from program import main
 from selenium.webdriver.common.keys import Keys
-from servers import MODEL_ID, Server
+from servers import Server
 from stores import StoreTest
 
 ADMIN_KEY = "correct-horse-battery"
@@ -26,6 +26,18 @@ new MutationObserver(() => {
 }).observe(document.getElementById('turns'), {childList: true, subtree: true, characterData: true});
 """
 
+# Keeps what the server sends to each column, by the header llmpatch-stack.
+KEEP_STREAMS = """
+window.streams = {};
+const request = window.fetch;
+window.fetch = async (...all) => {
+  const response = await request(...all);
+  const stack = response.headers.get('llmpatch-stack');
+  if (stack) response.clone().text().then((text) => { window.streams[stack] = text; });
+  return response;
+};
+"""
+
 # The events of a stream that arrives in pieces of `size` bytes.
 READ_EVENTS = """
 const [text, size, done] = arguments;
@@ -40,6 +52,13 @@ import('/sse.js').then(async ({ serverSentEvents }) => {
   done(found);
 });
 """
+
+
+def text_of_stream(events):
+    """The text that the events of a streamed answer make."""
+    chunks = [json.loads(line.removeprefix("data: ")) for line in events.split("\n")
+              if line.startswith("data: {")]
+    return "".join(choice["delta"].get("content", "") for chunk in chunks for choice in chunk["choices"])
 
 
 class PageTest(StoreTest):
@@ -61,7 +80,7 @@ class PageTest(StoreTest):
         super().tearDown()
 
     def serve(self, *args):
-        self.server = Server(self.dir, "--store", "store", "--key", "vendor.pub", "--kv", "f32",
+        self.server = Server(self.dir, "--store", "store", "--key", "vendor.pub",
                              "--admin-key-file", "admin.key", *args)
         self.addCleanup(self.server.stop)
 
@@ -112,6 +131,7 @@ class Page(PageTest):
         self.assertEqual(self.titles(), ["Base model", "tester"])
         self.limit_answers(24)
         self.browser.script(WATCH_ANSWERS)
+        self.browser.script(KEEP_STREAMS)
         self.send("Tell me about the sea.")
         self.turns_done(1)
         self.browser.picture("columns")
@@ -122,11 +142,12 @@ class Page(PageTest):
         self.assertTrue(letters.index("A") < letters.rindex("B") and letters.index("B") < letters.rindex("A"),
                         f"one after the other: {letters}")
         self.assertEqual(self.answers(".ran"), {"A": "base model", "B": "tester@1.0.0"})
-        for letter, patches in [("A", []), ("B", ["tester"])]:
-            whole = self.server.chat(patches=patches, max_tokens=24).json["choices"][0]["message"]["content"]
+        for letter, stack in [("A", "none"), ("B", "tester@1.0.0")]:
+            sent = self.browser.wait(lambda: self.browser.script("return window.streams[arguments[0]]", stack),
+                                     "the end of the stream")
             shown = self.browser.script("return document.querySelector(arguments[0]).textContent",
                                         f".answer[data-letter={letter}] .text")
-            self.assertEqual(shown, whole)
+            self.assertEqual(shown, text_of_stream(sent))
         figures = self.answers(".figures")
         self.assertRegex(figures["A"], r"^\d+ tokens · \d+ ms to the first · [\d.]+ per second")
         self.assertRegex(figures["B"], r"\d+ patch rows")
@@ -172,7 +193,7 @@ class Page(PageTest):
         self.turns_done(1)
         self.assertEqual(self.answers(".ran"), {
             "A": "base model", "B": "tone@1.0.0, then tester@1.0.0",
-            "C": "tester@1.0.0, then tone@1.0.0", "D": "tone@1.0.0 beside tester@1.0.0"})
+            "C": "tester@1.0.0, then tone@1.0.0", "D": "tester@1.0.0 beside tone@1.0.0"})
         self.browser.picture("four-columns")
 
         column = ".column[data-letter='%s'] "
@@ -190,7 +211,7 @@ class Page(PageTest):
         self.send("Hello again")
         self.turns_done(2)
         self.assertEqual(self.answers(".ran"), {"A": "tester@1.1.0", "B": "tester@1.0.0 beside tone@1.0.0",
-                                                "D": "tone@1.0.0 beside tester@1.0.0"})
+                                                "D": "tester@1.0.0 beside tone@1.0.0"})
 
     def test_rolls_back(self):
         self.refusals = {403}
