@@ -192,10 +192,8 @@ void SequencePool::close(OpenSequence sequence, bool keep) {
   const bool retired = sequence.stack->retired();
   if (keep && !retired && !sequence.tokens.empty()) {
     for (const CachedSequence& out : cache_.keep(std::move(sequence))) release(out);
-    while (ledger_.used() - ledger_.pinned() > options_.kept_cells) {
-      const auto evicted = cache_.evict();
-      if (!evicted) break;
-      release(*evicted);
+    while (cache_.size() > 1 && ledger_.used() - ledger_.pinned() > options_.kept_cells) {
+      release(*cache_.evict());
     }
   } else {
     release(sequence);

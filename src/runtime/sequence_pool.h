@@ -22,7 +22,7 @@ struct PoolOptions {
   std::size_t open = 1;        // of requests that run
   std::size_t prefixes = 1;    // lists of prefixes that stay decoded; at least the parts of a stack
   std::size_t kept = 0;        // prompts kept for reuse; 0 for models whose sequences cannot be cut
-  std::size_t kept_cells = 0;  // kept prompts go while idle prefixes and they have more cells
+  std::size_t kept_cells = 0;  // of idle prefixes and kept prompts, of which one stays
 };
 
 // The sequence of a request that runs.

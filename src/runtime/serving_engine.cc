@@ -27,7 +27,7 @@ constexpr int kDefaultContext = 4096;
 constexpr int kCellsPerRequest = 256;  // planned; longer requests wait for each other
 constexpr int kPrefixCells = 1024;     // planned for prefixes
 // Prompts kept for reuse fill at most this part of the cells: every batch passes over all in use.
-constexpr std::uint32_t kKeptPart = 2;
+constexpr std::uint32_t kKeptPart = 8;
 constexpr std::uint32_t kBatchTokens = 512;
 constexpr std::size_t kLogitBytes = std::size_t{64} << 20;
 
