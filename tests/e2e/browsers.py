@@ -26,7 +26,7 @@ if not shutil.which("chromedriver"):
 from selenium.webdriver.common.by import By  # noqa: E402
 from selenium.webdriver.support.ui import WebDriverWait  # noqa: E402
 
-PATIENCE = 90  # seconds for anything on a machine that does much else; nothing is measured by it
+PATIENCE = 180  # seconds for anything on a machine that does much else; nothing is measured by it
 # Where pictures are put for people to look at, if anywhere.
 PICTURES = os.environ.get("LLMPATCH_PICTURES")
 

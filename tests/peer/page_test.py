@@ -165,7 +165,7 @@ class Page(PageTest):
         self.open()
         self.assertIn("does not run the model without", self.browser.one("#columns-note").text)
         self.assertEqual(self.browser.texts(".column .block"), ["tester\n1.0.0"])
-        self.limit_answers(48)
+        self.limit_answers(24)
         self.send("Tell me a long story.")
         self.browser.wait(lambda: self.answers(".text").get("A"), "a first piece")
         self.activate("1.1.0")
@@ -274,7 +274,7 @@ class Page(PageTest):
         self.refusals = {429}
         self.serve_two_versions("--allow-unpatched", "--max-concurrent", 1, "--max-queue", 0)
         self.open()
-        self.limit_answers(32)
+        self.limit_answers(16)
         self.send("Tell me about the sea.")
         self.browser.wait(lambda: any("Trying again in" in text for text in self.browser.texts(".foot")),
                           "one column to be told to wait")
@@ -388,6 +388,7 @@ class Page(PageTest):
         moving = "return document.getAnimations().length"
         self.browser.wait(lambda: self.browser.all(".answer[aria-busy=true]"), "an answer")
         self.assertEqual(self.browser.script(moving), 0)
+        self.browser.type(Keys.ESCAPE)
         self.turns_done(1)
 
     def test_events_may_arrive_in_any_pieces(self):

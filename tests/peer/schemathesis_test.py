@@ -33,7 +33,9 @@ class Schemathesis(StoreTest):
              "--phases", "examples,coverage,fuzzing", "--max-examples", str(EXAMPLES), "--seed", "1",
              "--request-timeout", "60", "--continue-on-failure", "--suppress-health-check", "all"],
             cwd=self.dir, capture_output=True, encoding="utf-8", timeout=500)
-        self.assertEqual(done.returncode, 0, done.stdout[-20000:] + done.stderr)
+        # A request that it made up can have megabytes.
+        said = "\n".join(line[:500] for line in done.stdout.splitlines()) + done.stderr
+        self.assertEqual(done.returncode, 0, said)
         self.assertRegex(done.stdout, r"[1-9]\d{2,} generated", "few requests were made")
         self.assertEqual(server.stop(), 0)
 
