@@ -1,7 +1,7 @@
 """lm-evaluation-harness answers the items of `utility` as llmpatch does, item by item.
 
 The same weights in F32 on both sides: llmpatch through libllama with exact arithmetic, the harness
-through Transformers, on its own task of type multiple_choice. Run by CTest (label `peer`); the
+through Transformers, on its own task of type multiple_choice. Run by CTest (label `long`); the
 harness's Python is scripts/peer-venv's.
 """
 
