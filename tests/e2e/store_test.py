@@ -75,7 +75,7 @@ class Commands(StoreTest):
         self.assertIn("not verified (--allow-unsigned)", self.run_ok(*self.store("list")).stdout)
         patches = json.loads(self.run_ok(*self.store("list", "--json")).stdout)["patches"]
         self.assertIsNone(patches[0]["signer"])
-        self.assertIn("--allow-unsigned", self.run_ok(*self.store("history")).stdout)
+        self.assertIn("is not signed", self.run_ok(*self.store("history")).stdout)
 
     def test_old_and_expired_releases_are_refused(self):
         self.run_ok(*self.install(self.release("2.0.0", 2)))
