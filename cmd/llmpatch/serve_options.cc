@@ -2,6 +2,7 @@
 
 #include "base/quote.h"
 #include "base/sha256.h"
+#include "serve/stack_request.h"
 #include "store_options.h"
 #include "tool_version.h"
 
@@ -93,6 +94,11 @@ void CommandServeOptions::declare(CLI::App& app) {
   app.add_option("--model-name", model_name,
                  "Id of the base model (default: the file's name without .gguf)")
       ->group(operation);
+  app.add_option("--stack", stacks,
+                 "NAME=PATCH+PATCH[:parallel]: a stack that requests may call by the model id "
+                 "BASE+NAME; repeatable")
+      ->allow_extra_args(false)
+      ->group(operation);
   app.add_flag("--watch", watch, "Follow the store: changes by other commands are served at once")
       ->group(operation);
   app.add_option("--audit-log", audit_log, "File to append a line to for each answer and change")
@@ -159,6 +165,12 @@ Result<ApiServerOptions> CommandServeOptions::server_options(const CancelFlag& c
   options.patches.allow_unsigned = patches.trust.allow();
   options.patches.admission = {patches.accept_base, force};
   LLMPATCH_ASSIGN(options.patches.compose, patches.composition());
+  for (const std::string& text : stacks) {
+    LLMPATCH_ASSIGN(auto named, parse_named_stack(text));
+    if (!options.patches.stacks.insert(std::move(named)).second) {
+      return contradiction("--stack: found the name of " + quote(text) + " twice", "");
+    }
+  }
   LLMPATCH_ASSIGN(options.registry, registry.options(cancel));
   options.api_keys = api_keys;
   options.admin_key = admin_key;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "base/cancel.h"
 #include "base/result.h"
@@ -22,6 +23,7 @@ struct CommandServeOptions {
   RegistryPlace registry;
   bool force = false, allow_unpatched = false, is_public = false, watch = false, json = false;
   std::string host, model_name;
+  std::vector<std::string> stacks;
   std::uint16_t port = 8080;
   std::filesystem::path api_keys, admin_key, audit_log, certificate, private_key;
   ServingOptions engine;

@@ -78,7 +78,6 @@ void Answer::on_end(std::size_t index, const ServingResult& result) {
     const std::lock_guard lock(mutex_);
     Choice& choice = choices_[index];
     choice.end = result.end;
-    choice.has_ended = true;
     choice.prompt_logprobs = result.prompt_logprobs;
     // The prompt of several choices was sent, and is counted, once.
     if (index % frame_.n == 0) {

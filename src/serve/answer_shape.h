@@ -18,7 +18,6 @@ struct Choice {
   std::string text;
   std::vector<TokenLogprob> logprobs, prompt_logprobs;
   ServingEnd end = ServingEnd::kStop;
-  bool has_ended = false;
 };
 
 // Makes the JSON of choices; what stands around them is the same for both forms. One answer's calls

@@ -31,7 +31,6 @@ class Keys {
 
   bool has_api_keys() const { return !keys_.empty(); }
   bool has_admin_key() const { return !admin_.empty(); }
-  std::size_t size() const { return keys_.size(); }
 
   // The key whose text is `bearer`; null when there is none.
   const ApiKey* find(std::string_view bearer) const;

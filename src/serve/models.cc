@@ -1,6 +1,16 @@
 #include "serve/models.h"
 
+#include <algorithm>
+
 namespace llmpatch {
+namespace {
+
+bool may_run_all(const ApiKey& key, const ResolvedStack& stack) {
+  return std::all_of(stack.patches.begin(), stack.patches.end(),
+                     [&](const auto& patch) { return key.may_run(patch->manifest.name); });
+}
+
+}  // namespace
 
 Json models_json(const PatchTable& table, const std::string& base, const ApiKey* key,
                  std::int64_t created) {
@@ -11,6 +21,14 @@ Json models_json(const PatchTable& table, const std::string& base, const ApiKey*
   for (const auto& patch : table.patches) {
     if (patch->error || (key != nullptr && !key->may_run(patch->manifest.name))) continue;
     list.push_back(model(base + "+" + patch->title()));
+    list.back()["parent"] = base;
+  }
+  for (const auto& [name, named] : table.stacks) {
+    ModelId id;
+    id.patches = {name};
+    const Result<ResolvedStack> stack = table.resolve({}, id);
+    if (!stack.ok() || (key != nullptr && !may_run_all(*key, *stack))) continue;
+    list.push_back(model(base + "+" + name));
     list.back()["parent"] = base;
   }
   return {{"object", "list"}, {"data", std::move(list)}};

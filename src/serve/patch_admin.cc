@@ -88,13 +88,21 @@ void PatchAdmin::list(ApiCall& call, const std::string& name, bool has_admin_key
   if (!name.empty() && data.empty()) {
     return call.fail({404, "patch: found none of that name", "patch_not_found", ""});
   }
-  const Result<ResolvedStack> stack = table->default_stack();
-  call.respond(200,
-               {{"object", "list"},
-                {"allow_unpatched", allow_unpatched_},
-                {"admin", has_admin_key},
-                {"default", stack.ok() ? stack->json() : Json{{"error", stack.error().message}}},
-                {"data", std::move(data)}});
+  const auto shown_stack = [](const Result<ResolvedStack>& stack) {
+    return stack.ok() ? stack->json() : Json{{"error", stack.error().message}};
+  };
+  Json stacks = Json::object();
+  for (const auto& [its_name, named] : table->stacks) {
+    ModelId id;
+    id.patches = {its_name};
+    stacks[its_name] = shown_stack(table->resolve({}, id));
+  }
+  call.respond(200, {{"object", "list"},
+                     {"allow_unpatched", allow_unpatched_},
+                     {"admin", has_admin_key},
+                     {"default", shown_stack(table->default_stack())},
+                     {"stacks", std::move(stacks)},
+                     {"data", std::move(data)}});
 }
 
 Result<Store> PatchAdmin::open_store(const ApiCall& call, bool create) const {

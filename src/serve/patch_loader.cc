@@ -18,6 +18,7 @@ class Loader {
 
   Result<std::shared_ptr<const PatchTable>> load() {
     table_->compose = sources_.compose;
+    table_->stacks = sources_.stacks;
     LLMPATCH_ASSIGN(trust_, sources_.trust());
     Result<Store> store = Store::open(sources_.store);
     if (store.ok()) {

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -28,6 +29,7 @@ struct PatchSources {
   std::function<Result<Trust>()> trust;
   AllowUnsigned allow_unsigned = AllowUnsigned::kNo;
   AdmissionRules admission;
+  std::map<std::string, NamedStack> stacks;
   Compose compose = Compose::kSequential;
 };
 

@@ -62,6 +62,12 @@ Result<Stack> ResolvedStack::engine_stack() const {
   return stack;
 }
 
+const NamedStack* PatchTable::named(const StackRequest& request, const ModelId& id) const {
+  if (request.patches || id.patches.size() != 1) return nullptr;
+  const auto found = stacks.find(id.patches.front());
+  return found == stacks.end() ? nullptr : &found->second;
+}
+
 // The parts of a model's id, those put together that a version's build metadata took apart.
 Result<std::vector<Requirement>> PatchTable::wanted(const StackRequest& request,
                                                     const ModelId& id) const {
@@ -71,6 +77,7 @@ Result<std::vector<Requirement>> PatchTable::wanted(const StackRequest& request,
                       "patches: found them in the model's id too, expected one of the two");
   }
   if (id.is_base) return defaults;
+  if (const NamedStack* stack = named(request, id)) return stack->patches;
   if (id.patches.size() > kMaxStack) {
     return make_error(ErrorKind::kInvalidArgument, "model",
                       "model: found " + std::to_string(id.patches.size()) +
@@ -137,7 +144,9 @@ Result<std::shared_ptr<const ServedPatch>> PatchTable::find(const Requirement& w
 Result<ResolvedStack> PatchTable::resolve(const StackRequest& request, const ModelId& id) const {
   LLMPATCH_ASSIGN(const std::vector<Requirement> names, wanted(request, id));
   ResolvedStack stack;
-  stack.compose = request.compose.value_or(compose);
+  const NamedStack* its_name = named(request, id);
+  const std::optional<Compose> own = its_name == nullptr ? std::nullopt : its_name->compose;
+  stack.compose = request.compose.value_or(own.value_or(compose));
   for (const Requirement& name : names) {
     const auto reason = without.find(name.name);
     if (name.version.empty() && reason != without.end()) {

@@ -40,6 +40,8 @@ class PatchTable {
   std::map<std::string, Error> blocked;
   // ... or why stacks may run without them.
   std::map<std::string, std::string> without;
+  // Stacks that the operator gave names; a name stands for the stack before any patch.
+  std::map<std::string, NamedStack> stacks;
   // The stack of requests that name none.
   std::vector<Requirement> defaults;
   Compose compose = Compose::kSequential;  // of requests that do not say
@@ -52,6 +54,7 @@ class PatchTable {
   Result<ResolvedStack> default_stack() const;
 
  private:
+  const NamedStack* named(const StackRequest& request, const ModelId& id) const;
   Result<std::vector<Requirement>> wanted(const StackRequest& request, const ModelId& id) const;
   Result<std::shared_ptr<const ServedPatch>> find(const Requirement& wanted) const;
 };

@@ -121,6 +121,22 @@ TEST_F(PatchTableTest, RefusesPatchesThatDoNotGoTogether) {
   EXPECT_EQ(resolve({"c", "b"}), "patch_conflict");
 }
 
+TEST_F(PatchTableTest, KnowsStacksByTheirNames) {
+  add("b", "1.0.0", true);
+  add("a", "1.0.0", true);
+  table_.stacks["safe"] = {{{"b", "", false}, {"a", "", false}}, {}};
+  table_.stacks["side"] = {{{"b", "", false}, {"a", "", false}}, Compose::kParallel};
+  const auto of = [&](const char* id, std::optional<Compose> compose = {}) {
+    StackRequest request;
+    request.compose = compose;
+    return resolve(request, *parse_model_id(id, "m"));
+  };
+  EXPECT_EQ(of("m+safe"), "b@1.0.0+a@1.0.0");
+  EXPECT_EQ(of("m+side"), "a@1.0.0+b@1.0.0;compose=parallel");
+  EXPECT_EQ(of("m+side", Compose::kSequential), "b@1.0.0+a@1.0.0");
+  EXPECT_EQ(of("m+safe+a"), "patch_not_found");  // a stack stands alone
+}
+
 TEST_F(PatchTableTest, ReadsAModelsId) {
   add("a", "1.0.0+build.5", true);
   add("b", "1.0.0", true);

@@ -18,6 +18,8 @@ std::vector<std::string_view> parts_of(std::string_view path) {
   }
 }
 
+auto openings(std::string_view pattern) { return std::count(pattern.begin(), pattern.end(), '{'); }
+
 std::optional<PathValues> values_of(std::string_view pattern, std::string_view path) {
   const auto expected = parts_of(pattern), found = parts_of(path);
   if (expected.size() != found.size()) return std::nullopt;
@@ -55,13 +57,23 @@ std::optional<std::string> decode_path_part(std::string_view part) {
 Router::Match Router::match(std::string_view method, std::string_view path) const {
   const std::string_view wanted = method == "HEAD" ? "GET" : method;
   Match match;
+  std::string_view closest;  // the pattern of the path: of several the one that leaves least open
   for (const Endpoint& endpoint : endpoints_) {
     std::optional<PathValues> values = values_of(endpoint.pattern, path);
     if (!values) continue;
-    if (endpoint.method == wanted) return {&endpoint, std::move(*values), ""};
+    if (endpoint.pattern != closest) {
+      if (!closest.empty() && openings(endpoint.pattern) >= openings(closest)) continue;
+      closest = endpoint.pattern;
+      match = {};
+    }
+    if (endpoint.method == wanted) {
+      match.endpoint = &endpoint;
+      match.values = std::move(*values);
+    }
     match.allowed += (match.allowed.empty() ? "" : ", ") + endpoint.method;
     if (endpoint.method == "GET") match.allowed += ", HEAD";
   }
+  if (match.endpoint != nullptr) match.allowed.clear();
   return match;
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/quote.h"
+#include "patch/names.h"
 
 namespace llmpatch {
 namespace {
@@ -31,6 +32,34 @@ Result<Requirement> parse_patch_reference(std::string_view text) {
   return make_error(
       ErrorKind::kInvalidArgument, "patches",
       "found " + quote(text) + ", expected \"name\", \"name@1.2.3\" or \"name@^1.2\"");
+}
+
+Result<std::pair<std::string, NamedStack>> parse_named_stack(std::string_view text) {
+  const auto wrong = [&](const std::string& why) {
+    return make_error(ErrorKind::kInvalidArgument, "stack",
+                      "stack " + quote(text) + ": " + why +
+                          ", expected NAME=PATCH+PATCH, or NAME=PATCH+PATCH:parallel");
+  };
+  const std::size_t equals = std::min(text.find('='), text.size());
+  const std::string name(text.substr(0, equals));
+  if (!is_patch_name(name)) return wrong("found no name");
+  std::string_view rest = text.substr(std::min(equals + 1, text.size()));
+  NamedStack stack;
+  if (const std::size_t colon = rest.rfind(':'); colon != std::string_view::npos) {
+    const Result<Compose> compose = parse_compose(rest.substr(colon + 1));
+    if (!compose.ok()) return wrong("found another way to compose");
+    stack.compose = *compose;
+    rest = rest.substr(0, colon);
+  }
+  // Written as after a model's id.
+  const std::optional<ModelId> parts = parse_model_id("+" + std::string(rest), "");
+  for (const std::string& part : parts->patches) {
+    Result<Requirement> patch = parse_patch_reference(part);
+    if (!patch.ok()) return wrong(patch.error().message);
+    stack.patches.push_back(std::move(*patch));
+  }
+  if (stack.patches.size() > kMaxStack) return wrong("found too many patches");
+  return std::pair(name, std::move(stack));
 }
 
 std::optional<ModelId> parse_model_id(std::string_view id, std::string_view base) {

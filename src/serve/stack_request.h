@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -20,6 +21,16 @@ struct StackRequest {
   std::optional<std::vector<Requirement>> patches;
   std::optional<Compose> compose;
 };
+
+// A stack that the operator gave a name.
+struct NamedStack {
+  std::vector<Requirement> patches;
+  std::optional<Compose> compose;
+};
+
+// Reads "name=patch+patch", or "name=patch+patch:parallel"; the patches as parse_patch_reference,
+// but without build metadata in their versions. kInvalidArgument for anything else.
+Result<std::pair<std::string, NamedStack>> parse_named_stack(std::string_view text);
 
 // "name", "name@1.2.3", or "name@^1", "name@^1.2", "name@^1.2.3" (what is left out is zero).
 // kInvalidArgument for anything else.

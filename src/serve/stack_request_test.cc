@@ -31,6 +31,20 @@ TEST(PatchReference, RefusesEverythingElse) {
   }
 }
 
+TEST(NamedStack, IsANameAndPatches) {
+  const auto parsed = parse_named_stack("safe=a@^1+b");
+  ASSERT_TRUE(parsed.ok()) << parsed.error().to_string();
+  EXPECT_EQ(parsed->first, "safe");
+  ASSERT_EQ(parsed->second.patches.size(), 2U);
+  EXPECT_EQ(parsed->second.patches[0].version, "1.0.0");
+  EXPECT_FALSE(parsed->second.compose);
+  EXPECT_EQ(parse_named_stack("safe=a:parallel")->second.compose, Compose::kParallel);
+  for (const char* text :
+       {"", "safe", "safe=", "=a", "Safe=a", "safe=a+", "safe=a:beside", "safe=A"}) {
+    EXPECT_FALSE(parse_named_stack(text).ok()) << text;
+  }
+}
+
 TEST(ModelId, NamesThePatchesAfterTheBase) {
   const auto base = parse_model_id("my-model", "my-model");
   ASSERT_TRUE(base);

@@ -311,6 +311,8 @@ class Start(Operation):
         self.admin_file().chmod(0o644)
         self.refuses(12, "others may read it", "--admin-key-file", "admin.key")
         self.refuses(3, "API keys", "--api-keys", "missing.json")
+        self.refuses(2, "stack \"safe\"", "--stack", "safe")
+        self.refuses(2, "--stack: found the name", "--stack", "a=b", "--stack", "a=c")
         self.refuses(2, "--model-name", "--model-name", "a+b")
 
     def test_refuses_patches_it_cannot_run(self):
