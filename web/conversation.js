@@ -4,7 +4,7 @@ import { Answer } from "./answer.js";
 import { element } from "./dom.js";
 import { answerRequest } from "./request.js";
 
-const TRIES = 5;  // of a request that the server has no room for
+const TRIES = 20;  // of a request that the server has no room for
 const DEFAULT_RETRY = 2;  // seconds, where the server names none
 
 export class Conversation {

@@ -37,7 +37,8 @@ async function refresh() {
   try {
     found = new Catalog(...await Promise.all([api.get("v1/models"), api.get("v1/patches")]));
   } catch (error) {
-    showServerState("bad", error.status === 401 ? "API key needed" : "No connection");
+    const states = { 0: "No connection", 401: "API key needed", 429: "Busy" };
+    showServerState("bad", states[error.status] ?? error.message);
     if (error.status === 401) {
       byId("api-key-note").textContent = error.message;
       byId("api-key").setAttribute("aria-invalid", "true");

@@ -55,7 +55,7 @@ export class PatchList {
     }
     node.append(element("dl", {}, ...facts.flatMap(([term, value]) => [
       element("dt", {}, term),
-      element("dd", { class: term === "Digest" ? "digest" : null }, String(value)),
+      element("dd", { class: /[0-9a-f]{64}/.test(value) ? "digest" : null }, String(value)),
     ])));
     node.append(card(patch));
     if (patch.source === "store" && state === "installed") {

@@ -177,7 +177,7 @@ Result<ApiServerOptions> CommandServeOptions::server_options(const CancelFlag& c
   options.audit_log = audit_log;
   options.allow_unpatched = allow_unpatched;
   options.max_tokens = max_tokens;
-  options.max_waiting = static_cast<std::size_t>(engine.max_queue);
+  options.max_waiting = static_cast<std::size_t>(engine.max_concurrent + engine.max_queue);
   options.request_timeout = std::chrono::seconds(request_seconds);
   if (watch) options.watch = kWatchInterval;
   return options;

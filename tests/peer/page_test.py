@@ -272,14 +272,16 @@ class Page(PageTest):
 
     def test_waits_for_room(self):
         self.refusals = {429}
-        self.serve_two_versions("--allow-unpatched", "--max-concurrent", 1, "--max-queue", 0)
+        self.serve_two_versions("--allow-unpatched", "--max-concurrent", 1, "--max-queue", 1)
         self.open()
-        self.limit_answers(16)
+        for _ in range(2):
+            self.browser.one("#add-column").click()
+        self.limit_answers(4)
         self.send("Tell me about the sea.")
         self.browser.wait(lambda: any("Trying again in" in text for text in self.browser.texts(".foot")),
                           "one column to be told to wait")
         self.turns_done(1)
-        self.assertEqual(len(self.browser.all(".figures")), 2)
+        self.assertEqual(len(self.browser.all(".figures")), 4)
 
     def test_asks_for_an_api_key(self):
         self.refusals = {401}

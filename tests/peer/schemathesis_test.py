@@ -15,6 +15,10 @@ from stores import StoreTest
 TOOL = Path(peer_python("schemathesis")).parent / "schemathesis"
 ADMIN_KEY = "0123456789abcdef"
 EXAMPLES = 25  # of each kind for an operation
+# A body that breaks the document by its size alone is too large before it is read.
+CONFIG = """[checks.negative_data_rejection]
+expected-statuses = [400, 401, 403, 404, 405, 406, 409, 413, 415, 422, 429]
+"""
 CHECKS = ["not_a_server_error", "status_code_conformance", "content_type_conformance",
           "response_headers_conformance", "response_schema_conformance", "negative_data_rejection",
           "unsupported_method", "allow_header_conformance"]
@@ -27,8 +31,9 @@ class Schemathesis(StoreTest):
         server = Server(self.dir, "--store", "store", "--key", "vendor.pub", "--admin-key-file",
                         "admin.key", "--allow-unpatched", "--context", 512, "--max-tokens", 4)
         self.addCleanup(server.stop)
+        config = self.write("schemathesis.toml", CONFIG)
         done = subprocess.run(
-            [TOOL, "run", SOURCE / "docs/openapi.json", "--url", f"http://127.0.0.1:{server.port}",
+            [TOOL, "--config-file", config, "run", SOURCE / "docs/openapi.json", "--url", f"http://127.0.0.1:{server.port}",
              "--header", f"Authorization: Bearer {ADMIN_KEY}", "--checks", ",".join(CHECKS),
              "--phases", "examples,coverage,fuzzing", "--max-examples", str(EXAMPLES), "--seed", "1",
              "--request-timeout", "60", "--continue-on-failure", "--suppress-health-check", "all"],
