@@ -23,6 +23,7 @@ if not shutil.which("chromedriver"):
     print("skipped: no chromedriver (chromium-driver)")
     sys.exit(SKIPPED)
 
+from selenium.common.exceptions import StaleElementReferenceException  # noqa: E402
 from selenium.webdriver.common.by import By  # noqa: E402
 from selenium.webdriver.support.ui import WebDriverWait  # noqa: E402
 
@@ -90,8 +91,23 @@ class Browser:
         self.driver.switch_to.active_element.send_keys(*keys)
 
     def wait(self, condition, what):
-        """Until condition() is true; its value."""
-        return WebDriverWait(self.driver, PATIENCE).until(lambda _: condition(), f"waited for {what}")
+        """Until condition() is true; its value. Nodes that the page replaces while they are read do
+        not count."""
+        return WebDriverWait(self.driver, PATIENCE,
+                             ignored_exceptions=[StaleElementReferenceException]).until(
+                                 lambda _: condition(), f"waited for {what}")
+
+    def note(self, text):
+        """Notices from now on whether the page shows a text, however briefly: noted()."""
+        self.script("""
+            window.noted = false;
+            new MutationObserver(() => {
+              window.noted = window.noted || document.body.innerText.includes(arguments[0]);
+            }).observe(document.body, {childList: true, subtree: true, characterData: true});
+            """, text)
+
+    def noted(self):
+        return self.script("return window.noted")
 
     def focused(self):
         """The id, data-control or text of the element that has the focus."""
