@@ -2,6 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
+#include "base/file.h"
+#include "runtime/test_models.h"
+
 namespace llmpatch {
 namespace {
 
@@ -20,6 +25,14 @@ TEST(ContextFor, TheLongestFillerAndRoom) {
   longer.decodings = {{32, 1, 0, 1}};
   EXPECT_EQ(context_for(std::vector<Suite>{plain}), 0);
   EXPECT_EQ(context_for(std::vector<Suite>{plain, longer}), 4096 + 1024 + 32);
+}
+
+TEST(LongPrompt, TheBuiltInTextIsAsLongAsItsLongestBeginning) {
+  const Suite suite =
+      load_suite("long-prompt", std::filesystem::path(LLMPATCH_SOURCE_DIR) / "data").value();
+  const std::string text = read_file(suite.filler, 1 << 20, "filler text").value();
+  EXPECT_GE(smollm2().tokenize(text, false).value().size(),
+            static_cast<std::size_t>(std::ranges::max(suite.filler_tokens)));
 }
 
 }  // namespace
