@@ -72,15 +72,6 @@ EngineOptions small_options() {
   return options;
 }
 
-// `n` tokens of the tiny model that begin at any letter.
-Tokens letters(std::size_t n, std::size_t start = 0) {
-  Tokens tokens;
-  for (std::size_t i = 0; i < n; ++i) {
-    tokens.push_back(static_cast<Token>(260 + (start + i * i * 7 + i) % 26));
-  }
-  return tokens;
-}
-
 class TinyEngine : public ::testing::Test {
  protected:
   PrefixId add(const Tokens& tokens) {

@@ -5,14 +5,6 @@
 namespace llmpatch {
 namespace {
 
-Tokens letters(std::size_t n, std::size_t start = 0) {
-  Tokens tokens;
-  for (std::size_t i = 0; i < n; ++i) {
-    tokens.push_back(static_cast<Token>(260 + (start + i * i * 7 + i) % 26));
-  }
-  return tokens;
-}
-
 class SequencePoolTest : public ::testing::Test {
  protected:
   SequencePoolTest() {

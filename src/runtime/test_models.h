@@ -137,6 +137,15 @@ inline const Model& tiny_model() {
   return *model;
 }
 
+// `n` tokens of the tiny model that begin at any letter.
+inline Tokens letters(std::size_t n, std::size_t start = 0) {
+  Tokens tokens;
+  for (std::size_t i = 0; i < n; ++i) {
+    tokens.push_back(static_cast<Token>(260 + (start + i * i * 7 + i) % 26));
+  }
+  return tokens;
+}
+
 inline std::unique_ptr<Engine> make_engine(const Model& model, const EngineOptions& options = {}) {
   auto engine = Engine::create(model, options);
   if (!engine.ok()) {
