@@ -2,6 +2,7 @@
 
 #include "base/quote.h"
 #include "base/sha256.h"
+#include "serve/loopback.h"
 #include "serve/stack_request.h"
 #include "store_options.h"
 #include "tool_version.h"
@@ -13,11 +14,6 @@ constexpr std::chrono::milliseconds kWatchInterval{1000};
 
 constexpr const char* kIdCharacters =
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
-
-bool is_loopback(const std::string& host) {
-  return host == "localhost" || host == "::1" ||
-         (host.starts_with("127.") && host.find_first_not_of("0123456789.") == std::string::npos);
-}
 
 Error contradiction(const std::string& message, const char* hint) {
   return make_error(ErrorKind::kInvalidArgument, "command line", message, hint);

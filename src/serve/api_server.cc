@@ -10,6 +10,7 @@
 #include "base/ascii.h"
 #include "serve/assets.h"
 #include "serve/completions.h"
+#include "serve/loopback.h"
 #include "serve/models.h"
 #include "serve/patch_admin.h"
 #include "serve/router.h"
@@ -24,12 +25,8 @@ constexpr const char* kContentPolicy =
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-bool is_loopback(std::string_view host) {
-  // Not a name that begins like that: 127.example.com is anybody's.
-  const bool is_address = host.find_first_not_of("0123456789.") == std::string_view::npos;
-  return host == "localhost" || (is_address && host.starts_with("127.")) || host == "::1" ||
-         host == "[::1]";
-}
+// A host as an URL has it.
+bool is_this_machine(std::string_view host) { return is_loopback(host) || host == "[::1]"; }
 
 // The name in a Host header, without its port.
 std::string_view host_name(std::string_view host) {
@@ -190,7 +187,7 @@ void ApiServer::State::add_assets() {
 
 std::optional<ApiError> ApiServer::State::refusal_of(const HttpServerRequest& request,
                                                      const Router::Match& match) const {
-  if (is_loopback(options.http.host) && !is_loopback(host_name(request.header("Host")))) {
+  if (is_this_machine(options.http.host) && !is_this_machine(host_name(request.header("Host")))) {
     return ApiError{403, "Host: found another name, expected this machine's (localhost)",
                     "host_not_allowed", ""};
   }
