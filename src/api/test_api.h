@@ -31,15 +31,6 @@ inline const BaseModel& tiny_base() {
   return base;
 }
 
-// `n` tokens of the tiny model that begin at any letter.
-inline Tokens letters(std::size_t n, std::size_t start) {
-  Tokens tokens;
-  for (std::size_t i = 0; i < n; ++i) {
-    tokens.push_back(static_cast<Token>(260 + (start + i * i * 7 + i) % 26));
-  }
-  return tokens;
-}
-
 // Makes patches for the tiny model and signs them with a key of its own.
 class Vendor {
  public:
