@@ -186,6 +186,7 @@ Result<ChannelStep> ChannelFolder::publish(const TufTargets& draft,
                          "next.targets.json: found other targets that wait for signatures",
                          "publish what they say, or remove the file");
     }
+    LLMPATCH_TRY(check_fresh(*waiting));
     targets.expires = waiting->expires;
     have = waiting->signatures;
   }

@@ -76,7 +76,7 @@ class ChannelFolder {
   // snapshot and a timestamp of them. What was written meanwhile stays for the next time. Where the
   // targets wait for signatures, those that there are count, and the expiry they have; with
   // Collect::kYes signs these and nothing else. kExists: something else was published since, or
-  // waits.
+  // waits; kDenied: what waits has expired meanwhile.
   Result<ChannelStep> publish(const TufTargets& draft, const std::vector<PrivateKey>& signers,
                               const ChannelDays& days, Collect collect = Collect::kNo);
   // Signs the next timestamp of the same snapshot: the one step that the online key is for.
@@ -94,7 +94,8 @@ class ChannelFolder {
   Result<std::optional<TufEnvelope>> pending(TufRole role) const;
   // Adds signatures to `shown`, which pending() gave and somebody has looked at. A root that then
   // has enough of them becomes the next one; targets wait for publish. kInvalidArgument: none of
-  // `signers` speaks for the role; kExists: something else was signed since.
+  // `signers` speaks for the role; kExists: something else was signed since; kDenied: it has
+  // expired, and nobody would take it.
   Result<ChannelStep> sign(const TufEnvelope& shown, const std::vector<PrivateKey>& signers) const;
 
  private:
@@ -112,6 +113,7 @@ class ChannelFolder {
                                Collect collect) const;
   Result<ChannelStep> put_pending(TufRole role, const std::string& text,
                                   const std::vector<const TufRoot*>& roots) const;
+  Status check_fresh(const TufEnvelope& pending) const;
   void forget(const std::string& name) const;
   Error not_published() const;
   std::string after(int days) const;

@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "distribution/channel_maker.h"
+#include "patch/expiry.h"
 #include "trust/strict_json.h"
 #include "trust/tuf_make.h"
 
@@ -43,6 +44,14 @@ std::vector<std::string> advice_after(const TufRoot* before, const TufRoot& root
 }
 
 }  // namespace
+
+Status ChannelFolder::check_fresh(const TufEnvelope& pending) const {
+  if (pending.expires > utc_text(now_)) return {};
+  return make_error(ErrorKind::kDenied, "channel",
+                    pending_name(pending.role) + ": found that it expired at " + pending.expires +
+                        " while it waited for signatures",
+                    "remove the file and begin anew with --collect");
+}
 
 void ChannelFolder::forget(const std::string& name) const {
   std::error_code code;
@@ -105,6 +114,7 @@ Result<ChannelStep> ChannelFolder::sign(const TufEnvelope& shown,
                                         const std::vector<PrivateKey>& signers) const {
   const TufRole role = shown.role;
   const std::string name = pending_name(role);
+  LLMPATCH_TRY(check_fresh(shown));
   std::error_code code;
   std::vector<TufRoot> chain;  // none before the first root is signed
   if (role != TufRole::kRoot || fs::exists(folder_ / tuf_file_name(TufRole::kRoot, 1), code)) {

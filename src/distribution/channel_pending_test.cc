@@ -115,6 +115,31 @@ TEST_F(ChannelPendingTest, WhatWaitsIsPublishedAsItIsOrNotAtAll) {
                "next.targets.json: found version 1, expected version 2");
 }
 
+// What was signed on the first machine holds from then on, however long the others take.
+TEST_F(ChannelPendingTest, RefusesWhatHasExpiredWhileItWaited) {
+  init();
+  add("refuse", "1.0.0", 1);
+  const TufTargets draft = maker().draft().value();
+  ASSERT_TRUE(maker().publish(draft, {targets_key_}, {}, Collect::kYes).ok());
+  ASSERT_TRUE(sign(TufRole::kTargets, second_).ok());
+  ASSERT_TRUE(maker().rotate({}, {root_key_}, {}, Collect::kYes).ok());
+  const std::string expires = maker().pending(TufRole::kTargets).value()->expires;
+  constexpr std::time_t kDay = 24 * 3600;
+  now_ += 90 * kDay;  // the moment at which it expires
+  const std::string expired = "next.targets.json: found that it expired at " + expires;
+  expect_error(maker().publish(draft, {second_, timestamp_key_}, {}), ErrorKind::kDenied, expired);
+  expect_error(maker().publish(draft, {second_}, {}, Collect::kYes), ErrorKind::kDenied, expired);
+  expect_error(sign(TufRole::kTargets, second_), ErrorKind::kDenied, expired);
+  EXPECT_FALSE(is_there("1.targets.json"));
+  EXPECT_FALSE(is_there("timestamp.json"));
+  now_ += 275 * kDay;
+  expect_error(sign(TufRole::kRoot, second_), ErrorKind::kDenied, "next.root.json: found that");
+  EXPECT_FALSE(is_there("2.root.json"));
+  now_ -= 275 * kDay + 1;  // a second before
+  const auto published = maker().publish(draft, {second_, timestamp_key_}, {});
+  EXPECT_TRUE(published.ok()) << published.error().to_string();
+}
+
 // Nobody is asked to sign what is not shown.
 TEST_F(ChannelPendingTest, RefusesWhatThisProgramWouldNotWrite) {
   init();

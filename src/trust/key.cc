@@ -13,12 +13,23 @@
 #include "base/quote.h"
 #include "base/sha256.h"
 #include "trust/openssl.h"
+#include "trust/pem.h"
 
 namespace llmpatch {
 namespace {
 
 constexpr std::uint64_t kMaxKeyFile = 64 * 1024;
 constexpr int kDerivations = 600'000;  // rounds of PBKDF2 with HMAC-SHA-256
+
+// What the blocks of PEM are called that keys come in.
+constexpr std::string_view kPublic = "PUBLIC KEY";
+constexpr std::string_view kPkcs8 = "PRIVATE KEY";
+constexpr std::string_view kPkcs8Encrypted = "ENCRYPTED PRIVATE KEY";
+constexpr std::string_view kSec1 = "EC PRIVATE KEY";
+constexpr std::string_view kRsa = "RSA PRIVATE KEY", kDsa = "DSA PRIVATE KEY";
+
+using Pkcs8 = std::unique_ptr<PKCS8_PRIV_KEY_INFO, openssl::Free<PKCS8_PRIV_KEY_INFO_free>>;
+using EncryptedPkcs8 = std::unique_ptr<X509_SIG, openssl::Free<X509_SIG_free>>;
 
 struct Curve {
   const char* name;  // OpenSSL's
@@ -43,6 +54,12 @@ const Curve* find_curve(const EVP_PKEY* key) {
   return nullptr;
 }
 
+Error unknown_kind(const std::string& found, ErrorKind kind, std::string_view where) {
+  return make_error(kind, "key",
+                    std::string(where) + ": found a key of type " + found +
+                        ", expected one on the curve P-256, P-384 or P-521");
+}
+
 Error unknown_kind(const EVP_PKEY* key, ErrorKind kind, std::string_view where) {
   std::array<char, 64> name{};
   const char* type = EVP_PKEY_get0_type_name(key);
@@ -50,9 +67,7 @@ Error unknown_kind(const EVP_PKEY* key, ErrorKind kind, std::string_view where) 
   if (EVP_PKEY_get_group_name(key, name.data(), name.size(), nullptr) == 1) {
     found += std::string(" (") + name.data() + ")";
   }
-  return make_error(kind, "key",
-                    std::string(where) + ": found a key of type " + found +
-                        ", expected one on the curve P-256, P-384 or P-521");
+  return unknown_kind(found, kind, where);
 }
 
 std::shared_ptr<EVP_PKEY> shared(openssl::Key key) { return {key.release(), EVP_PKEY_free}; }
@@ -71,6 +86,52 @@ struct Passphrase {
   }
 };
 
+// What `decode` makes of DER bytes; null unless it is of all of them.
+template <class Decode>
+auto from_der(const std::string& der, Decode decode) {
+  const auto* at = reinterpret_cast<const unsigned char*>(der.data());
+  const auto* end = at + der.size();
+  auto object = decode(&at, static_cast<long>(der.size()));
+  if (at != end) object.reset();
+  return object;
+}
+
+openssl::Key read_pkcs8(const std::string& der) {
+  const Pkcs8 info = from_der(der, [](const unsigned char** at, long size) {
+    return Pkcs8(d2i_PKCS8_PRIV_KEY_INFO(nullptr, at, size));
+  });
+  return openssl::Key(info == nullptr ? nullptr : EVP_PKCS82PKEY(info.get()));
+}
+
+openssl::Key read_encrypted_pkcs8(const std::string& der, Passphrase& passphrase) {
+  const EncryptedPkcs8 encrypted = from_der(der, [](const unsigned char** at, long size) {
+    return EncryptedPkcs8(d2i_X509_SIG(nullptr, at, size));
+  });
+  if (encrypted == nullptr) return nullptr;
+  passphrase.asked = true;
+  if (!passphrase.text) return nullptr;
+  const Pkcs8 info(PKCS8_decrypt(encrypted.get(), passphrase.text->data(),
+                                 static_cast<int>(passphrase.text->size())));
+  return openssl::Key(info == nullptr ? nullptr : EVP_PKCS82PKEY(info.get()));
+}
+
+// The form before PKCS#8, which may be encrypted as its headers say.
+openssl::Key read_sec1(PemBlock block, Passphrase& passphrase) {
+  if (!block.headers.empty()) {
+    EVP_CIPHER_INFO cipher{};
+    long size = static_cast<long>(block.der.size());
+    if (PEM_get_EVP_CIPHER_INFO(block.headers.data(), &cipher) != 1 ||
+        PEM_do_header(&cipher, reinterpret_cast<unsigned char*>(block.der.data()), &size,
+                      Passphrase::give, &passphrase) != 1) {
+      return nullptr;
+    }
+    block.der.resize(static_cast<std::size_t>(size));
+  }
+  return from_der(block.der, [](const unsigned char** at, long size) {
+    return openssl::Key(d2i_PrivateKey(EVP_PKEY_EC, nullptr, at, size));
+  });
+}
+
 Error internal(const char* action) {
   return make_error(ErrorKind::kInternal, "key",
                     std::string(action) + ": OpenSSL: " + openssl::last_error());
@@ -79,10 +140,13 @@ Error internal(const char* action) {
 }  // namespace
 
 Result<PublicKey> PublicKey::parse(std::string_view pem, std::string_view where) {
-  const std::optional<std::string> none;
-  Passphrase passphrase{none};
-  const openssl::Bio bio = openssl::memory_reader(pem);
-  openssl::Key key(PEM_read_bio_PUBKEY(bio.get(), nullptr, Passphrase::give, &passphrase));
+  const auto block = find_pem_block(pem, {kPublic});
+  openssl::Key key;
+  if (block && block->headers.empty()) {
+    key = from_der(block->der, [](const unsigned char** at, long size) {
+      return openssl::Key(d2i_PUBKEY(nullptr, at, size));
+    });
+  }
   if (key == nullptr) {
     openssl::last_error();
     return make_error(ErrorKind::kUnverifiable, "key",
@@ -147,8 +211,18 @@ Result<PrivateKey> PrivateKey::generate() {
 Result<PrivateKey> PrivateKey::parse(std::string_view pem, const std::optional<std::string>& text,
                                      std::string_view where) {
   Passphrase passphrase{text};
-  const openssl::Bio bio = openssl::memory_reader(pem);
-  openssl::Key key(PEM_read_bio_PrivateKey(bio.get(), nullptr, Passphrase::give, &passphrase));
+  openssl::Key key;
+  if (auto block = find_pem_block(pem, {kPkcs8, kPkcs8Encrypted, kSec1, kRsa, kDsa})) {
+    if (block->label == kRsa || block->label == kDsa) {
+      return unknown_kind(block->label.substr(0, 3), ErrorKind::kUnsupported, where);
+    }
+    if (block->label == kSec1) {
+      key = read_sec1(std::move(*block), passphrase);
+    } else if (block->headers.empty()) {
+      key = block->label == kPkcs8 ? read_pkcs8(block->der)
+                                   : read_encrypted_pkcs8(block->der, passphrase);
+    }
+  }
   if (key != nullptr) return adopt(shared(std::move(key)), where);
   openssl::last_error();
   if (passphrase.asked && !text) {
@@ -187,16 +261,14 @@ Result<std::string> PrivateKey::to_pem(const std::string& passphrase) const {
   }
   // By hand, since OpenSSL's own default is 2048 rounds.
   std::array<unsigned char, 16> salt{};
-  using Info = std::unique_ptr<PKCS8_PRIV_KEY_INFO, openssl::Free<PKCS8_PRIV_KEY_INFO_free>>;
-  using Encrypted = std::unique_ptr<X509_SIG, openssl::Free<X509_SIG_free>>;
-  const Info info(EVP_PKEY2PKCS8(key_.get()));
+  const Pkcs8 info(EVP_PKEY2PKCS8(key_.get()));
   if (info == nullptr || RAND_bytes(salt.data(), salt.size()) != 1) return internal("encrypt key");
   X509_ALGOR* method = PKCS5_pbe2_set_iv(EVP_aes_256_cbc(), kDerivations, salt.data(), salt.size(),
                                          nullptr, NID_hmacWithSHA256);
-  const Encrypted encrypted(method == nullptr ? nullptr
-                                              : PKCS8_set0_pbe(passphrase.data(),
-                                                               static_cast<int>(passphrase.size()),
-                                                               info.get(), method));
+  const EncryptedPkcs8 encrypted(
+      method == nullptr ? nullptr
+                        : PKCS8_set0_pbe(passphrase.data(), static_cast<int>(passphrase.size()),
+                                         info.get(), method));
   if (encrypted == nullptr || PEM_write_bio_PKCS8(bio.get(), encrypted.get()) != 1) {
     return internal("encrypt key");
   }

@@ -1,6 +1,8 @@
 #include "trust/key.h"
 
+#include "base/base64.h"
 #include "base/sha256.h"
+#include "trust/pem.h"
 #include "trust/test_signing.h"
 
 namespace llmpatch {
@@ -120,6 +122,42 @@ TEST(PrivateKey, OlderFormsOfPemAreRead) {
   EXPECT_EQ(
       PrivateKey::parse(openssl::written(encrypted), "secret", "k").value().public_key().hint(),
       hint);
+}
+
+// `openssl ecparam -genkey` writes the curve before the key.
+TEST(PrivateKey, OtherBlocksBeforeItArePassedOver) {
+  const openssl::Key key = new_key("P-256");
+  const openssl::Bio plain = openssl::memory_writer();
+  ASSERT_EQ(PEM_write_bio_PrivateKey_traditional(plain.get(), key.get(), nullptr, nullptr, 0,
+                                                 nullptr, nullptr),
+            1);
+  const std::string curve =
+      "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n";
+  const auto read = PrivateKey::parse(curve + openssl::written(plain), std::nullopt, "k");
+  ASSERT_TRUE(read.ok()) << read.error().to_string();
+  EXPECT_EQ(read->public_key().hint(), sha256_hex(public_pem(key)));
+  expect_error(PrivateKey::parse(curve, std::nullopt, "k"), ErrorKind::kCorrupt, "no private key");
+}
+
+TEST(PrivateKey, TheOlderFormOfOtherKindsIsNamed) {
+  for (const std::string kind : {"RSA", "DSA"}) {
+    expect_error(PrivateKey::parse("-----BEGIN " + kind + " PRIVATE KEY-----\nMAA=\n-----END " +
+                                       kind + " PRIVATE KEY-----\n",
+                                   std::nullopt, "k"),
+                 ErrorKind::kUnsupported, "a key of type " + kind + ", expected");
+  }
+}
+
+TEST(PrivateKey, BytesBehindTheKeyAreRefused) {
+  const openssl::Key key = new_key("P-256");
+  const auto one_more = [](const std::string& pem, const std::string& label) {
+    const std::string more = base64_encode(find_pem_block(pem, {label})->der + '\0');
+    return "-----BEGIN " + label + "-----\n" + more + "\n-----END " + label + "-----\n";
+  };
+  expect_error(PublicKey::parse(one_more(public_pem(key), "PUBLIC KEY"), "k"),
+               ErrorKind::kUnverifiable, "no public key");
+  expect_error(PrivateKey::parse(one_more(private_pem(key), "PRIVATE KEY"), std::nullopt, "k"),
+               ErrorKind::kCorrupt, "no private key");
 }
 
 TEST(PrivateKey, WhatIsNoneIsCorrupt) {

@@ -1,4 +1,5 @@
-"""Makes the vectors in this folder: signed patches and everything a signature can have wrong.
+"""Makes the vectors of signatures, in this folder: signed patches and everything a signature can have
+wrong. README.md says what they are; make_tuf.py and make_oci.py make the others.
 
 Only Python's standard library and the openssl program are used, none of llmpatch's own code, so
 that the vectors are a second opinion. ECDSA is randomised: another run gives other bytes, which must
@@ -33,13 +34,16 @@ def openssl(*args, stdin=b""):
 
 
 class Key:
-    def __init__(self, name, curve="P-256"):
+    """A new key pair; the public half becomes a file NAME.pub of `folder`, unless that is None."""
+
+    def __init__(self, name, curve="P-256", folder=HERE):
         self.private, self.hash = f"{name}.key", HASHES[curve]
         openssl("genpkey", "-algorithm", "EC", "-pkeyopt", f"ec_paramgen_curve:{curve}", "-out",
                 self.private)
-        pem = openssl("pkey", "-in", self.private, "-pubout")
-        (HERE / f"{name}.pub").write_bytes(pem)
-        self.hint = hashlib.sha256(pem).hexdigest()
+        self.pem = openssl("pkey", "-in", self.private, "-pubout")
+        if folder:
+            (folder / f"{name}.pub").write_bytes(self.pem)
+        self.hint = hashlib.sha256(self.pem).hexdigest()
 
     def sign(self, message, digest=None):
         return openssl("dgst", f"-{digest or self.hash}", "-sign", self.private, stdin=message)
@@ -102,11 +106,14 @@ def by_certificates(private, payload, chain):
         {"rawBytes": base64.b64encode(der).decode()} for der in chain]}})
 
 
-def add(name, expect, files, signature, keys=("maker",), roots=()):
-    files = dict(files)
-    if signature is not None:
-        files["model.sig"] = signature if isinstance(signature, bytes) else json.dumps(
-            signature, indent=1).encode()
+def seed_files():
+    """The files of a small patch that nobody signed."""
+    with tarfile.open(SEED) as archive:
+        return {each.name: archive.extractfile(each).read() for each in archive}
+
+
+def tar_of(files):
+    """The .llmpatch file of these files."""
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w", format=tarfile.USTAR_FORMAT) as archive:
         for path, data in sorted(files.items()):
@@ -115,8 +122,15 @@ def add(name, expect, files, signature, keys=("maker",), roots=()):
             archive.addfile(info, io.BytesIO(data))
     # tarfile fills up to 10 KiB; two blocks of zeros are enough.
     tar = out.getvalue().rstrip(b"\0")
-    tar += b"\0" * (-len(tar) % 512 + 1024)
-    (HERE / f"{name}.llmpatch").write_bytes(tar)
+    return tar + b"\0" * (-len(tar) % 512 + 1024)
+
+
+def add(name, expect, files, signature, keys=("maker",), roots=()):
+    files = dict(files)
+    if signature is not None:
+        files["model.sig"] = signature if isinstance(signature, bytes) else json.dumps(
+            signature, indent=1).encode()
+    (HERE / f"{name}.llmpatch").write_bytes(tar_of(files))
     vectors.append({"file": f"{name}.llmpatch", "expect": expect,
                     "keys": [f"{key}.pub" for key in keys], "roots": list(roots)})
 
@@ -124,8 +138,7 @@ def add(name, expect, files, signature, keys=("maker",), roots=()):
 def main():
     for old in [*HERE.glob("*.llmpatch"), *HERE.glob("*.pub"), *HERE.glob("*.pem")]:
         old.unlink()
-    with tarfile.open(SEED) as archive:
-        files = {each.name: archive.extractfile(each).read() for each in archive}
+    files = seed_files()
     maker, other = Key("maker"), Key("other")
     p384, p521, koblitz = Key("p384", "P-384"), Key("p521", "P-521"), Key("koblitz", "secp256k1")
     (HERE / "ed25519.pub").write_bytes(openssl(

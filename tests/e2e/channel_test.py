@@ -429,6 +429,15 @@ class Channel(ChannelTest):
         self.assertIn("to sign: tester 1.0.0, sha256:", outcome.stderr)
         self.fails(3, "found nothing that waits", "channel", "sign", "nowhere", "--key",
                    "online.key")
+        # What took so long that it has expired is not published, however many have signed it.
+        waiting = self.served("next.targets.json")
+        expired = {**waiting["signed"], "expires": "2020-01-01T00:00:00Z"}
+        self.write("site/next.targets.json", self.sign(expired, "first/key", "second/key"))
+        pattern = r"next\.targets\.json: found that it expired at 2020-01-01T00:00:00Z"
+        self.fails(12, pattern, "channel", "publish", "site", "--key", "second/key.key", "--key",
+                   "online.key")
+        self.fails(12, pattern, "channel", "sign", "site", "--key", "second/key.key")
+        self.write("site/next.targets.json", json.dumps(waiting))
         self.run_ok("channel", "publish", "site", "--key", "second/key.key", "--key", "online.key")
         self.fails(3, "found nothing that waits", "channel", "sign", "site", "--key",
                    "second/key.key")

@@ -1,9 +1,12 @@
 """Every vector of testdata/vectors/ through every command that reads a patch: each judges it as
-vectors.json says, or by its form alone where it does not look at signatures."""
+vectors.json says, or by its form alone where it does not look at signatures. Those of channels and
+registries have tests of their own; that no row of the tables of attacks lacks one is looked at here."""
 
 import hashlib
 import json
+import re
 import tarfile
+import unittest
 
 from program import MODEL, OPERATOR, SOURCE, VERIFY_ONLY, main
 from registries import RegistryTest
@@ -25,6 +28,49 @@ def has_the_form_of_a_patch(files):
     found = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()
              if name not in ("manifest.json", "model.sig")}
     return found == listed
+
+
+class Rows(unittest.TestCase):
+    """The tables of attacks in docs/, README.md of the vectors, their indexes, files and tests agree."""
+
+    def cells(self, path, *headings):
+        """The rows of the table under the last of these lines, each a list of cells."""
+        lines = (SOURCE / path).read_text().splitlines()
+        for heading in headings:
+            self.assertIn(heading, lines, path)
+            lines = lines[lines.index(heading) + 1:]
+        end = next((i for i, line in enumerate(lines) if not line.startswith("|")), len(lines))
+        return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[1:end]]
+
+    def check(self, kind, section, page, heading):
+        documented = [cells[0].split(":")[0] for cells in self.cells(page, heading)]
+        self.assertGreaterEqual(len(documented), 10)
+        table = self.cells("testdata/vectors/README.md", section, "| row | vectors | tests |")
+        self.assertEqual([row for row, _, _ in table], documented)
+        entries = json.loads((FOLDER / kind / "vectors.json").read_text())
+        honest = {entry["name"] for entry in entries if entry["row"] == ""}
+        listed = set()
+        for row, vectors, tests in table:
+            vectors, tests = [re.findall(r"`([^`]+)`", each) for each in (vectors, tests)]
+            self.assertTrue(vectors or tests, f"{row}: neither a vector nor a test")
+            self.assertEqual(vectors, [each["name"] for each in entries if each["row"] == row], row)
+            listed.update(vectors)
+            for each in tests:
+                path, name = each.split(": ")
+                self.assertRegex((SOURCE / path).read_text(),
+                                 rf"(def |TEST(_F)?\(\w+, ){name}\(?\b", row)
+        self.assertEqual(listed | honest, {entry["name"] for entry in entries})
+        files = {path.stem for path in (FOLDER / kind).glob("*.json")} - {"vectors"}
+        self.assertEqual(files, listed | honest)
+        self.assertEqual({entry["name"] for entry in entries if entry["expect"] == "valid"} & honest,
+                         honest)
+
+    def test_attacks_on_channels(self):
+        self.check("tuf", "## Update channels", "docs/channel.md", "| attack | what stops it |")
+
+    def test_registries_that_lie(self):
+        self.check("oci", "## Registries", "docs/registry.md",
+                   "| the registry | what happens | exit code |")
 
 
 class Vector:

@@ -2,6 +2,8 @@
 
     tuf_peer.py client SITE ROOT STATE PATH     downloads the target PATH, prints its custom as JSON
     tuf_peer.py make SITE OFFERS                writes a repository that offers what OFFERS says
+    tuf_peer.py vectors FOLDER STATE            judges each of testdata/vectors/tuf/: prints what it
+                                                refuses as JSON
 
 OFFERS is a JSON file: {"version", "files": {path: [file, custom]}, "keys": folder for private keys,
 "roll": true to make the next root with another timestamp key}.
@@ -14,7 +16,7 @@ import pathlib
 import sys
 
 from securesystemslib.signer import CryptoSigner
-from tuf.api.exceptions import DownloadHTTPError
+from tuf.api.exceptions import DownloadError, DownloadHTTPError, RepositoryError
 from tuf.api.metadata import (Metadata, MetaFile, Root, Snapshot, TargetFile, Targets, Timestamp)
 from tuf.ngclient import FetcherInterface, Updater
 
@@ -39,6 +41,49 @@ def client(site, root, state, path):
         sys.exit(f"no target {path}")
     updater.download_target(info)
     print(json.dumps(info.custom))
+
+
+class Served(FetcherInterface):
+    """The files of one state of a vector (testdata/vectors/README.md)."""
+
+    def __init__(self, folder, files):
+        self.folder, self.files = folder, files
+
+    def _fetch(self, url):
+        content = self.files.get(url.removeprefix("vector://"))
+        if content is None:
+            raise DownloadHTTPError("not there", 404)
+        if isinstance(content, str):
+            return iter([content.encode()])
+        archive, length = (self.folder / content["archive"]).read_bytes(), content["length"]
+        return iter([archive[:length].ljust(length, b"\0")])
+
+
+def judge(folder, state, vector):
+    """Raises where python-tuf refuses what is served, or one of the patches it leads to."""
+    (state / "targets").mkdir(parents=True)
+    for files in (vector["before"], vector["now"]):
+        if files is vector["before"] and not files:
+            continue
+        updater = Updater(str(state), "vector://", str(state / "targets"), "vector://targets/",
+                          fetcher=Served(folder, files), bootstrap=vector["root"].encode())
+        updater.refresh()
+        for version in ("1.0.0", "1.1.0"):
+            info = updater.get_targetinfo(f"refuse-{version}.llmpatch")
+            if info is not None:
+                updater.download_target(info)
+
+
+def vectors(folder, state):
+    folder, refused = pathlib.Path(folder), {}
+    for entry in json.loads((folder / "vectors.json").read_text()):
+        name = entry["name"]
+        try:
+            judge(folder, pathlib.Path(state) / name,
+                  json.loads((folder / f"{name}.json").read_text()))
+        except (RepositoryError, DownloadError) as error:
+            refused[name] = type(error).__name__
+    print(json.dumps(refused))
 
 
 def make(site, offers):
@@ -93,4 +138,4 @@ def write(path, body, signers):
     metadata.to_file(str(path))
 
 
-{"client": client, "make": make}[sys.argv[1]](*sys.argv[2:])
+{"client": client, "make": make, "vectors": vectors}[sys.argv[1]](*sys.argv[2:])

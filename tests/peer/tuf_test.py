@@ -10,7 +10,7 @@ from pathlib import Path
 
 from channels import ChannelTest
 from peers import peer_python
-from program import main
+from program import SOURCE, main
 
 PYTHON = peer_python("tuf")
 PEER = Path(__file__).with_name("tuf_peer.py")
@@ -127,6 +127,17 @@ class Tuf(ChannelTest):
             (self.dir / "theirs" / name).write_bytes((self.dir / "first" / name).read_bytes())
         self.fails(5, r"timestamp\.json: found valid signatures by 0 keys",
                    *self.update_arguments())
+
+
+    def test_it_judges_the_vectors_as_we_do(self):
+        folder = SOURCE / "testdata/vectors/tuf"
+        refused = set(json.loads(self.peer_ok("vectors", folder, self.dir / "state")))
+        entries = json.loads((folder / "vectors.json").read_text())
+        ours = {entry["name"] for entry in entries if entry["expect"] != "valid"}
+        # TUF knows neither who signed a patch nor what is in it, and counts ids of keys, not keys.
+        self.assertEqual(ours - refused, {"stranger-signs-patch", "another-release-under-the-name",
+                                          "one-targets-key-under-two-ids"})
+        self.assertEqual(refused - ours, set())
 
 
 if __name__ == "__main__":
