@@ -1,4 +1,4 @@
-// The twin of ablate.cc, learn.cc and learn_support.cc in a program built without learning.
+// The twin of ablate.cc, attack.cc, learn.cc and learn_support.cc in a program built without learning.
 #include "command.h"
 #include "learn_support.h"
 
@@ -22,6 +22,8 @@ RunFn declare_missing(CLI::App& app, const char* name) {
 }  // namespace
 
 RunFn declare_ablate(CLI::App& app) { return declare_missing(app, "ablate"); }
+
+RunFn declare_attack(CLI::App& app) { return declare_missing(app, "attack"); }
 
 RunFn declare_learn(CLI::App& app) { return declare_missing(app, "learn"); }
 
