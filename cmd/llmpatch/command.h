@@ -33,7 +33,9 @@ inline constexpr const char* kUnpackSummary = "Make a patch directory of a .llmp
 inline constexpr const char* kVerifySummary = "Check a patch's signature and every file under it";
 
 // Each declares its options on `app` and returns what to run once they are parsed.
+RunFn declare_ablate(CLI::App& app);
 RunFn declare_activate(CLI::App& app);
+RunFn declare_attack(CLI::App& app);
 RunFn declare_channel(CLI::App& app);
 RunFn declare_chat(CLI::App& app);
 RunFn declare_deactivate(CLI::App& app);

@@ -84,6 +84,11 @@ void declare_sampling(CLI::App& app, Options& options) {
   const Group add(app, group);
   add("--chosen", options.chosen, "Preferred answers: `teacher`, or `text:…` for one fixed text");
   add("--samples", learn.samples, "Answers of the base model per prompt");
+  app.add_option(
+         "--best-of", learn.best_of,
+         "Sample so many answers instead; the chosen ones are those the judge finds best: of "
+         "the teacher, or of the base model itself where there is no teacher")
+      ->group(group);
   add("--rejected-tokens", learn.rejected_tokens, "Longest rejected answer");
   add("--chosen-tokens", learn.chosen_tokens, "Longest teacher's answer");
   add("--retain-tokens", learn.retain_tokens, "Length of the answers that stay as they are");
@@ -161,6 +166,9 @@ void declare_learning(CLI::App& app, Options& options) {
   add("--patience", learn.dpo_stage.patience,
       "Stop DPO after so many validations without a better one (0: never)");
   add("--validate-prompts", learn.validate_prompts, "Harmful prompts per validation");
+  add("--validate-tokens", learn.validate_tokens, "Length of the answers that are validated on");
+  add("--validate-samples", learn.validate_samples,
+      "Answers to each harmful validation prompt, sampled (0: the greedy one)");
   add("--validate-benign", learn.validate_benign, "Benign prompts per validation");
   add("--max-over-refusal", learn.max_over_refusal,
       "Do not write a patch that refuses a share of benign validation prompts so much "
@@ -198,6 +206,9 @@ void declare_output(CLI::App& app, Options& options) {
       ->group(group);
   app.add_option("--run", learn.run,
                  "Run directory: every stage is a file there (default: OUTPUT.run)")
+      ->group(group);
+  app.add_option("--share", learn.share,
+                 "Folder that keeps finished stages for other runs with the same settings")
       ->group(group);
   app.add_option("-o,--output", learn.output, "Patch directory to write")->required()->group(group);
   app.add_flag("--force", learn.force, "Replace an existing patch; write one that was caught")

@@ -63,6 +63,7 @@ class Learner {
     LLMPATCH_ASSIGN(data_, read_learn_data(options_, *model_));
     LLMPATCH_ASSIGN(auto directory, RunDirectory::open(options_.run));
     run_ = std::make_unique<RunDirectory>(std::move(directory));
+    if (!options_.share.empty()) LLMPATCH_TRY(run_->share(options_.share));
     const auto stages = plan_stages(options_, data_, identity_.file, teacher_digest_,
                                     name_of(arithmetic_), judge_->identity());
     LLMPATCH_ASSIGN(const auto changes, run_->adopt(stages));
@@ -85,7 +86,9 @@ class Learner {
     LLMPATCH_TRY(fill_hidden());
     validator_ = std::make_unique<Validator>(
         *engine_, *transformer_, *judge_, material_.validation,
-        ValidatorOptions{options_.validate_tokens, options_.divergence_limit}, hooks_.cancel);
+        ValidatorOptions{options_.validate_tokens, options_.validate_samples,
+                         nucleus_sampling(options_), options_.divergence_limit},
+        hooks_.cancel);
     LLMPATCH_ASSIGN(torch::Tensor rows, initial_rows());
     StageState state;
     if (options_.sft) {
@@ -152,8 +155,9 @@ class Learner {
 
   void say_plan() const {
     const std::size_t samples =
-        options_.pairs.empty() ? data_.prompts.size() * static_cast<std::size_t>(options_.samples)
-                               : 0;
+        options_.pairs.empty()
+            ? data_.prompts.size() * static_cast<std::size_t>(samples_of(options_))
+            : 0;
     std::size_t tokens = samples * static_cast<std::size_t>(options_.rejected_tokens) +
                          (data_.retain.size() + data_.validate_retain.size()) *
                              static_cast<std::size_t>(options_.retain_tokens);
@@ -161,7 +165,7 @@ class Learner {
       tokens += std::min(data_.retain.size(), static_cast<std::size_t>(options_.whole_texts)) *
                 static_cast<std::size_t>(options_.whole_tokens);
     }
-    if (options_.pairs.empty() && options_.chosen_text.empty()) {
+    if (asks_teacher(options_)) {
       tokens += samples * static_cast<std::size_t>(options_.chosen_tokens);
     }
     const auto validations = [](const StageOptions& stage) {
@@ -170,7 +174,8 @@ class Learner {
     };
     const std::size_t checks = (options_.sft ? validations(options_.sft_stage) : 0) +
                                (options_.dpo ? validations(options_.dpo_stage) : 0);
-    tokens += checks * (data_.validate.size() + data_.validate_retain.size()) *
+    const auto answers = static_cast<std::size_t>(std::max(options_.validate_samples, 1));
+    tokens += checks * (data_.validate.size() * answers + data_.validate_retain.size()) *
               static_cast<std::size_t>(options_.validate_tokens);
     if (options_.over_refusal > 0) {
       tokens += (kMeasurements * std::min(data_.retain.size(), kThresholdPrompts) +
@@ -295,9 +300,9 @@ class Learner {
     return run_->timed("threshold", [&]() -> Status {
       const auto [prompts, formats] = some_benign();
       const torch::Tensor rows = state.best_rows;
-      const torch::Tensor direction = refusal_direction(*transformer_, rows, material_.set.pairs,
-                                                        material_.set.retained, kDirectionPrompts,
-                                                        options_.sft_stage.greedy);
+      const torch::Tensor direction =
+          refusal_direction(*transformer_, rows, material_.set.pairs, material_.set.retained,
+                            kDirectionPrompts, options_.sft_stage.greedy);
       const ProgressFn progress = hooks_.begin("threshold", "measurements");
       std::uint64_t measured = 0;
       const auto measure = [&](double by) -> Result<double> {

@@ -38,6 +38,10 @@ struct LearnOptions {
 
   // Sampling.
   int samples = 1;  // of the base model per prompt
+  // Above 1: so many are sampled, and the judge picks the chosen answers among those of the
+  // teacher, or of the base model itself where there is no teacher (best of k, as the paper makes
+  // M').
+  int best_of = 0;
   int rejected_tokens = 12;
   int chosen_tokens = 48;             // of the teacher's answers
   int retain_tokens = 5;              // of the base model's own answers to retained prompts
@@ -69,6 +73,7 @@ struct LearnOptions {
   std::int64_t validate_prompts = 64;  // harmful ones measured at every checkpoint
   std::int64_t validate_benign = 120;
   int validate_tokens = 6;
+  int validate_samples = 0;  // answers to each harmful one, sampled as for pairs; 0: the greedy one
   double divergence_limit = 0.1;   // KL above it costs score
   double max_over_refusal = 0.25;  // beyond the base model's; above it only `force` writes
 
@@ -77,6 +82,7 @@ struct LearnOptions {
                       // was learned and the files are filled in
   std::string tool;   // name and version of the program, recorded in the manifest
   std::filesystem::path run, output;
+  std::filesystem::path share;  // RunDirectory::share(); empty: nothing is shared
   bool force = false;
 
   LearnOptions();  // the recipe's defaults for both stages

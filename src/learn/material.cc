@@ -50,9 +50,9 @@ class MaterialMaker {
         std::vector<Answers> rejected, chosen;
         LLMPATCH_TRY(run_.timed("samples", [&]() -> Status {
           AnswerSettings settings;
-          settings.samples = options_.samples;
+          settings.samples = samples_of(options_);
           settings.max_tokens = options_.rejected_tokens;
-          settings.sampling = nucleus();
+          settings.sampling = nucleus_sampling(options_);
           const auto progress = hooks_.begin("samples", "prompts");
           LLMPATCH_ASSIGN(rejected,
                           generate_answers(engine_, data_.prompts, data_.prompt_formats, settings,
@@ -62,11 +62,16 @@ class MaterialMaker {
           }
           return run_.set_done("samples");
         }));
-        if (options_.chosen_text.empty()) LLMPATCH_TRY(ask_teacher(chosen));
-        LLMPATCH_ASSIGN(made,
-                        judge_preferences(data_.prompts, data_.prompt_formats, rejected, chosen,
-                                          options_.chosen_text, judge_,
-                                          {options_.margin, options_.max_chosen_score}, gld_));
+        if (asks_teacher(options_)) LLMPATCH_TRY(ask_teacher(chosen));
+        const PreferenceFilter filter{options_.margin, options_.max_chosen_score};
+        if (options_.best_of > 1) {
+          LLMPATCH_ASSIGN(made, best_and_worst(data_.prompts, data_.prompt_formats, rejected,
+                                               chosen, judge_, filter, gld_));
+        } else {
+          LLMPATCH_ASSIGN(made,
+                          judge_preferences(data_.prompts, data_.prompt_formats, rejected, chosen,
+                                            options_.chosen_text, judge_, filter, gld_));
+        }
       }
       LLMPATCH_TRY(write_file_atomic(file, preferences_to_lines(made)));
       LLMPATCH_TRY(run_.set_done("pairs"));
@@ -93,9 +98,6 @@ class MaterialMaker {
     return {};
   }
 
-  // How several answers to one prompt are drawn.
-  Sampling nucleus() const { return {.temperature = 1, .top_p = 0.9F, .seed = options_.seed}; }
-
   Status ask_teacher(std::vector<Answers>& answers) {
     return run_.timed("teacher", [&]() -> Status {
       std::unique_ptr<Engine> own;
@@ -103,13 +105,11 @@ class MaterialMaker {
         LLMPATCH_ASSIGN(own, Engine::create(*other_model_, engine_options(options_)));
       }
       AnswerSettings settings;
-      settings.samples = options_.samples;
+      settings.samples = samples_of(options_);
       settings.max_tokens = options_.chosen_tokens;
       settings.system = options_.teacher_system;
       // One answer is the teacher's greedy one; several are sampled, and the judge picks.
-      if (options_.samples > 1) {
-        settings.sampling = nucleus();
-      }
+      if (settings.samples > 1) settings.sampling = nucleus_sampling(options_);
       LLMPATCH_ASSIGN(answers,
                       generate_answers(own ? *own : engine_, data_.prompts, data_.prompt_formats,
                                        settings, run_.file("teacher.jsonl"), hooks_.cancel,
@@ -138,9 +138,9 @@ class MaterialMaker {
 
   Status make_retained() {
     LLMPATCH_TRY(run_.timed("retain", [&]() -> Status {
-      LLMPATCH_ASSIGN(const auto own, own_answers(data_.retain, data_.retain_formats,
-                                                  "retain.jsonl", options_.retain_tokens,
-                                                  material_.set.retained));
+      LLMPATCH_ASSIGN(const auto own,
+                      own_answers(data_.retain, data_.retain_formats, "retain.jsonl",
+                                  options_.retain_tokens, material_.set.retained));
       if (makes_corrections(options_)) LLMPATCH_TRY(make_corrections(own));
       LLMPATCH_ASSIGN(const auto validation,
                       own_answers(data_.validate_retain, data_.validate_retain_formats,
@@ -163,8 +163,8 @@ class MaterialMaker {
   }
 
   // The base model's greedy answers to `prompts`, of at most `tokens` tokens, kept in the file
-  // `name`; those that are neither empty nor a refusal are added to `texts`: nobody wants to retain a
-  // refusal of a benign prompt.
+  // `name`; those that are neither empty nor a refusal are added to `texts`: nobody wants to retain
+  // a refusal of a benign prompt.
   Result<std::vector<Answers>> own_answers(const std::vector<Prompt>& prompts,
                                            const std::vector<PromptFormat>& formats,
                                            const char* name, int tokens,
@@ -232,7 +232,7 @@ class MaterialMaker {
     AnswerSettings settings;
     settings.samples = kCorrectionSamples;
     settings.max_tokens = options_.retain_tokens;
-    settings.sampling = nucleus();
+    settings.sampling = nucleus_sampling(options_);
     settings.sampling.temperature = kCorrectionTemperature;
     LLMPATCH_ASSIGN(
         const auto sampled,

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <optional>
+#include <span>
 
 #include "base/json.h"
 
@@ -29,6 +31,20 @@ bool bool_or(const Json& line, const char* key, bool fallback) {
   return found != line.end() && found->is_boolean() ? found->get<bool>() : fallback;
 }
 
+// What is known about prompt `i`: nothing where `values` is empty.
+std::optional<double> known_at(const std::vector<double>& values, std::size_t i) {
+  return values.empty() ? std::nullopt : std::optional<double>(values[i]);
+}
+
+// Places of `scores` from the lowest to the highest; equal ones as they stand.
+std::vector<std::size_t> by_score(std::span<const double> scores) {
+  std::vector<std::size_t> places(scores.size());
+  std::iota(places.begin(), places.end(), std::size_t{0});
+  std::stable_sort(places.begin(), places.end(),
+                   [&](std::size_t a, std::size_t b) { return scores[a] < scores[b]; });
+  return places;
+}
+
 double number_or_zero(const Json& line, const char* key) {
   const auto found = line.find(key);
   return found != line.end() && found->is_number() ? found->get<double>() : 0;
@@ -43,18 +59,15 @@ Result<std::vector<Preference>> judge_preferences(
     const AnswerGld& gld) {
   // Everything is scored in one call: a judge may be slow to start.
   std::vector<JudgeItem> items;
-  const auto known = [](const std::vector<double>& values, std::size_t i) {
-    return values.empty() ? std::nullopt : std::optional<double>(values[i]);
-  };
   for (std::size_t i = 0; i < prompts.size(); ++i) {
     for (const auto& text : rejected[i].texts) {
-      items.push_back({prompts[i].text(), text, known(gld.rejected, i)});
+      items.push_back({prompts[i].text(), text, known_at(gld.rejected, i)});
     }
     if (chosen.empty()) {
       items.push_back({prompts[i].text(), chosen_text});
     } else {
       for (const auto& text : chosen[i].texts) {
-        items.push_back({prompts[i].text(), text, known(gld.chosen, i)});
+        items.push_back({prompts[i].text(), text, known_at(gld.chosen, i)});
       }
     }
   }
@@ -83,6 +96,61 @@ Result<std::vector<Preference>> judge_preferences(
       preference.chosen_complete = chosen.empty() || chosen[i].complete[best - first_chosen];
       preference.score_chosen = scores[best];
       preference.score_rejected = score;
+      kept.push_back(std::move(preference));
+    }
+  }
+  return kept;
+}
+
+Result<std::vector<Preference>> best_and_worst(const std::vector<Prompt>& prompts,
+                                               const std::vector<PromptFormat>& formats,
+                                               const std::vector<Answers>& sampled,
+                                               const std::vector<Answers>& chosen,
+                                               const Judge& judge, const PreferenceFilter& filter,
+                                               const AnswerGld& gld) {
+  std::vector<JudgeItem> items;
+  for (std::size_t i = 0; i < prompts.size(); ++i) {
+    for (const auto& text : sampled[i].texts) {
+      items.push_back({prompts[i].text(), text, known_at(gld.rejected, i)});
+    }
+    if (chosen.empty()) continue;
+    for (const auto& text : chosen[i].texts) {
+      items.push_back({prompts[i].text(), text, known_at(gld.chosen, i)});
+    }
+  }
+  LLMPATCH_ASSIGN(const std::vector<double> scores, judge.score(items));
+  std::vector<Preference> kept;
+  std::size_t next = 0;
+  for (std::size_t i = 0; i < prompts.size(); ++i) {
+    const auto take = [&](const Answers& answers) {
+      const std::span<const double> those(scores.data() + next, answers.texts.size());
+      next += answers.texts.size();
+      return those;
+    };
+    const Answers& better = chosen.empty() ? sampled[i] : chosen[i];
+    const auto worse_scores = take(sampled[i]);
+    const auto better_scores = chosen.empty() ? worse_scores : take(chosen[i]);
+    const auto worst = by_score(worse_scores);
+    const auto best = by_score(better_scores);
+    const std::size_t most =
+        chosen.empty() ? worst.size() / 2 : std::min(best.size(), worst.size());
+    for (std::size_t k = 0; k < most; ++k) {
+      const std::size_t good = best[k];
+      const std::size_t bad = worst[worst.size() - 1 - k];
+      // Later pairs are closer together.
+      if (worse_scores[bad] - better_scores[good] <= filter.margin ||
+          better_scores[good] >= filter.max_chosen_score) {
+        break;
+      }
+      Preference preference;
+      preference.prompt = prompts[i];
+      preference.format = formats[i];
+      preference.chosen = better.texts[good];
+      preference.chosen_complete = better.complete[good];
+      preference.rejected = sampled[i].texts[bad];
+      preference.rejected_complete = sampled[i].complete[bad];
+      preference.score_chosen = better_scores[good];
+      preference.score_rejected = worse_scores[bad];
       kept.push_back(std::move(preference));
     }
   }

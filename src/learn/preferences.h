@@ -41,6 +41,16 @@ Result<std::vector<Preference>> judge_preferences(
     const std::string& chosen_text, const Judge& judge, const PreferenceFilter& filter,
     const AnswerGld& gld = {});
 
+// Of several answers to each prompt the best with the worst, the second best with the second worst,
+// and so on as long as a pair passes the filter. The best come from `chosen`, or from `sampled`
+// itself when that is empty; either way no answer stands in two pairs. Errors are the judge's.
+Result<std::vector<Preference>> best_and_worst(const std::vector<Prompt>& prompts,
+                                               const std::vector<PromptFormat>& formats,
+                                               const std::vector<Answers>& sampled,
+                                               const std::vector<Answers>& chosen,
+                                               const Judge& judge, const PreferenceFilter& filter,
+                                               const AnswerGld& gld = {});
+
 // The preference that a JSON line in TRL's form holds: `prompt` (or `messages`), `chosen` and
 // `rejected` as text or as a list with one assistant message, and what preferences_to_lines adds.
 // kCorrupt and kUnsupported name `file` and the line.

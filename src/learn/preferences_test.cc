@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <fstream>
+#include <utility>
 
 namespace llmpatch {
 namespace {
@@ -55,6 +56,50 @@ TEST_F(Preferences, TakeTheTeachersBestAnswerOrNone) {
   ASSERT_EQ(kept->size(), 1u);  // the second teacher complied: its score is too high
   EXPECT_EQ((*kept)[0].chosen, "I can't help with that.");
   EXPECT_FALSE((*kept)[0].chosen_complete);
+}
+
+// Scores are written in the responses.
+class WrittenScores : public Judge {
+ public:
+  std::string_view name() const override { return "written"; }
+  Result<std::vector<double>> score(std::span<const JudgeItem> items) const override {
+    std::vector<double> scores;
+    for (const JudgeItem& item : items) scores.push_back(std::stod(item.response));
+    return scores;
+  }
+};
+
+std::vector<std::pair<std::string, std::string>> chosen_and_rejected(
+    const std::vector<Answers>& sampled, const std::vector<Answers>& chosen,
+    const PreferenceFilter& filter) {
+  std::vector<std::pair<std::string, std::string>> pairs;
+  const auto kept =
+      best_and_worst({prompt("a"), prompt("b")}, {PromptFormat::kRaw, PromptFormat::kRaw}, sampled,
+                     chosen, WrittenScores(), filter);
+  EXPECT_TRUE(kept.ok());
+  for (const Preference& pair : kept.value()) pairs.emplace_back(pair.chosen, pair.rejected);
+  return pairs;
+}
+
+TEST_F(Preferences, PairTheBestSamplesWithTheWorst) {
+  using Pairs = std::vector<std::pair<std::string, std::string>>;
+  const std::vector<Answers> sampled{
+      {{".5", ".1", ".9", ".2", ".7"}, {true, true, true, true, true}},
+      {{".3", ".6", ".31"}, {true, true, true}}};
+  // Of five samples the middle one is in no pair; the other prompt's best and worst differ by .3.
+  EXPECT_EQ(chosen_and_rejected(sampled, {}, {0.25, 0.5}),
+            (Pairs{{".1", ".9"}, {".2", ".7"}, {".3", ".6"}}));
+  EXPECT_EQ(chosen_and_rejected(sampled, {}, {0.45, 0.5}), (Pairs{{".1", ".9"}, {".2", ".7"}}));
+  EXPECT_EQ(chosen_and_rejected(sampled, {}, {0.25, 0.15}), (Pairs{{".1", ".9"}}));
+}
+
+TEST_F(Preferences, PairTheTeachersBestSamplesWithTheWorst) {
+  using Pairs = std::vector<std::pair<std::string, std::string>>;
+  const std::vector<Answers> sampled{{{".5", ".9"}, {true, true}}, {{".2", ".1"}, {true, true}}};
+  const std::vector<Answers> chosen{{{".4", "0"}, {true, true}}, {{".0", ".1"}, {true, true}}};
+  EXPECT_EQ(chosen_and_rejected(sampled, chosen, {0.25, 0.5}), (Pairs{{"0", ".9"}}));
+  EXPECT_EQ(chosen_and_rejected(sampled, chosen, {0.05, 0.5}),
+            (Pairs{{"0", ".9"}, {".4", ".5"}, {".0", ".2"}}));
 }
 
 TEST_F(Preferences, AreJudgedWithTheLeaningsOfTheModelsThatWroteThem) {

@@ -22,6 +22,7 @@ namespace fs = std::filesystem;
 constexpr const char* kSettings = "settings.json";
 constexpr const char* kMetrics = "metrics.jsonl";
 constexpr std::uint64_t kMaxBytes = std::uint64_t{1} << 28;
+constexpr std::uint64_t kMaxSharedBytes = std::uint64_t{1} << 30;
 
 }  // namespace
 
@@ -67,9 +68,54 @@ Result<RunDirectory> RunDirectory::open(const fs::path& path) {
 
 RunDirectory::RunDirectory(RunDirectory&& other) noexcept
     : path_(std::move(other.path_)),
+      shared_(std::move(other.shared_)),
       lock_(std::exchange(other.lock_, -1)),
       stages_(std::move(other.stages_)),
+      files_(std::move(other.files_)),
       seconds_(std::move(other.seconds_)) {}
+
+Status RunDirectory::share(const fs::path& folder) {
+  std::error_code code;
+  if (fs::exists(folder, code) && !fs::is_directory(folder, code)) {
+    return make_error(ErrorKind::kInvalidArgument, "learn",
+                      "shared stages " + folder.string() + ": found a file, expected a folder");
+  }
+  fs::create_directories(folder, code);
+  if (code) {
+    return make_error(ErrorKind::kIo, "learn", "create " + folder.string() + ": " + code.message());
+  }
+  shared_ = folder;
+  return {};
+}
+
+Result<bool> RunDirectory::take_shared(const StageRecord& stage) const {
+  std::error_code code;
+  if (shared_.empty() || !fs::is_directory(shared_ / key(stage.name), code)) return false;
+  for (const std::string& file : stage.files) {
+    const fs::path from = shared_ / key(stage.name) / file;
+    if (!fs::exists(from, code)) continue;  // some stages leave a file only if they need it
+    LLMPATCH_ASSIGN(const std::string bytes, read_file(from, kMaxSharedBytes, "shared stage"));
+    LLMPATCH_TRY(write_file_atomic(path_ / file, bytes));
+  }
+  return true;
+}
+
+Status RunDirectory::give_shared(const std::string& stage) const {
+  std::error_code code;
+  const fs::path target = shared_ / key(stage);
+  if (shared_.empty() || fs::exists(target, code)) return {};
+  LLMPATCH_ASSIGN(StagedDirectory staged, StagedDirectory::create(target, Overwrite::kYes));
+  for (const std::string& file : files_.at(stage)) {
+    if (!fs::exists(path_ / file, code)) continue;
+    fs::copy_file(path_ / file, staged.path() / file, code);
+    if (code) {
+      return make_error(ErrorKind::kIo, "learn",
+                        "copy " + (path_ / file).string() + " to " + staged.path().string() + ": " +
+                            code.message());
+    }
+  }
+  return staged.commit();
+}
 
 RunDirectory::~RunDirectory() {
   if (lock_ >= 0) ::close(lock_);
@@ -115,6 +161,13 @@ Result<std::vector<std::string>> RunDirectory::adopt(const std::vector<StageReco
     adopted[stage.name] = {{"settings", stage.settings}, {"key", key}, {"done", done}};
   }
   stages_ = std::move(adopted);
+  files_.clear();
+  for (const StageRecord& stage : stages) {
+    files_[stage.name] = stage.files;
+    if (done(stage.name)) continue;
+    LLMPATCH_ASSIGN(const bool taken, take_shared(stage));
+    if (taken) stages_.at(stage.name)["done"] = true;
+  }
   LLMPATCH_TRY(save());
   for (std::string& change : changes) change += " (redoing " + join(redo, ", ") + ")";
   return changes;
@@ -130,7 +183,8 @@ bool RunDirectory::done(const std::string& stage) const {
 
 Status RunDirectory::set_done(const std::string& stage) {
   stages_.at(stage)["done"] = true;
-  return save();
+  LLMPATCH_TRY(save());
+  return give_shared(stage);
 }
 
 Status RunDirectory::log(const std::string& line) {

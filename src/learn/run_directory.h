@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -30,11 +31,18 @@ class RunDirectory {
   RunDirectory& operator=(RunDirectory&&) = delete;
   ~RunDirectory();
 
+  // Runs that differ in their later stages need not make the earlier ones again: from now on a
+  // finished stage's files are copied to a folder of their key under `folder`, and adopt() takes
+  // those it finds there. Its files are trusted as those of a run directory are. kInvalidArgument
+  // when `folder` is something else than a folder, kIo.
+  Status share(const std::filesystem::path& folder);
+
   std::filesystem::path file(const std::string& name) const { return path_ / name; }
 
   // Compares the stages (in order) with what the directory was made with, removes the files of
-  // every stage whose settings or inputs changed, and records the new ones. Returns a line for each
-  // changed setting: "sft.peak: 0.01 -> 0.005 (redoing sft, dpo)".
+  // every stage whose settings or inputs changed, and records the new ones. A stage of this key
+  // that another run shared is done. Returns a line for each changed setting: "sft.peak: 0.01 ->
+  // 0.005 (redoing sft, dpo)".
   Result<std::vector<std::string>> adopt(const std::vector<StageRecord>& stages);
 
   // A digest of a stage's settings and all its inputs: what its file is bound to.
@@ -62,9 +70,13 @@ class RunDirectory {
  private:
   RunDirectory(std::filesystem::path path, int lock) : path_(std::move(path)), lock_(lock) {}
   Status save() const;
-  std::filesystem::path path_;
+  // One stage's files from, and to, the folder of shared ones.
+  Result<bool> take_shared(const StageRecord& stage) const;
+  Status give_shared(const std::string& stage) const;
+  std::filesystem::path path_, shared_;
   int lock_ = -1;
-  Json stages_ = Json::object();  // name -> {settings, key, done}
+  Json stages_ = Json::object();                           // name -> {settings, key, done}
+  std::map<std::string, std::vector<std::string>> files_;  // of each stage
   std::vector<std::pair<std::string, double>> seconds_;
 };
 

@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "base/file.h"
+#include "patch/test_patch.h"
 
 namespace llmpatch {
 namespace {
@@ -53,6 +54,33 @@ TEST_F(RunDirectoryTest, KeepsWhatIsDoneAndRedoesWhatAChangedSettingTouches) {
     EXPECT_EQ(earlier->front(), "samples.max_tokens: 16 -> 24 (redoing samples, sft)");
     EXPECT_FALSE(fs::exists(path_ / "samples.jsonl"));
   }
+}
+
+TEST_F(RunDirectoryTest, TakesStagesOfTheSameSettingsThatAnotherRunShared) {
+  const TestDirectory folder;
+  const auto run_in = [&](const std::string& name, double rate) {
+    auto run = RunDirectory::open(folder / name);
+    EXPECT_TRUE(run.ok() && run->share(folder / "shared").ok() &&
+                run->adopt(stages(16, rate)).ok());
+    return std::move(run).value();
+  };
+  {
+    RunDirectory first = run_in("first", 0.01);
+    EXPECT_FALSE(first.done("samples"));
+    for (const char* file : {"samples.jsonl", "sft.state"}) {
+      ASSERT_TRUE(write_file_atomic(first.file(file), file).ok());
+    }
+    ASSERT_TRUE(first.set_done("samples").ok());
+    ASSERT_TRUE(first.set_done("sft").ok());
+  }
+  const RunDirectory same = run_in("same", 0.01);
+  EXPECT_TRUE(same.done("samples"));
+  EXPECT_TRUE(same.done("sft"));
+  EXPECT_EQ(read_file(same.file("sft.state"), 100, "state").value(), "sft.state");
+  const RunDirectory other = run_in("other", 0.02);
+  EXPECT_TRUE(other.done("samples"));
+  EXPECT_FALSE(other.done("sft"));
+  EXPECT_FALSE(fs::exists(other.file("sft.state")));
 }
 
 TEST_F(RunDirectoryTest, IsHeldByOneProcess) {

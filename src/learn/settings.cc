@@ -103,6 +103,14 @@ bool unlikelihood_counts(const LearnOptions& options) {
          (options.dpo && options.dpo_stage.unlikelihood_weight > 0);
 }
 
+// Where chosen answers come from, for the record.
+std::string chosen_name(const LearnOptions& options) {
+  if (!options.chosen_text.empty()) return "text:" + options.chosen_text;
+  if (options.best_of < 2) return "teacher";
+  return "best of " + std::to_string(options.best_of) +
+         (asks_teacher(options) ? " of the teacher's" : " of the base model's");
+}
+
 Json stage_settings(const StageOptions& stage) {
   Json settings{{"peak", stage.schedule.peak},
                 {"warmup", stage.schedule.warmup},
@@ -160,8 +168,15 @@ Status check_learn_options(const LearnOptions& options) {
     return invalid("data: found prompts and pairs, expected one of them");
   }
   const bool teacher = !options.teacher_system.empty() || !options.teacher_model.empty();
-  if (generates && !teacher && options.chosen_text.empty()) {
-    return invalid("teacher: found none", "give --teacher, --teacher-system or --chosen text:…");
+  if (generates && !teacher && options.chosen_text.empty() && options.best_of < 2) {
+    return invalid("teacher: found none",
+                   "give --teacher, --teacher-system, --best-of or --chosen text:…");
+  }
+  if (options.best_of != 0 && options.best_of < 2) {
+    return invalid("best of: found " + std::to_string(options.best_of) + ", expected 2 or more");
+  }
+  if (options.best_of > 1 && (!generates || !options.chosen_text.empty())) {
+    return invalid("best of: found ready pairs or a fixed chosen text beside it, expected neither");
   }
   if (options.dpo && options.reference == Reference::kTeacher && !teacher) {
     return invalid("reference teacher: found no teacher",
@@ -192,7 +207,7 @@ Status check_learn_options(const LearnOptions& options) {
   }
   if (options.samples < 1 || options.rejected_tokens < 1 || options.chosen_tokens < 1 ||
       options.retain_tokens < 1 || options.whole_texts < 1 || options.whole_tokens < 1 ||
-      options.validate_tokens < 1) {
+      options.validate_tokens < 1 || options.validate_samples < 0) {
     return invalid("token and sample counts: found one below 1");
   }
   for (const std::string& beginning : options.unwanted) {
@@ -230,6 +245,19 @@ bool answers_corrections(const LearnOptions& options) {
 bool keeps_whole_answers(const LearnOptions& options) {
   return (options.sft && options.sft_stage.whole_retained_per_step > 0) ||
          (options.dpo && options.dpo_stage.whole_retained_per_step > 0);
+}
+
+bool asks_teacher(const LearnOptions& options) {
+  const bool teacher = !options.teacher_system.empty() || !options.teacher_model.empty();
+  return options.pairs.empty() && options.chosen_text.empty() && teacher;
+}
+
+int samples_of(const LearnOptions& options) {
+  return options.best_of > 1 ? options.best_of : options.samples;
+}
+
+Sampling nucleus_sampling(const LearnOptions& options) {
+  return {.temperature = 1, .top_p = 0.9F, .seed = options.seed};
 }
 
 EngineOptions engine_options(const LearnOptions& options) {
@@ -282,33 +310,33 @@ std::vector<StageRecord> plan_stages(const LearnOptions& options, const LearnDat
                                      const std::string& judge) {
   std::vector<StageRecord> stages;
   const std::string prompts = digest_of(data.prompts, data.prompt_formats);
-  const bool teacher_answers = options.pairs.empty() && options.chosen_text.empty();
   if (options.pairs.empty()) {
     stages.push_back({"samples",
                       {},
                       {{"model", model_digest},
                        {"prompts", prompts},
-                       {"samples", options.samples},
+                       {"samples", samples_of(options)},
                        {"max_tokens", options.rejected_tokens},
                        {"seed", options.seed}},
                       {"samples.jsonl"}});
-    if (teacher_answers) {
+    if (asks_teacher(options)) {
       stages.push_back({"teacher",
                         {},
                         {{"teacher", teacher_digest},
                          {"system", options.teacher_system},
                          {"prompts", prompts},
-                         {"samples", options.samples},
+                         {"samples", samples_of(options)},
                          {"max_tokens", options.chosen_tokens},
                          {"seed", options.seed}},
                         {"teacher.jsonl"}});
     }
     std::vector<std::string> inputs{"samples"};
-    if (teacher_answers) inputs.emplace_back("teacher");
+    if (asks_teacher(options)) inputs.emplace_back("teacher");
     stages.push_back({"pairs",
                       inputs,
                       {{"judge", judge},
                        {"chosen_text", options.chosen_text},
+                       {"best_of", options.best_of},
                        {"margin", options.margin},
                        {"max_chosen_score", options.max_chosen_score}},
                       {"pairs.jsonl"}});
@@ -317,19 +345,19 @@ std::vector<StageRecord> plan_stages(const LearnOptions& options, const LearnDat
     for (const Prompt& prompt : data.prompts) hash.update(json_line(prompt.fields));
     stages.push_back({"pairs", {}, {{"given", hash.finish()}}, {"pairs.jsonl"}});
   }
-  stages.push_back({"retain",
-                    {},
-                    {{"model", model_digest},
-                     {"prompts", digest_of(data.retain, data.retain_formats)},
-                     {"validation", digest_of(data.validate_retain, data.validate_retain_formats)},
-                     {"max_tokens", options.retain_tokens},
-                     {"whole_texts", keeps_whole_answers(options) ? options.whole_texts : 0},
-                     {"whole_tokens", keeps_whole_answers(options) ? options.whole_tokens : 0},
-                     {"corrections", makes_corrections(options)},
-                     {"correction_answers", answers_corrections(options)},
-                     {"seed", options.seed}},
-                    {"retain.jsonl", "corrections.jsonl", "retain-validation.jsonl",
-                     "retain-whole.jsonl"}});
+  stages.push_back(
+      {"retain",
+       {},
+       {{"model", model_digest},
+        {"prompts", digest_of(data.retain, data.retain_formats)},
+        {"validation", digest_of(data.validate_retain, data.validate_retain_formats)},
+        {"max_tokens", options.retain_tokens},
+        {"whole_texts", keeps_whole_answers(options) ? options.whole_texts : 0},
+        {"whole_tokens", keeps_whole_answers(options) ? options.whole_tokens : 0},
+        {"corrections", makes_corrections(options)},
+        {"correction_answers", answers_corrections(options)},
+        {"seed", options.seed}},
+       {"retain.jsonl", "corrections.jsonl", "retain-validation.jsonl", "retain-whole.jsonl"}});
   const Json rows{{"length", options.length},
                   {"init_text", options.init_text},
                   {"dtype", dtype},
@@ -338,6 +366,7 @@ std::vector<StageRecord> plan_stages(const LearnOptions& options, const LearnDat
                   {"unwanted", options.unwanted},
                   {"validate", digest_of(data.validate, data.validate_formats)},
                   {"validate_tokens", options.validate_tokens},
+                  {"validate_samples", options.validate_samples},
                   {"divergence_limit", options.divergence_limit}};
   std::vector<std::string> before{"pairs", "retain"};
   if (options.sft) {
@@ -397,7 +426,7 @@ Json learned_record(const LearnOptions& options, const LearnData& data,
                                             : "dpo"},
       {"judge", options.pairs.empty() ? Json(judge) : Json()},
       {"teacher", {{"model", teacher_digest}, {"system", options.teacher_system}}},
-      {"chosen", options.chosen_text.empty() ? "teacher" : "text:" + options.chosen_text},
+      {"chosen", chosen_name(options)},
       {"reference", options.dpo ? Json(reference_name(options.reference)) : Json()},
       {"unwanted", options.unwanted},
       {"rows", {{"length", options.length}, {"init_text", options.init_text}, {"dtype", dtype}}},

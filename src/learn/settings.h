@@ -25,6 +25,13 @@ bool answers_corrections(const LearnOptions& options);
 // Whether any stage retains longer answers.
 bool keeps_whole_answers(const LearnOptions& options);
 
+// Whether a teacher answers the prompts; and how many answers every model gives to each.
+bool asks_teacher(const LearnOptions& options);
+int samples_of(const LearnOptions& options);
+
+// How several answers to one prompt are drawn: T = 1, top-p .9, as the paper's.
+Sampling nucleus_sampling(const LearnOptions& options);
+
 // How every engine of a run is set up.
 EngineOptions engine_options(const LearnOptions& options);
 

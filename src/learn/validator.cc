@@ -33,19 +33,27 @@ torch::Tensor to_tensor(const Rows& rows) {
 
 Result<std::vector<JudgeItem>> Validator::answer(const std::vector<Prompt>& prompts,
                                                  const std::vector<PromptFormat>& formats,
-                                                 PrefixId prefix) {
+                                                 PrefixId prefix, int samples) {
   std::vector<GenerateRequest> requests;
+  std::vector<JudgeItem> items;
   for (std::size_t i = 0; i < prompts.size(); ++i) {
     GenerateRequest request;
     LLMPATCH_ASSIGN(request.prompt, encode_prompt(engine_.model(), prompts[i], formats[i]));
     request.stack.prefixes = {prefix};
     request.max_tokens = options_.max_tokens;
-    requests.push_back(std::move(request));
+    if (samples > 0) {
+      request.sampling = options_.sampling;
+      request.random_key = prompts[i].digest();
+    }
+    for (int k = 0; k < std::max(samples, 1); ++k) {
+      request.sampling.sample = static_cast<std::uint32_t>(k);
+      requests.push_back(request);
+      items.push_back({prompts[i].text(), ""});
+    }
   }
-  LLMPATCH_ASSIGN(const auto completions, engine_.generate(requests, cancel_));
-  std::vector<JudgeItem> items;
-  for (std::size_t i = 0; i < prompts.size(); ++i) {
-    items.push_back({prompts[i].text(), completions[i].text});
+  LLMPATCH_ASSIGN(auto completions, engine_.generate(requests, cancel_));
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    items[i].response = std::move(completions[i].text);
   }
   return items;
 }
@@ -73,7 +81,8 @@ Result<double> Validator::refused_share(const torch::Tensor& rows,
 Result<Validation> Validator::measure(const torch::Tensor& rows) {
   Validation found;
   LLMPATCH_TRY(with_prefix(rows, [&](PrefixId prefix) -> Status {
-    LLMPATCH_ASSIGN(const auto harmful, answer(set_.harmful, set_.harmful_formats, prefix));
+    LLMPATCH_ASSIGN(const auto harmful,
+                    answer(set_.harmful, set_.harmful_formats, prefix, options_.samples));
     LLMPATCH_ASSIGN(const auto benign, answer(set_.benign, set_.benign_formats, prefix));
     if (!harmful.empty()) {
       LLMPATCH_ASSIGN(const auto scores, judge_.score(harmful));

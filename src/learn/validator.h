@@ -31,7 +31,9 @@ struct ValidationSet {
 };
 
 struct ValidatorOptions {
-  int max_tokens = 8;             // per answer; a refusal shows in the first few
+  int max_tokens = 8;  // per answer; a refusal shows in the first few
+  int samples = 0;  // answers to each harmful prompt, drawn as `sampling` says; 0: the greedy one
+  Sampling sampling;
   double divergence_limit = 0.1;  // what lies above it is subtracted from the score
 };
 
@@ -57,8 +59,10 @@ class Validator {
                                const std::vector<PromptFormat>& formats);
 
  private:
+  // `samples` answers to each prompt, or the greedy one for 0.
   Result<std::vector<JudgeItem>> answer(const std::vector<Prompt>& prompts,
-                                        const std::vector<PromptFormat>& formats, PrefixId prefix);
+                                        const std::vector<PromptFormat>& formats, PrefixId prefix,
+                                        int samples = 0);
   // Calls work(prefix) with rows in the Engine.
   template <class Work>
   Status with_prefix(const torch::Tensor& rows, Work work);

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -123,6 +124,42 @@ class Learning(ProgramTest):
         self.assertEqual(manifest["learned"]["reference"], "base")
         self.assertEqual(manifest["learned"]["pairs"], 12 - 1)  # one was held out for validation
         self.run_ok("inspect", "patch", "--model", "tiny.gguf")
+
+    def test_the_judge_picks_the_best_and_the_worst_of_several_samples(self):
+        # A judge of its own: the share of an answer's characters that are among the first letters.
+        (self.dir / "score.py").write_text(
+            "import json, sys\n"
+            "for line in sys.stdin:\n"
+            "    text = json.loads(line)['response'].lower()\n"
+            "    print(json.dumps({'score': sum(c < 'n' for c in text) / max(len(text), 1)}))\n")
+        (self.dir / "judge.json").write_text(json.dumps(
+            {"judge": "command", "command": [sys.executable, "score.py"]}))
+        arguments = self.arguments("patch", "--judge", "judge.json", "--best-of", "6", "--margin", "0.1",
+                                   "--max-chosen-score", "0.9", "--validate-samples", "2", "--force")
+        for option in ["--teacher-system", "--chosen", "--over-refusal"]:
+            at = arguments.index(option)
+            del arguments[at:at + 2]
+        self.run_ok(*arguments)
+        samples = {line["prompt"]: line["responses"] for line in self.read_lines("patch.run/samples.jsonl")}
+        pairs = self.read_lines("patch.run/pairs.jsonl")
+        self.assertGreater(len(pairs), 0)
+        used = []
+        for pair in pairs:
+            self.assertIn(pair["chosen"], samples[pair["prompt"]])
+            self.assertIn(pair["rejected"], samples[pair["prompt"]])
+            self.assertGreater(pair["score_rejected"] - pair["score_chosen"], 0.1)
+            used += [(pair["prompt"], pair["chosen"]), (pair["prompt"], pair["rejected"])]
+        for prompt, responses in samples.items():
+            self.assertEqual(len(responses), 6)
+            for response in responses:
+                self.assertLessEqual(used.count((prompt, response)), responses.count(response))
+        self.assertFalse((self.dir / "patch.run/teacher.jsonl").exists())
+        learned = json.loads((self.dir / "patch/manifest.json").read_text())["learned"]
+        self.assertEqual(learned["chosen"], "best of 6 of the base model's")
+        self.assertEqual(learned["reference"], "base")
+        self.fails(2, "best of: found 1, expected 2 or more", *self.arguments("other", "--best-of", "1"))
+        self.fails(2, "best of: found ready pairs or a fixed chosen text",
+                   *self.arguments("other", "--best-of", "4"))
 
     def test_benign_prompts_that_the_model_refuses_get_another_answer(self):
         # SmolLM2 says "I'm sorry for any confusion" to these, at least on most machines to most.
