@@ -19,9 +19,8 @@ struct LoraAdapter {
 };
 
 // A control vector as GGUF (architecture "controlvector", tensors `direction.N`), as llama.cpp's
-// cvector-generator and `llmpatch learn --method steering` write it. scale * direction.N is added
-// to what block N (counted from 0) puts out, at every position. libllama has no place for one
-// behind block 0.
+// llama-cvector-generator writes it. scale * direction.N is added to what block N (counted from 0)
+// puts out, at every position. libllama has no place for one behind block 0.
 struct ControlVector {
   std::filesystem::path path;
   float scale = 1;

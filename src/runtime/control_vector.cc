@@ -47,10 +47,9 @@ std::optional<std::size_t> layer_of(std::string_view name) {
 Status check_kind(const GgufFile& file, const SteeredModel& model) {
   LLMPATCH_ASSIGN(const std::string architecture, file.architecture());
   if (architecture != "controlvector") {
-    return wrong(
-        ErrorKind::kInvalidArgument, file.path(),
-        "found architecture " + quote(architecture) + ", expected \"controlvector\"",
-        "llmpatch learn --method steering and llama.cpp's llama-cvector-generator make one");
+    return wrong(ErrorKind::kInvalidArgument, file.path(),
+                 "found architecture " + quote(architecture) + ", expected \"controlvector\"",
+                 "llama.cpp's llama-cvector-generator makes one");
   }
   const std::string key = "controlvector.model_hint";
   if (!file.metadata().contains(key)) return {};
