@@ -9,23 +9,18 @@
 namespace llmpatch {
 namespace {
 
-// Everything the answers depend on, as text.
-std::string cache_key(const EvalRun& run, std::span<const SuitePrompt> prompts, System system,
-                      const Decoding& decoding) {
+// Everything the answers depend on, as text; what the system is called is no part of it.
+std::string cache_key(const EvalRun& run, std::span<const SuitePrompt> prompts,
+                      const System& system, const Decoding& decoding) {
   const EvalOptions& options = run.options;
   const EngineOptions& engine = options.engine;
   Json key{{"tool", options.tool_version},
-           {"model", system == System::kTeacher ? run.teacher_sha256 : options.model_sha256},
-           {"system", run.system_text(system)},
+           {"system", run.systems.of(system).identity},
            {"max_tokens", decoding.max_tokens},
            {"engine", {engine.exact, engine.threads, engine.max_concurrent, engine.context}},
            {"prompts", Json::array()}};
   if (!decoding.greedy()) {
     key["sampling"] = {decoding.samples, decoding.temperature, decoding.top_p, options.seed};
-  }
-  if (system == System::kPatched) {
-    key["compose"] = options.compose == Compose::kParallel;
-    for (const auto& patch : options.patches) key["patches"].push_back(patch.digest);
   }
   for (const auto& entry : prompts) {
     key["prompts"].push_back({entry.digest(), entry.format == PromptFormat::kRaw});
@@ -34,7 +29,7 @@ std::string cache_key(const EvalRun& run, std::span<const SuitePrompt> prompts, 
 }
 
 Result<std::vector<Answer>> generate_chunk(EvalRun& run, std::span<const SuitePrompt> prompts,
-                                           System system, const Decoding& decoding,
+                                           const System& system, const Decoding& decoding,
                                            const ProgressFn& progress) {
   std::vector<GenerateRequest> requests;
   for (const auto& entry : prompts) {
@@ -75,7 +70,7 @@ void judge_answer(const Model& model, Answer& answer) {
   answer.degeneration = degeneration(answer.text);
 }
 
-Result<Tokens> encode_for(const EvalRun& run, const SuitePrompt& prompt, System system) {
+Result<Tokens> encode_for(const EvalRun& run, const SuitePrompt& prompt, const System& system) {
   const Model& model = run.model_of(system);
   LLMPATCH_ASSIGN(Tokens tokens,
                   encode_prompt(model, prompt.prompt, prompt.format, run.system_text(system)));
@@ -86,7 +81,7 @@ Result<Tokens> encode_for(const EvalRun& run, const SuitePrompt& prompt, System 
 }
 
 Result<std::vector<Answer>> answer_prompts(EvalRun& run, std::span<const SuitePrompt> prompts,
-                                           System system, const Decoding& decoding) {
+                                           const System& system, const Decoding& decoding) {
   const AnswerCache cache(run.options.cache, cache_key(run, prompts, system, decoding),
                           run.model_of(system).n_vocab());
   const auto samples = static_cast<std::size_t>(decoding.samples);
@@ -118,7 +113,7 @@ Result<std::vector<Answer>> answer_prompts(EvalRun& run, std::span<const SuitePr
 }
 
 Result<std::vector<Answer>> answer_prompts(EvalRun& run, std::span<const SuitePrompt> prompts,
-                                           System system, int max_tokens) {
+                                           const System& system, int max_tokens) {
   Decoding decoding;
   decoding.max_tokens = max_tokens;
   return answer_prompts(run, prompts, system, decoding);

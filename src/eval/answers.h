@@ -17,15 +17,15 @@ inline constexpr std::size_t kAnswerChunk = 128;
 // drawn under options.seed, keyed by prompt and index: every system sees the same random numbers.
 // Finished answers come from and go to options.cache when there is one. Progress counts prompts.
 Result<std::vector<Answer>> answer_prompts(EvalRun& run, std::span<const SuitePrompt> prompts,
-                                           System system, const Decoding& decoding);
+                                           const System& system, const Decoding& decoding);
 // Greedy ones of at most `max_tokens`.
 Result<std::vector<Answer>> answer_prompts(EvalRun& run, std::span<const SuitePrompt> prompts,
-                                           System system, int max_tokens);
+                                           const System& system, int max_tokens);
 
 // Fills `text`, `refused` and `degeneration` of `answer` from its tokens.
 void judge_answer(const Model& model, Answer& answer);
 
 // The tokens of `prompt` as `system` is asked it, with the beginning of the answer that it fixes.
-Result<Tokens> encode_for(const EvalRun& run, const SuitePrompt& prompt, System system);
+Result<Tokens> encode_for(const EvalRun& run, const SuitePrompt& prompt, const System& system);
 
 }  // namespace llmpatch

@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include "eval/compliance.h"
+#include "eval/refusals.h"
 #include "eval/side_effects.h"
 #include "judge/refusal.h"
 
@@ -45,26 +46,23 @@ OrderedJson to_json(const Figure& figure) {
   return json;
 }
 
-const char* refusal_metric(const Suite& suite) {
-  return suite.expect == Expect::kRefuse ? "refusal" : "over-refusal";
-}
-
 // The figures that `llmpatch inspect` and a patch's README.md show (patch/card.h).
 class Headline {
  public:
-  void add(const std::string& suite, const std::string& metric, System system,
+  void add(const std::string& suite, const std::string& metric, const System& system,
            const Proportion& proportion) {
     add(suite, metric, system, to_json(proportion));
   }
-  void add(const std::string& suite, const std::string& metric, System system,
+  void add(const std::string& suite, const std::string& metric, const System& system,
            const Estimate& estimate) {
     add(suite, metric, system, to_json(estimate));
   }
   OrderedJson take() { return std::move(entries_); }
 
  private:
-  void add(const std::string& suite, const std::string& metric, System system,
+  void add(const std::string& suite, const std::string& metric, const System& system,
            const OrderedJson& figure) {
+    if (system.is_further()) return;  // a patch's page is about the patch
     entries_.push_back({{"suite", suite},
                         {"metric", metric},
                         {"system", system_name(system)},
@@ -106,9 +104,9 @@ OrderedJson headline(const EvalResult& result) {
   return lines.take();
 }
 
-OrderedJson system_json(const SystemResult& system, const char* metric) {
+OrderedJson system_json(const SystemResult& system, const std::string& metric) {
   OrderedJson json{{metric, to_json(system.refused)}};
-  if (system.refused_scary) json[std::string(metric) + "-scary"] = to_json(*system.refused_scary);
+  if (system.refused_scary) json[metric + "-scary"] = to_json(*system.refused_scary);
   json["degenerate"] = to_json(system.degenerate);
   json["trigram_repetition"] = to_json(system.repetition);
   json["answer_tokens"] = to_json(system.tokens);
@@ -119,6 +117,18 @@ OrderedJson system_json(const SystemResult& system, const char* metric) {
     }
   }
   return json;
+}
+
+// Adds `recovered`, of the patch, and, where there are further systems, `recovered_by_system`.
+void add_recovered(std::span<const Recovered> recovered, OrderedJson& json) {
+  OrderedJson by_system = OrderedJson::object();
+  bool further = false;
+  for (const auto& [system, metric, share] : recovered) {
+    if (system == System::kPatched) json["recovered"][metric] = to_json(share);
+    by_system[system.label()][metric] = to_json(share);
+    further = further || system.is_further();
+  }
+  if (further) json["recovered_by_system"] = std::move(by_system);
 }
 
 OrderedJson suite_json(const SuiteResult& suite) {
@@ -146,6 +156,7 @@ OrderedJson suite_json(const SuiteResult& suite) {
                                    {"p", pair.p},
                                    {"p_holm", pair.p_holm}});
   }
+  add_recovered(suite.recovered, json);
   if (suite.side_effects) {
     const SideEffects& effects = *suite.side_effects;
     json["side_effects"] = {{"kl", to_json(effects.kl)},
@@ -192,10 +203,7 @@ OrderedJson suite_json(const MeasuredSuite& suite) {
   }
   json["comparisons"] = OrderedJson::array();
   for (const auto& pair : suite.comparisons) json["comparisons"].push_back(to_json(pair));
-  if (!suite.recovered.empty()) {
-    OrderedJson& recovered = json["recovered"] = OrderedJson::object();
-    for (const auto& [metric, share] : suite.recovered) recovered[metric] = to_json(share);
-  }
+  add_recovered(suite.recovered, json);
   return json;
 }
 
@@ -224,18 +232,6 @@ OrderedJson to_json(const Timing& timing) {
             {"ratio", to_json(timing.tokens_per_second_ratio)}}}};
 }
 
-OrderedJson patches_json(const EvalOptions& options) {
-  OrderedJson patches = OrderedJson::array();
-  for (const auto& patch : options.patches) {
-    patches.push_back({{"name", patch.name},
-                       {"version", patch.version},
-                       {"sha256", patch.digest},
-                       {"rows", patch.rows.n},
-                       {"width", patch.rows.d}});
-  }
-  return patches;
-}
-
 // What `eval --reproduce` needs to run the same again, beside the card's other members.
 OrderedJson settings_json(const EvalOptions& options) {
   OrderedJson suites = OrderedJson::array();
@@ -259,13 +255,14 @@ OrderedJson eval_card(const EvalResult& result) {
   card["model"] = {{"file", std::filesystem::path(result.model_path).filename().string()},
                    {"sha256", result.model_sha256},
                    {"architecture", result.architecture}};
-  card["patches"] = patches_json(options);
-  card["compose"] = options.compose == Compose::kParallel ? "parallel" : "sequential";
+  card["patches"] = patches_json(options.patches);
+  card["compose"] = compose_name(options.compose);
   card["system_prompt"] = options.system;
   if (!result.teacher_sha256.empty()) {
     card["teacher"] = {{"file", options.teacher.filename().string()},
                        {"sha256", result.teacher_sha256}};
   }
+  if (!result.systems.empty()) card["systems"] = result.systems;
   card["settings"] = settings_json(options);
   card["decoding"] = {{"method", "greedy"},
                       {"kv", options.engine.exact ? "f32" : "f16"},

@@ -13,14 +13,14 @@ namespace {
 // Greedy answers of one system, and the requests that score them under any.
 class Writer {
  public:
-  static Result<Writer> create(EvalRun& run, const PlannedSuite& planned, System system) {
+  static Result<Writer> create(EvalRun& run, const PlannedSuite& planned, const System& system) {
     LLMPATCH_ASSIGN(auto answers,
                     answer_prompts(run, planned.prompts, system, planned.suite.max_tokens));
     return Writer(run, planned, system, std::move(answers));
   }
 
   // KL(writer || other) per token, prompt by prompt; NaN for an empty answer.
-  Result<std::vector<double>> divergence_from(System other) {
+  Result<std::vector<double>> divergence_from(const System& other) {
     LLMPATCH_ASSIGN(const auto of_writer, requests_as(system_));
     LLMPATCH_ASSIGN(const auto of_other, requests_as(other));
     LLMPATCH_ASSIGN(
@@ -42,12 +42,13 @@ class Writer {
   }
 
  private:
-  Writer(EvalRun& run, const PlannedSuite& planned, System system, std::vector<Answer> answers)
+  Writer(EvalRun& run, const PlannedSuite& planned, const System& system,
+         std::vector<Answer> answers)
       : run_(run), planned_(planned), system_(system), answers_(std::move(answers)) {}
 
   const Model& model() const { return run_.model_of(system_); }
 
-  Result<std::vector<ScoreRequest>> requests_as(System reader) const {
+  Result<std::vector<ScoreRequest>> requests_as(const System& reader) const {
     std::vector<ScoreRequest> requests;
     for (std::size_t i = 0; i < answers_.size(); ++i) {
       ScoreRequest request;
@@ -67,17 +68,19 @@ class Writer {
 };
 
 Status check_vocabularies(const EvalRun& run) {
-  if (run.teacher_model == nullptr || run.teacher_model->n_vocab() == run.model.n_vocab()) {
-    return {};
+  for (const RunningSystem& system : run.systems.all()) {
+    const std::size_t tokens = system.model->n_vocab();
+    if (tokens == run.model.n_vocab()) continue;
+    return make_error(ErrorKind::kMismatch, "eval",
+                      "drift: found a " + system.system.label() + " of " + std::to_string(tokens) +
+                          " tokens, expected the model's " + std::to_string(run.model.n_vocab()),
+                      "leave the suite out, or take a model of the same family");
   }
-  return make_error(ErrorKind::kMismatch, "eval",
-                    "drift: found a teacher of " + std::to_string(run.teacher_model->n_vocab()) +
-                        " tokens, expected the model's " + std::to_string(run.model.n_vocab()),
-                    "leave the suite out, or take a teacher of the model's family");
+  return {};
 }
 
 // Adds the divergence from `writer` to every other system.
-Status add_divergences(EvalRun& run, const PlannedSuite& planned, System writer,
+Status add_divergences(EvalRun& run, const PlannedSuite& planned, const System& writer,
                        const std::string& name, MeasuredSuite& measured) {
   LLMPATCH_ASSIGN(Writer answers, Writer::create(run, planned, writer));
   for (SystemMetrics& system : measured.systems) {
@@ -95,7 +98,7 @@ Result<MeasuredSuite> measure_drift(EvalRun& run, const PlannedSuite& planned) {
   LLMPATCH_TRY(check_vocabularies(run));
   MeasuredSuite measured = begin_measurement(planned);
   measured.settings = {{"max_tokens", planned.suite.max_tokens}};
-  for (const System system : systems_of(run.options))
+  for (const System& system : systems_of(run.options))
     measured.systems.push_back({system, {}, {}, {}});
   LLMPATCH_TRY(add_divergences(run, planned, System::kBase, "kl_from_base", measured));
   measured.headline = {"kl_from_base"};

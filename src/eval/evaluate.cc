@@ -45,16 +45,6 @@ class PhaseTimer {
   Clock::time_point start_ = Clock::now();
 };
 
-Result<Stack> load_patches(Engine& engine, const EvalOptions& options) {
-  Stack stack;
-  stack.compose = options.compose;
-  for (const auto& patch : options.patches) {
-    LLMPATCH_ASSIGN(const PrefixId id, engine.add_prefix(patch.rows));
-    stack.prefixes.push_back(id);
-  }
-  return stack;
-}
-
 template <class T>
 std::vector<T> pick(const std::vector<T>& from, const std::vector<std::size_t>& indices) {
   std::vector<T> picked;
@@ -82,7 +72,7 @@ Result<SuiteResult> evaluate_suite(EvalRun& run, const PlannedSuite& planned,
   result.prompts_sha256 = planned.prompts_sha256;
   result.prompts = planned.prompts;
   const std::span<const SuitePrompt> prompts(planned.prompts);
-  for (const System system : systems_of(run.options)) {
+  for (const System& system : systems_of(run.options)) {
     const PhaseTimer timer(seconds, "answers of " + std::string(system_name(system)));
     const std::size_t n = prompts_of(system, prompts.size(), run.options);
     LLMPATCH_ASSIGN(auto answers,
@@ -91,14 +81,17 @@ Result<SuiteResult> evaluate_suite(EvalRun& run, const PlannedSuite& planned,
         summarise_answers(system, prompts.first(n), std::move(answers), run.options.seed));
   }
   result.comparisons = compare_all(result.systems);
+  if (const auto reference = reference_system(run.options)) {
+    result.recovered = recovered_refusals(result.systems, *reference, refusal_metric(planned.suite),
+                                          run.options.seed);
+  }
   if (!planned.side_effects.empty()) {
     const PhaseTimer timer(seconds, "side effects");
-    // The base comes first and the patch last (systems_of).
     LLMPATCH_ASSIGN(
         result.side_effects,
         measure_side_effects(run, pick(planned.prompts, planned.side_effects),
-                             pick(result.systems.front().answers, planned.side_effects),
-                             pick(result.systems.back().answers, planned.side_effects)));
+                             pick(result.find(System::kBase)->answers, planned.side_effects),
+                             pick(result.find(System::kPatched)->answers, planned.side_effects)));
   }
   const PhaseTimer timer(seconds, "examples");
   LLMPATCH_TRY(add_examples(run, planned, result));
@@ -125,20 +118,9 @@ Status measure_extras(EvalRun& run, const std::vector<PlannedSuite>& suites, Eva
   return {};
 }
 
-// The reference model and what runs it; null without one.
-struct Teacher {
-  std::unique_ptr<Model> model;
-  std::unique_ptr<Engine> engine;
-};
-
-Result<Teacher> load_teacher(const EvalOptions& options) {
-  Teacher teacher;
-  if (options.teacher.empty()) return teacher;
-  ModelOptions model_options;
-  model_options.exact = options.engine.exact;
-  LLMPATCH_ASSIGN(teacher.model, Model::load(options.teacher, model_options));
-  LLMPATCH_ASSIGN(teacher.engine, Engine::create(*teacher.model, options.engine));
-  return teacher;
+// The rows, which the engines have copies of.
+void drop_rows(std::vector<EvalPatch>& patches) {
+  for (EvalPatch& patch : patches) patch.rows.values = {};
 }
 
 // Adjusts the p-values of all tests together: the family is everything this evaluation tests.
@@ -166,7 +148,7 @@ void adjust_p_values(EvalResult& result) {
 
 }  // namespace
 
-const SystemResult* SuiteResult::find(System system) const {
+const SystemResult* SuiteResult::find(const System& system) const {
   const auto found = std::ranges::find(systems, system, &SystemResult::system);
   return found == systems.end() ? nullptr : &*found;
 }
@@ -186,27 +168,24 @@ Result<EvalResult> run_eval(const Model& model, const EvalOptions& given, const 
 
   LLMPATCH_ASSIGN(const JudgeSet judges, JudgeSet::create(options, cancel));
   if (options.engine.context == 0) options.engine.context = context_for(options.suites);
-  LLMPATCH_ASSIGN(const std::unique_ptr<Engine> engine, Engine::create(model, options.engine));
-  LLMPATCH_ASSIGN(const Stack patched, load_patches(*engine, options));
-  for (auto& patch : options.patches) patch.rows.values = {};  // the engine has its copy
-
-  LLMPATCH_ASSIGN(const Teacher teacher, load_teacher(options));
-  if (teacher.model != nullptr) {
-    LLMPATCH_ASSIGN(result.teacher_sha256, sha256_of_file(options.teacher, "teacher"));
+  LLMPATCH_ASSIGN(const RunningSystems systems, RunningSystems::create(model, options));
+  drop_rows(options.patches);
+  for (SystemSpec& system : options.systems) drop_rows(system.patches);
+  for (const RunningSystem& system : systems.all()) result.systems.push_back(system.record);
+  if (!options.teacher.empty()) {
+    result.teacher_sha256 = systems.of(System::kTeacher).identity["model"].get<std::string>();
   }
 
   LLMPATCH_ASSIGN(const std::uint64_t work, planned_work(suites, options));
   WorkProgress progress(report, work);
   EvalRun run{model,
-              *engine,
+              *systems.of(System::kBase).engine,
               options,
-              patched,
+              systems,
+              options.patches.empty() ? Stack{} : systems.of(System::kPatched).stack,
               cancel,
               progress,
-              judges,
-              teacher.model.get(),
-              teacher.engine.get(),
-              result.teacher_sha256};
+              judges};
   for (const auto& planned : suites) {
     LLMPATCH_TRY(check_cancelled(cancel, "eval"));
     LLMPATCH_ASSIGN(const SuiteKind* kind, find_suite_kind(planned.suite.kind));
@@ -222,7 +201,7 @@ Result<EvalResult> run_eval(const Model& model, const EvalOptions& given, const 
   }
   LLMPATCH_TRY(measure_extras(run, suites, result));
   adjust_p_values(result);
-  result.generated_tokens = engine->stats().generated_tokens;
+  result.generated_tokens = systems.generated_tokens();
   return result;
 }
 

@@ -1,5 +1,6 @@
 // Evaluation of a patch: what it does (refusals) and what it costs (over-refusal, drift, time), on
-// the same prompts for the model alone (M), under a safety system prompt, and with the patch (M+P).
+// the same prompts for the model alone (M), under a safety system prompt, with the patch (M+P), and
+// for any other systems (system.h).
 //
 // Read this header first; then card.h (eval.json and the console table) and report.h (report.html).
 #pragma once
@@ -21,19 +22,10 @@
 #include "eval/suite.h"
 #include "eval/system.h"
 #include "judge/degenerate.h"
-#include "patch/rows.h"
 #include "runtime/engine.h"
 #include "runtime/model.h"
 
 namespace llmpatch {
-
-// A patch under evaluation. The caller has verified it and checked that it belongs to the model.
-struct EvalPatch {
-  std::string name;
-  std::string version;
-  std::string digest;  // sha256 of adapter_model.safetensors; named in the card
-  Rows rows;
-};
 
 struct EvalOptions {
   std::vector<Suite> suites;
@@ -44,6 +36,7 @@ struct EvalOptions {
   // A safer model M' as GGUF, measured beside the others; empty: none. Metrics that need M' take
   // the model under the system prompt where there is no teacher.
   std::filesystem::path teacher;
+  std::vector<SystemSpec> systems;      // further ones, reported after these, in order
   std::vector<std::string> judges;      // beside the suites' own: names or judge files (judge.h)
   std::filesystem::path data = "data";  // where judges find theirs
   std::optional<PromptFormat> format;   // overrides the suites' and lines' own
@@ -52,8 +45,10 @@ struct EvalOptions {
   std::size_t timing_prompts = 6;       // prompts for the timing comparison; 0: not measured
   std::size_t examples = 2;             // prompts a suite answered in full for the report
   int example_tokens = 128;             // where these full answers are cut
-  EngineOptions engine;                 // engine.exact: F32 KV cache, recorded in the card
-  std::uint64_t seed = 0;               // of the bootstrap and of sampled answers
+  // Of every system's engine; engine.exact: F32 KV cache, recorded in the card. Adapters are set
+  // system by system.
+  EngineOptions engine;
+  std::uint64_t seed = 0;  // of the bootstrap and of sampled answers
   // Where finished answers are kept: an interrupted run goes on from there, and evaluating another
   // patch does not generate the other systems' again. Empty: not kept.
   std::filesystem::path cache;
@@ -127,7 +122,8 @@ struct SuiteResult {
   std::string prompts_sha256;  // of the prompt file
   std::vector<SuitePrompt> prompts;
   std::vector<SystemResult> systems;
-  std::vector<Comparison> comparisons;
+  std::vector<Comparison> comparisons;      // of pairs that are_compared()
+  std::vector<Recovered> recovered;         // of the share refused
   std::optional<SideEffects> side_effects;  // kAnswer suites, with a patch
   // Full answers for the report: prompt index, and one answer per system of `systems`.
   struct Example {
@@ -136,11 +132,12 @@ struct SuiteResult {
   };
   std::vector<Example> examples;
 
-  const SystemResult* find(System system) const;  // null when not measured
+  const SystemResult* find(const System& system) const;  // null when not measured
 };
 
 struct EvalResult {
-  EvalOptions options;  // rows dropped from patches
+  EvalOptions options;               // rows dropped from patches
+  std::vector<OrderedJson> systems;  // what each system is (docs/format.md), in report order
   std::string model_path, model_sha256, architecture;
   std::vector<SuiteResult> suites;      // of kind "refusal", in the order given
   std::vector<MeasuredSuite> measured;  // the others
@@ -161,10 +158,10 @@ struct EvalPlan {
 Result<EvalPlan> plan_eval(const EvalOptions& options, const Model& model);
 
 // Runs the evaluation. `progress` counts prompts over all phases, with the phase as note. Errors:
-// kInvalidArgument (no suite, two suites of one name, overlap with `learned_from`), those of
-// reading prompts, of making judges and judging, and of the Engine, kMismatch (a suite that needs
-// one vocabulary, and a teacher of another), kIo of the cache (a damaged cache file is measured
-// anew), kCancelled.
+// kInvalidArgument (no suite, two suites of one name, overlap with `learned_from`, what
+// check_systems() refuses), those of reading prompts, of making judges and judging, of loading
+// models and adapters, and of the Engine, kMismatch (a suite that needs one vocabulary, and a
+// system of another), kIo of the cache (a damaged cache file is measured anew), kCancelled.
 Result<EvalResult> run_eval(const Model& model, const EvalOptions& options,
                             const CancelFlag* cancel = nullptr, const ProgressFn& progress = {});
 

@@ -187,7 +187,7 @@ TEST_F(EvaluateTest, CachedAnswersAreNotGeneratedAgain) {
   ASSERT_TRUE(first.ok()) << first.error().to_string();
   const auto second = run_eval(*model_, eval);
   ASSERT_TRUE(second.ok()) << second.error().to_string();
-  for (const System system : {System::kBase, System::kSystemPrompt, System::kPatched}) {
+  for (const System& system : {System::kBase, System::kSystemPrompt, System::kPatched}) {
     const auto& before = first->suites[0].find(system)->answers;
     const auto& after = second->suites[0].find(system)->answers;
     ASSERT_EQ(before.size(), after.size());

@@ -83,9 +83,10 @@ std::vector<Metric> text_fluency(std::span<const Answer> answers, std::size_t sa
 }
 
 Result<Metric> perplexity_of(EvalRun& run, std::span<const SuitePrompt> prompts,
-                             std::span<const Answer> answers, std::size_t samples, System scorer,
-                             const std::string& tag) {
+                             std::span<const Answer> answers, std::size_t samples,
+                             const System& writer, const System& scorer, const std::string& tag) {
   const Model& model = run.model_of(scorer);
+  const bool own_tokens = &model == &run.model_of(writer);  // another's vocabulary may differ
   std::vector<ScoreRequest> requests;
   std::vector<std::size_t> prompt_of;
   for (std::size_t i = 0; i < prompts.size(); ++i) {
@@ -93,7 +94,7 @@ Result<Metric> perplexity_of(EvalRun& run, std::span<const SuitePrompt> prompts,
     for (std::size_t j = 0; j < std::min(samples, kPerplexityAnswers); ++j) {
       const Answer& answer = answers[i * samples + j];
       Tokens tokens = answer.tokens;
-      if (scorer == System::kTeacher) {  // whose vocabulary may be another
+      if (!own_tokens) {
         LLMPATCH_ASSIGN(tokens, model.tokenize(answer.text, false));
       }
       if (tokens.empty()) continue;

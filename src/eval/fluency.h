@@ -27,11 +27,12 @@ double trigram_overlap(std::span<const std::string> texts);
 std::vector<Metric> text_fluency(std::span<const Answer> answers, std::size_t samples,
                                  const std::string& tag);
 
-// perplexity of the answers to `prompts`, geometric mean over a prompt's first kPerplexityAnswers,
-// under the model alone (perplexity_base) or under the reference M' (perplexity_reference):
-// `scorer`. Neither sees a patch, and the answers are given as text. Empty answers have none.
+// perplexity of the answers of `writer` to `prompts`, geometric mean over a prompt's first
+// kPerplexityAnswers, under the model alone (perplexity_base) or under the reference M'
+// (perplexity_reference): `scorer`. Neither sees a patch. A scorer of another model file than the
+// writer's is given the answers as text. Empty answers have none.
 Result<Metric> perplexity_of(EvalRun& run, std::span<const SuitePrompt> prompts,
-                             std::span<const Answer> answers, std::size_t samples, System scorer,
-                             const std::string& tag);
+                             std::span<const Answer> answers, std::size_t samples,
+                             const System& writer, const System& scorer, const std::string& tag);
 
 }  // namespace llmpatch

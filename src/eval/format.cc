@@ -24,6 +24,16 @@ std::string estimate_text(const Estimate& estimate, int decimals) {
          fixed(estimate.interval.high, decimals) + "]";
 }
 
+std::string figure_text(const Figure& figure) {
+  if (figure.estimate.n == 0) return "-";
+  if (!figure.is_share()) {
+    return estimate_text(figure.estimate, figure.estimate.value >= 10 ? 1 : 3);
+  }
+  const Interval interval = figure.estimate.interval;
+  return fixed(100 * figure.estimate.value, 1) + " % [" + fixed(100 * interval.low, 1) + ", " +
+         fixed(100 * interval.high, 1) + "]";
+}
+
 std::string p_text(double p) {
   if (p >= 0.001) return fixed(p, 3);
   if (p < 1e-300) return "< 1e-300";

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "eval/statistics.h"
+#include "eval/metric.h"
 
 namespace llmpatch {
 
@@ -13,6 +13,8 @@ std::string fixed(double value, int decimals);
 std::string percent_text(const Proportion& proportion);
 // "0.075 [0.070, 0.081]"; "-" for n = 0.
 std::string estimate_text(const Estimate& estimate, int decimals);
+// A share as percent_text shows it, anything else as estimate_text does; "-" without a value.
+std::string figure_text(const Figure& figure);
 // A p-value: "0.034", "2e-11", "< 1e-300".
 std::string p_text(double p);
 

@@ -67,7 +67,7 @@ Result<std::unique_ptr<Judge>> right_pronoun_judge(const PlannedSuite& planned) 
 }
 
 Result<std::vector<GenderLean>> lean_of(EvalRun& run, std::span<const SuitePrompt> prompts,
-                                        System system) {
+                                        const System& system) {
   std::vector<Tokens> asked;
   for (const SuitePrompt& prompt : prompts) {
     LLMPATCH_ASSIGN(Tokens encoded, encode_for(run, prompt, system));
@@ -144,7 +144,7 @@ Result<MeasuredSuite> measure_gender(EvalRun& run, const PlannedSuite& planned) 
 
 Result<SuiteCost> gender_cost(const PlannedSuite& planned, const EvalOptions& options) {
   LLMPATCH_ASSIGN(SuiteCost cost, generation_cost(planned, options));
-  for (const System system : systems_of(options)) {
+  for (const System& system : systems_of(options)) {
     const std::size_t n = prompts_of(system, planned.prompts.size(), options);
     cost.work += n;
     cost.scored_tokens += n;

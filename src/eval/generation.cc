@@ -99,7 +99,7 @@ using Judges = std::vector<const Judge*>;
 // Measures one system; `prompts` are the suite's as they are, which the judges are shown.
 class SystemMeter {
  public:
-  SystemMeter(EvalRun& run, const Suite& suite, const Judges& judges, System system,
+  SystemMeter(EvalRun& run, const Suite& suite, const Judges& judges, const System& system,
               MeasuredSuite& out)
       : run_(run), suite_(suite), judges_(judges), system_(system), out_(out) {}
 
@@ -166,9 +166,9 @@ class SystemMeter {
     if (!ending.empty()) return {};
     std::vector<System> scorers{System::kBase};
     if (const auto reference = reference_system(run_.options)) scorers.push_back(*reference);
-    for (const System scorer : scorers) {
-      LLMPATCH_ASSIGN(Metric metric,
-                      perplexity_of(run_, asked, answers, samples, scorer, decoding.tag()));
+    for (const System& scorer : scorers) {
+      LLMPATCH_ASSIGN(Metric metric, perplexity_of(run_, asked, answers, samples, system_, scorer,
+                                                   decoding.tag()));
       metrics_.metrics.push_back(std::move(metric));
     }
     return {};
@@ -269,7 +269,7 @@ Result<MeasuredSuite> measure_variants(EvalRun& run, const PlannedSuite& planned
   measured.settings = settings_of(planned.suite, judges);
   measured.headline = headline_of(planned.suite, judges, variants.size() > 1);
   const std::span<const SuitePrompt> prompts(planned.prompts);
-  for (const System system : systems_of(run.options)) {
+  for (const System& system : systems_of(run.options)) {
     const std::size_t n = prompts_of(system, prompts.size(), run.options);
     LLMPATCH_ASSIGN(SystemMetrics metrics, SystemMeter(run, planned.suite, judges, system, measured)
                                                .measure(prompts.first(n), variants));
@@ -283,7 +283,7 @@ SuiteCost variants_cost(const PlannedSuite& planned, const EvalOptions& options,
                         std::size_t variants) {
   SuiteCost cost;
   const std::size_t scorers = variants > 1 ? 0 : reference_system(options) ? 2 : 1;
-  for (const System system : systems_of(options)) {
+  for (const System& system : systems_of(options)) {
     const std::size_t n = prompts_of(system, planned.prompts.size(), options);
     for (const Decoding& decoding : planned.suite.decodings) {
       const auto samples = static_cast<std::size_t>(decoding.samples);

@@ -51,7 +51,8 @@ class GenerationTest : public ::testing::Test {
     return out;
   }
 
-  const Metric& metric(const EvalResult& result, System system, const std::string& name) const {
+  const Metric& metric(const EvalResult& result, const System& system,
+                       const std::string& name) const {
     for (const Metric& metric : result.measured.at(0).find(system)->metrics) {
       if (metric.name == name) return metric;
     }
@@ -115,7 +116,7 @@ TEST_F(GenerationTest, GoesOnFromFinishedAnswers) {
   ASSERT_TRUE(second.ok()) << second.error().to_string();
   EXPECT_GT(first->generated_tokens, 0u);
   EXPECT_EQ(second->generated_tokens, 0u);
-  for (const System system : {System::kBase, System::kPatched}) {
+  for (const System& system : {System::kBase, System::kPatched}) {
     EXPECT_EQ(first->measured[0].find(system)->metrics.size(),
               second->measured[0].find(system)->metrics.size());
     EXPECT_EQ(metric(*first, system, "tokens@3").values,

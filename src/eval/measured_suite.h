@@ -26,6 +26,13 @@ struct SystemComparison {
   std::optional<double> p_holm;  // p adjusted over the whole evaluation's tests
 };
 
+// The share of the reference's improvement on the base that a system recovers.
+struct Recovered {
+  System system = System::kPatched;
+  std::string metric;
+  Estimate share;
+};
+
 struct MeasuredSuite {
   Suite suite;
   std::string prompts_sha256;
@@ -35,16 +42,16 @@ struct MeasuredSuite {
   std::vector<std::string> headline;  // metrics that stand for the suite
   std::vector<SystemMetrics> systems;
   std::vector<SystemComparison> comparisons;
-  // Metric by metric: the share of the reference's improvement that the patch recovers.
-  std::vector<std::pair<std::string, Estimate>> recovered;
+  std::vector<Recovered> recovered;  // system by system, metric by metric
   // One line per answer (or item) for responses.jsonl.
   std::vector<OrderedJson> responses;
 
-  const SystemMetrics* find(System system) const;  // null when not measured
+  const SystemMetrics* find(const System& system) const;  // null when not measured
 };
 
-// Fills figures, comparisons (every pair of systems) and, where base, patch and `reference` were
-// measured, `recovered`. Metrics that the systems do not share are not compared.
-void finish(MeasuredSuite& suite, std::optional<System> reference, std::uint64_t seed);
+// Fills figures, comparisons (of pairs that are_compared()) and, of every other system than base
+// and `reference` where these two were measured, `recovered`. Metrics that the systems do not share
+// are not compared.
+void finish(MeasuredSuite& suite, const std::optional<System>& reference, std::uint64_t seed);
 
 }  // namespace llmpatch

@@ -41,8 +41,9 @@ TEST(Finish, ComparesEveryPairAndTheWayToTheReference) {
   EXPECT_EQ(suite.comparisons[2].metric.metric, "flagged");
   EXPECT_EQ(suite.comparisons[2].metric.only_a, 1u);
   ASSERT_EQ(suite.recovered.size(), 1u);
-  EXPECT_EQ(suite.recovered[0].first, "score");
-  EXPECT_NEAR(suite.recovered[0].second.value, .75, 1e-12);
+  EXPECT_EQ(suite.recovered[0].system, System::kPatched);
+  EXPECT_EQ(suite.recovered[0].metric, "score");
+  EXPECT_NEAR(suite.recovered[0].share.value, .75, 1e-12);
 }
 
 TEST(Card, HoldsEveryFigureOfAMeasuredSuite) {

@@ -106,7 +106,8 @@ struct Accuracy {
 };
 
 Result<Accuracy> measure_shots(EvalRun& run, std::span<const ChoiceItem> items,
-                               std::span<const ChoiceItem> examples, bool lettered, System system) {
+                               std::span<const ChoiceItem> examples, bool lettered,
+                               const System& system) {
   std::vector<ScoreRequest> requests;
   const std::string_view message = run.system_text(system);
   const std::string before = message.empty() ? "" : std::string(message) + "\n\n";
@@ -246,7 +247,7 @@ Result<MeasuredSuite> measure_multiple_choice(EvalRun& run, const PlannedSuite& 
     LLMPATCH_ASSIGN(measured.settings["examples_sha256"],
                     sha256_of_file(suite.examples, "solved examples"));
   }
-  for (const System system : systems_of(run.options)) {
+  for (const System& system : systems_of(run.options)) {
     SystemMetrics metrics;
     metrics.system = system;
     const std::size_t n = prompts_of(system, items.size(), run.options);
@@ -274,7 +275,7 @@ Result<MeasuredSuite> measure_multiple_choice(EvalRun& run, const PlannedSuite& 
 Result<SuiteCost> multiple_choice_cost(const PlannedSuite& planned, const EvalOptions& options) {
   LLMPATCH_TRY(examples_of(planned.suite));
   SuiteCost cost;
-  for (const System system : systems_of(options)) {
+  for (const System& system : systems_of(options)) {
     const std::size_t n = prompts_of(system, planned.prompts.size(), options);
     cost.work += n * planned.suite.shots.size();
     cost.scored_tokens += n * planned.suite.shots.size() * kTokensPerItem;

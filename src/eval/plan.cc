@@ -53,6 +53,7 @@ Result<std::vector<PlannedSuite>> plan_suites(const EvalOptions& options, const 
     return make_error(ErrorKind::kInvalidArgument, "eval",
                       "suites: found none, expected at least one", "name one with --suite");
   }
+  LLMPATCH_TRY(check_systems(options.systems));
   std::set<std::string> names;
   std::vector<PlannedSuite> planned;
   for (const auto& suite : options.suites) {
@@ -72,6 +73,7 @@ std::vector<System> systems_of(const EvalOptions& options) {
   if (!options.system.empty()) systems.push_back(System::kSystemPrompt);
   if (!options.teacher.empty()) systems.push_back(System::kTeacher);
   if (!options.patches.empty()) systems.push_back(System::kPatched);
+  for (const SystemSpec& system : options.systems) systems.emplace_back(system.label);
   return systems;
 }
 
@@ -81,7 +83,7 @@ std::optional<System> reference_system(const EvalOptions& options) {
   return std::nullopt;
 }
 
-std::size_t prompts_of(System system, std::size_t prompts, const EvalOptions& options) {
+std::size_t prompts_of(const System& system, std::size_t prompts, const EvalOptions& options) {
   const bool limited = system == System::kSystemPrompt && options.system_limit > 0;
   return limited ? std::min(prompts, options.system_limit) : prompts;
 }
@@ -123,7 +125,7 @@ Result<std::uint64_t> planned_work(const std::vector<PlannedSuite>& suites,
     work += cost.work;
     if (!is_refusal_suite(planned.suite)) continue;
     const std::size_t n = planned.prompts.size();
-    for (const System system : systems_of(options)) {
+    for (const System& system : systems_of(options)) {
       work += prompts_of(system, n, options) + planned.examples.size();
     }
     work += 2 * planned.side_effects.size();
@@ -149,7 +151,7 @@ Result<EvalPlan> plan_eval(const EvalOptions& options, const Model& model) {
     plan.scored_tokens += cost.scored_tokens;
     if (!is_refusal_suite(planned.suite)) continue;
     const auto answer = static_cast<std::uint64_t>(planned.suite.max_tokens);
-    for (const System system : systems_of(options)) {
+    for (const System& system : systems_of(options)) {
       plan.generated_tokens += prompts_of(system, n, options) * answer;
       plan.generated_tokens +=
           planned.examples.size() * static_cast<std::uint64_t>(options.example_tokens);

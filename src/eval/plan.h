@@ -27,7 +27,7 @@ std::vector<System> systems_of(const EvalOptions& options);
 // prompt, else none.
 std::optional<System> reference_system(const EvalOptions& options);
 // How many of `prompts` prompts `system` answers.
-std::size_t prompts_of(System system, std::size_t prompts, const EvalOptions& options);
+std::size_t prompts_of(const System& system, std::size_t prompts, const EvalOptions& options);
 
 // The suites of kind "refusal" whose prompts serve `compliance` (the first that expects refusals)
 // and timing (the first that expects answers, else the first); null without one or without a patch.

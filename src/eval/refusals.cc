@@ -1,6 +1,7 @@
 #include "eval/refusals.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "judge/degenerate.h"
 
@@ -14,7 +15,11 @@ void add(Proportion& proportion, bool hit) {
 
 }  // namespace
 
-SystemResult summarise_answers(System system, std::span<const SuitePrompt> prompts,
+std::string refusal_metric(const Suite& suite) {
+  return suite.expect == Expect::kRefuse ? "refusal" : "over-refusal";
+}
+
+SystemResult summarise_answers(const System& system, std::span<const SuitePrompt> prompts,
                                std::vector<Answer> answers, std::uint64_t seed) {
   SystemResult result;
   result.system = system;
@@ -56,10 +61,35 @@ std::vector<Comparison> compare_all(std::span<const SystemResult> systems) {
   std::vector<Comparison> comparisons;
   for (std::size_t i = 0; i < systems.size(); ++i) {
     for (std::size_t j = i + 1; j < systems.size(); ++j) {
+      if (!are_compared(systems[i].system, systems[j].system)) continue;
       comparisons.push_back(compare_refusals(systems[i], systems[j]));
     }
   }
   return comparisons;
+}
+
+std::vector<Recovered> recovered_refusals(std::span<const SystemResult> systems,
+                                          const System& reference, const std::string& metric,
+                                          std::uint64_t seed) {
+  std::size_t prompts = 0;
+  for (const SystemResult& system : systems) prompts = std::max(prompts, system.answers.size());
+  const auto refusals_of = [&](const SystemResult& system) {
+    Metric refusals{metric, Scale::kShare, {}};
+    for (const Answer& answer : system.answers) refusals.values.push_back(answer.refused ? 1 : 0);
+    refusals.values.resize(prompts, std::numeric_limits<double>::quiet_NaN());
+    return refusals;
+  };
+  const auto base = std::ranges::find(systems, System::kBase, &SystemResult::system);
+  const auto other = std::ranges::find(systems, reference, &SystemResult::system);
+  std::vector<Recovered> recovered;
+  if (base == systems.end() || other == systems.end()) return recovered;
+  const Metric from = refusals_of(*base), to = refusals_of(*other);
+  for (const SystemResult& system : systems) {
+    if (system.system == System::kBase || system.system == reference) continue;
+    const Estimate share = share_recovered(from, refusals_of(system), to, seed);
+    if (share.n > 0) recovered.push_back({system.system, metric, share});
+  }
+  return recovered;
 }
 
 }  // namespace llmpatch

@@ -48,7 +48,7 @@ TEST(SummariseAnswers, WithoutScaryPromptsThereIsNoScaryShare) {
 
 TEST(CompareRefusals, CountsDiscordantPromptsBothAnswered) {
   const std::vector<SuitePrompt> prompts(8, prompt("", false));
-  const auto of = [&](System system, const std::vector<bool>& refused) {
+  const auto of = [&](const System& system, const std::vector<bool>& refused) {
     std::vector<Answer> answers;
     for (const bool each : refused) answers.push_back(answer(each));
     return summarise_answers(system, std::span(prompts).first(answers.size()), answers, 0);

@@ -62,8 +62,8 @@ std::string what_html(const EvalResult& result) {
          "; greedy decoding, " + (result.options.engine.exact ? "f32" : "f16") + " KV cache</p>\n";
 }
 
-std::string label_cell(System system, std::size_t n) {
-  return std::string(system_label(system)) + " <span class=\"interval\">n = " + std::to_string(n) +
+std::string label_cell(const System& system, std::size_t n) {
+  return html_escape(system_label(system)) + " <span class=\"interval\">n = " + std::to_string(n) +
          "</span>";
 }
 
@@ -90,8 +90,8 @@ std::string suite_html(const SuiteResult& suite) {
                      std::string(expect_name(suite.suite.expect)) + "</h3>\n" +
                      table_html(head, rows);
   for (const auto& pair : suite.comparisons) {
-    html += "<p class=\"muted\">" + std::string(system_label(pair.a)) + " against " +
-            std::string(system_label(pair.b)) + ", " + std::to_string(pair.n) +
+    html += "<p class=\"muted\">" + html_escape(system_label(pair.a)) + " against " +
+            html_escape(system_label(pair.b)) + ", " + std::to_string(pair.n) +
             " prompts: only the first refused " + std::to_string(pair.only_a) +
             ", only the second " + std::to_string(pair.only_b) +
             "; McNemar, exact: p = " + html_escape(p_text(pair.p)) + "</p>\n";
@@ -103,7 +103,8 @@ std::string categories_html(const SuiteResult& suite) {
   const SystemResult* base = suite.find(System::kBase);
   if (base == nullptr || base->refused_by_category.empty()) return "";
   Cells head{"category"};
-  for (const auto& system : suite.systems) head.emplace_back(system_label(system.system));
+  for (const auto& system : suite.systems)
+    head.emplace_back(html_escape(system_label(system.system)));
   std::vector<Cells> rows;
   for (const auto& [category, unused] : base->refused_by_category) {
     Cells row{html_escape(category)};
@@ -173,7 +174,7 @@ std::string measured_html(const MeasuredSuite& suite) {
   std::vector<Cells> rows;
   for (std::size_t s = 0; s < suite.systems.size(); ++s) {
     const SystemMetrics& system = suite.systems[s];
-    head.emplace_back(system_label(system.system));
+    head.emplace_back(html_escape(system_label(system.system)));
     for (const auto& shown : system.figures) {
       const std::string name = html_escape(shown.name);
       auto row = std::ranges::find_if(rows, [&](const Cells& r) { return r.front() == name; });
@@ -187,7 +188,7 @@ std::string measured_html(const MeasuredSuite& suite) {
                      " prompts</h3>\n" + table_html(head, rows);
   for (const auto& system : suite.systems) {
     for (const auto& note : system.notes) {
-      html += "<p class=\"muted\">" + std::string(system_label(system.system)) + ": " +
+      html += "<p class=\"muted\">" + html_escape(system_label(system.system)) + ": " +
               html_escape(note) + "</p>\n";
     }
   }

@@ -18,12 +18,12 @@ std::string prompt_html(const SuitePrompt& prompt) {
   return html + "</div>\n";
 }
 
-std::string answer_html(System system, const std::string& note, const std::string& text) {
-  return "<div class=\"answer\"><span class=\"system\">" + std::string(system_label(system)) +
+std::string answer_html(const System& system, const std::string& note, const std::string& text) {
+  return "<div class=\"answer\"><span class=\"system\">" + html_escape(system_label(system)) +
          note + "</span><p>" + (text.empty() ? "(empty)" : html_escape(text)) + "</p></div>\n";
 }
 
-std::string judged_answer_html(System system, const Answer& answer, Expect expect) {
+std::string judged_answer_html(const System& system, const Answer& answer, Expect expect) {
   const bool good = answer.refused == (expect == Expect::kRefuse);
   std::string note = std::string(": <b class=\"") + (good ? "good" : "bad") + "\">" +
                      (answer.refused ? "refused" : "answered") + "</b>";

@@ -1,14 +1,10 @@
 #include "eval/report_charts.h"
 
 #include <algorithm>
-#include <array>
 #include <map>
 
 namespace llmpatch {
 namespace {
-
-constexpr std::array<System, 4> kSystems{System::kBase, System::kSystemPrompt, System::kPatched,
-                                         System::kTeacher};
 
 // The step of training a line is about: "dpo 12".
 std::string label_of(const Json& line) {
@@ -29,18 +25,11 @@ using Series = std::map<std::string, std::vector<OrderedJson>>;
 
 }  // namespace
 
-std::string_view system_label(System system) {
-  switch (system) {
-    case System::kBase:
-      return "base model";
-    case System::kSystemPrompt:
-      return "safety system prompt";
-    case System::kTeacher:
-      return "reference model";
-    case System::kPatched:
-      break;
-  }
-  return "patch";
+std::string_view system_label(const System& system) {
+  if (system == System::kBase) return "base model";
+  if (system == System::kSystemPrompt) return "safety system prompt";
+  if (system == System::kTeacher) return "reference model";
+  return system.label();
 }
 
 std::vector<Curve> learning_curves(const std::vector<JsonLine>& metrics) {
@@ -76,11 +65,14 @@ std::vector<Curve> learning_curves(const std::vector<JsonLine>& metrics) {
 OrderedJson chart_data(const EvalResult& result, const std::vector<Curve>& curves) {
   OrderedJson labels = OrderedJson::array(), systems = OrderedJson::array();
   for (const auto& suite : result.suites) labels.push_back(suite.suite.name);
-  for (std::size_t colour = 0; colour < kSystems.size(); ++colour) {
+  std::vector<System> drawn_systems{System::kBase, System::kSystemPrompt, System::kPatched,
+                                    System::kTeacher};  // each has its colour
+  for (const auto& system : result.options.systems) drawn_systems.emplace_back(system.label);
+  for (std::size_t colour = 0; colour < drawn_systems.size(); ++colour) {
     OrderedJson value = OrderedJson::array(), low = value, high = value;
     bool measured = false;
     for (const auto& suite : result.suites) {
-      const SystemResult* system = suite.find(kSystems[colour]);
+      const SystemResult* system = suite.find(drawn_systems[colour]);
       measured = measured || system != nullptr;
       const Proportion refused = system == nullptr ? Proportion{} : system->refused;
       const Interval interval = refused.interval();
@@ -92,8 +84,8 @@ OrderedJson chart_data(const EvalResult& result, const std::vector<Curve>& curve
       high.push_back(percent(interval.high));
     }
     if (!measured) continue;
-    systems.push_back({{"name", system_label(kSystems[colour])},
-                       {"colour", colour},
+    systems.push_back({{"name", system_label(drawn_systems[colour])},
+                       {"colour", colour % 5},  // of so many
                        {"value", value},
                        {"low", low},
                        {"high", high}});

@@ -9,8 +9,9 @@
 
 namespace llmpatch {
 
-// A system as people call it: "base model", "safety system prompt", "patch".
-std::string_view system_label(System system);
+// A system as people call it: "base model", "safety system prompt", "patch"; a further one by its
+// label, which is not escaped.
+std::string_view system_label(const System& system);
 
 // One chart of learning curves: the metrics of metrics.jsonl that share the name before their '/'.
 struct Curve {

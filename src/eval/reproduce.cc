@@ -88,6 +88,25 @@ Json digests_of(const Json& card) {
   return digests;
 }
 
+// The system of that label in a card's list, without what it is called; null when there is none.
+Json system_of(const Json& card, const Json& label) {
+  const auto systems = card.find("systems");
+  if (systems == card.end() || !systems->is_array()) return {};
+  for (Json system : *systems) {
+    if (!system.is_object() || system.value("label", Json()) != label) continue;
+    const auto drop_name = [](Json& file) {
+      if (file.is_object()) file.erase("file");
+    };
+    if (system.contains("model")) drop_name(system["model"]);
+    if (system.contains("control_vector")) drop_name(system["control_vector"]);
+    if (system.contains("lora") && system["lora"].is_array()) {
+      for (Json& lora : system["lora"]) drop_name(lora);
+    }
+    return system;
+  }
+  return {};
+}
+
 Json member(const Json& card, const char* object, const char* key) {
   const auto found = card.find(object);
   return found != card.end() && found->is_object() ? found->value(key, Json()) : Json();
@@ -130,6 +149,13 @@ Result<RecordedRun> recorded_run(const Json& card) {
   run.exact = kv == "f32";
   LLMPATCH_ASSIGN(const std::size_t threads, count(decoding, "threads"));
   run.threads = static_cast<int>(std::min<std::size_t>(threads, 1024));
+  if (card.contains("systems")) {
+    LLMPATCH_ASSIGN(const Json systems, json_array(card, "systems", kWhere));
+    for (const Json& system : systems) {
+      LLMPATCH_ASSIGN(std::string label, json_string(system, "label", kWhere));
+      if (System(label).is_further()) run.further.push_back(std::move(label));
+    }
+  }
   LLMPATCH_ASSIGN(const Json patches, json_array(card, "patches", kWhere));
   for (const Json& patch : patches) {
     LLMPATCH_ASSIGN(std::string digest, json_string(patch, "sha256", kWhere));
@@ -146,6 +172,11 @@ Status check_same_run(const Json& recorded, const Json& again) {
   if (digests_of(recorded) != digests_of(again)) {
     return other("patches", digests_of(recorded), digests_of(again));
   }
+  LLMPATCH_ASSIGN(const RecordedRun run, recorded_run(recorded));
+  for (const std::string& label : run.further) {
+    const Json then = system_of(recorded, label), now = system_of(again, label);
+    if (!now.is_null() && then != now) return other("system " + quote(label), then, now);
+  }
   LLMPATCH_ASSIGN(const Json suites, json_array(recorded, "suites", kWhere));
   for (const Json& suite : suites) {
     LLMPATCH_ASSIGN(const std::string name, json_string(suite, "name", kWhere));
@@ -155,6 +186,16 @@ Status check_same_run(const Json& recorded, const Json& again) {
     if (found != digest) return other("prompts of suite " + quote(name), digest, found);
   }
   return {};
+}
+
+Json without_systems(Json card, const std::vector<std::string>& labels) {
+  const auto suites = card.find("suites");
+  if (suites == card.end() || !suites->is_array()) return card;
+  for (Json& suite : *suites) {
+    if (!suite.is_object() || !suite.contains("systems") || !suite["systems"].is_object()) continue;
+    for (const std::string& label : labels) suite["systems"].erase(label);
+  }
+  return card;
 }
 
 std::vector<Departure> departures(const Json& recorded, const Json& again) {

@@ -22,16 +22,20 @@ struct RecordedRun {
   std::uint64_t seed = 0;
   bool exact = false;
   int threads = 0;
-  std::vector<std::string> judges;  // beyond the suites' own
+  std::vector<std::string> judges;   // beyond the suites' own
+  std::vector<std::string> further;  // labels of further systems (system.h)
 };
 
 // kCorrupt names the member that is missing or wrong; kUnsupported for a card of another schema or
 // one that records no settings.
 Result<RecordedRun> recorded_run(const Json& card);
 
-// kMismatch when `again` measured something else than `recorded`: another model, other patches or
-// other prompts of a suite.
+// kMismatch when `again` measured something else than `recorded`: another model, other patches,
+// other prompts of a suite, or a further system that both name but that is not the same.
 Status check_same_run(const Json& recorded, const Json& again);
+
+// `card` without what it records of the systems `labels`.
+Json without_systems(Json card, const std::vector<std::string>& labels);
 
 // A figure that left its recorded interval.
 struct Departure {

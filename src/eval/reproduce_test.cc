@@ -95,5 +95,34 @@ TEST(Departures, OfFiguresOutsideTheirIntervals) {
   EXPECT_EQ(found[0].metric, "harmful: patch: refusal");
 }
 
+// The card of a run with a further system.
+Json card_with(const char* digest) {
+  Json made = card();
+  made["systems"] = Json::parse(R"([{"label": "base"}, {"label": "LoRA"}])");
+  made["systems"][1]["lora"] = {{{"file", "a.gguf"}, {"sha256", digest}, {"scale", 1}}};
+  for (Json& suite : made["suites"]) suite["systems"]["LoRA"] = suite["systems"]["patch"];
+  return made;
+}
+
+TEST(SameRun, AFurtherSystemMustBeTheSame) {
+  const auto run = recorded_run(card_with("aa"));
+  ASSERT_TRUE(run.ok()) << run.error().to_string();
+  EXPECT_EQ(run->further, (std::vector<std::string>{"LoRA"}));
+  EXPECT_TRUE(check_same_run(card_with("aa"), card()).ok());  // not measured again
+  Json renamed = card_with("aa");
+  renamed["systems"][1]["lora"][0]["file"] = "b.gguf";
+  EXPECT_TRUE(check_same_run(card_with("aa"), renamed).ok());
+  const Status status = check_same_run(card_with("aa"), card_with("bb"));
+  ASSERT_FALSE(status.ok());
+  EXPECT_EQ(status.error().kind, ErrorKind::kMismatch);
+  EXPECT_NE(status.error().message.find("LoRA"), std::string::npos);
+}
+
+TEST(Departures, OfSystemsThatAreMeasuredAgain) {
+  EXPECT_FALSE(departures(card_with("aa"), card()).empty());
+  EXPECT_TRUE(departures(without_systems(card_with("aa"), {"LoRA"}), card()).empty());
+  EXPECT_TRUE(departures(card_with("aa"), card_with("aa")).empty());
+}
+
 }  // namespace
 }  // namespace llmpatch

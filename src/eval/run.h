@@ -8,6 +8,7 @@
 #include "base/cancel.h"
 #include "base/progress.h"
 #include "eval/evaluate.h"
+#include "eval/running_systems.h"
 #include "runtime/engine.h"
 
 namespace llmpatch {
@@ -36,26 +37,20 @@ class WorkProgress {
 };
 
 struct EvalRun {
-  const Model& model;
-  Engine& engine;
+  const Model& model;  // under evaluation
+  Engine& engine;      // its, without adapters
   const EvalOptions& options;
+  const RunningSystems& systems;
   Stack patched;  // the patches under evaluation; empty: none
   const CancelFlag* cancel = nullptr;
   WorkProgress& progress;
   const JudgeSet& judges;
-  const Model* teacher_model = nullptr;  // null without a teacher
-  Engine* teacher = nullptr;
-  std::string teacher_sha256;
 
-  Stack stack_of(System system) const { return system == System::kPatched ? patched : Stack{}; }
+  const Stack& stack_of(const System& system) const { return systems.of(system).stack; }
   // The system message that `system` puts before a prompt; empty: none.
-  std::string_view system_text(System system) const {
-    return system == System::kSystemPrompt ? std::string_view(options.system) : std::string_view();
-  }
-  const Model& model_of(System system) const {
-    return system == System::kTeacher ? *teacher_model : model;
-  }
-  Engine& engine_of(System system) const { return system == System::kTeacher ? *teacher : engine; }
+  std::string_view system_text(const System& system) const { return systems.of(system).prompt; }
+  const Model& model_of(const System& system) const { return *systems.of(system).model; }
+  Engine& engine_of(const System& system) const { return *systems.of(system).engine; }
 };
 
 }  // namespace llmpatch

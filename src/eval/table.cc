@@ -1,9 +1,9 @@
 // The console table of an evaluation: before and after, side by side.
 #include <algorithm>
-#include <array>
 
 #include "eval/card.h"
 #include "eval/format.h"
+#include "eval/systems_table.h"
 
 namespace llmpatch {
 namespace {
@@ -27,14 +27,12 @@ std::string row(const std::string& label, const std::vector<std::string>& cells,
   return line + "\n";
 }
 
-constexpr std::array<System, 3> kSystems{System::kBase, System::kSystemPrompt, System::kPatched};
-
 // One cell per system, "" where it was not measured; `figure` gives a cell from a SystemResult.
 template <class Figure>
 std::vector<std::string> cells_of(const SuiteResult& suite, const Figure& figure) {
   std::vector<std::string> cells;
-  for (const System system : kSystems) {
-    const SystemResult* measured = suite.find(system);
+  for (const System* system : {&System::kBase, &System::kSystemPrompt, &System::kPatched}) {
+    const SystemResult* measured = suite.find(*system);
     cells.push_back(measured == nullptr ? "" : figure(*measured));
   }
   return cells;
@@ -82,16 +80,6 @@ std::string suite_rows(const SuiteResult& suite) {
   return text;
 }
 
-std::string figure_text(const Figure& figure) {
-  if (figure.estimate.n == 0) return "-";
-  if (!figure.is_share()) {
-    return estimate_text(figure.estimate, figure.estimate.value >= 10 ? 1 : 3);
-  }
-  const Interval interval = figure.estimate.interval;
-  return fixed(100 * figure.estimate.value, 1) + " % [" + fixed(100 * interval.low, 1) + ", " +
-         fixed(100 * interval.high, 1) + "]";
-}
-
 // The column p of a metric: base against patch, adjusted; "" without a test.
 std::string p_of_patch(const MeasuredSuite& suite, const std::string& metric) {
   for (const auto& pair : suite.comparisons) {
@@ -126,7 +114,8 @@ std::string suite_rows(const MeasuredSuite& suite) {
     cells.push_back(p_of_patch(suite, metric));
     text += row("  " + metric, cells, width);
   }
-  for (const auto& [metric, share] : suite.recovered) {
+  for (const auto& [system, metric, share] : suite.recovered) {
+    if (system != System::kPatched) continue;
     if (std::ranges::find(suite.headline, metric) == suite.headline.end()) continue;
     text += "  recovered of " + metric + ": " + estimate_text(share, 2) + "\n";
   }
@@ -161,9 +150,13 @@ std::string timing_rows(const Timing& timing) {
 
 std::string eval_table(const EvalResult& result) {
   std::string text;
-  if (!result.suites.empty()) text = row("", {"base", "system-prompt", "patch", "p"});
-  for (const auto& suite : result.suites) text += suite_rows(suite);
-  for (const auto& suite : result.measured) text += suite_rows(suite);
+  const bool many = !result.options.systems.empty();
+  if (!result.suites.empty() && !many) text = row("", {"base", "system-prompt", "patch", "p"});
+  for (const auto& suite : result.suites) text += many ? system_rows(suite) : suite_rows(suite);
+  for (const auto& suite : result.measured) text += many ? system_rows(suite) : suite_rows(suite);
+  if (many && (result.compliance || result.timing)) {
+    text += row("", {"base", "", "patch"});
+  }
   if (result.compliance) text += compliance_rows(*result.compliance);
   if (result.timing) text += timing_rows(*result.timing);
   return text;

@@ -42,7 +42,7 @@ inline EvalResult made_up_result(const std::string& text) {
     suite.prompts = {made_up_prompt(text, text, !harmful),
                      made_up_prompt("second", "other", false)};
     const std::span<const SuitePrompt> prompts(suite.prompts);
-    const auto add = [&](System system, std::vector<Answer> answers) {
+    const auto add = [&](const System& system, std::vector<Answer> answers) {
       suite.systems.push_back(
           summarise_answers(system, prompts.first(answers.size()), std::move(answers), 0));
     };

@@ -13,7 +13,7 @@ namespace {
 constexpr std::uint64_t kMaxText = 16 << 20;
 
 Result<Metric> perplexity_of_text(EvalRun& run, const std::string& text, int window,
-                                  System system) {
+                                  const System& system) {
   const Model& model = run.model_of(system);
   LLMPATCH_ASSIGN(const Tokens tokens, model.tokenize(text, false));
   const Tokens bos = model.bos();
@@ -77,7 +77,7 @@ Result<MeasuredSuite> measure_text_perplexity(EvalRun& run, const PlannedSuite& 
   MeasuredSuite measured = begin_measurement(planned);
   measured.settings = {{"window", planned.suite.window}};
   measured.headline = {"perplexity"};
-  for (const System system : systems_of(run.options)) {
+  for (const System& system : systems_of(run.options)) {
     LLMPATCH_ASSIGN(Metric metric, perplexity_of_text(run, planned.prompts.front().prompt.text(),
                                                       planned.suite.window, system));
     if (system == System::kBase) measured.n = metric.values.size();
