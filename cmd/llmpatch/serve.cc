@@ -51,9 +51,29 @@ Status print_address(const CommandServeOptions& options, const ApiServerOptions&
                "\n");
 }
 
-Status run(const CommandServeOptions& options, const CancelFlag& cancel) {
+// Reads what `given` names anew; `setup` is what the server runs with. What fails is in the log.
+void reload(ApiServer& server, const OptionValues& given, ServeSetup& setup,
+            const CancelFlag& cancel) {
+  Result<ServeSetup> next = ServeSetup::read(given);
+  Result<ApiServerOptions> chosen =
+      next.ok() ? next->options.server_options(cancel) : Result<ApiServerOptions>(next.error());
+  if (!chosen.ok()) {
+    server.log_failed_reload(chosen.error());
+    static_cast<void>(server.reload());
+    return;
+  }
+  for (const std::string& name : setup.changed_for_good(*next)) {
+    warn("--" + name + " has changed, which counts once the server is started again");
+  }
+  static_cast<void>(server.reload(std::move(*chosen)));
+  setup = std::move(*next);
+}
+
+Status run(const OptionValues& given, const CancelFlag& cancel) {
   // Not before it can be read: the signal's own effect is to end the program.
   watch_hang_ups();
+  LLMPATCH_ASSIGN(ServeSetup setup, ServeSetup::read(given));
+  const CommandServeOptions& options = setup.options;
   LLMPATCH_ASSIGN(const ApiServerOptions chosen, options.server_options(cancel));
   LLMPATCH_ASSIGN(const auto model, options.run.load_model());
   LLMPATCH_ASSIGN(const auto engine, ServingEngine::create(*model, options.engine_options()));
@@ -69,7 +89,7 @@ Status run(const CommandServeOptions& options, const CancelFlag& cancel) {
   LLMPATCH_TRY(print_address(options, chosen, *server));
   constexpr std::chrono::milliseconds kLook{50};
   while (!cancel.raised()) {
-    if (hung_up.exchange(false)) static_cast<void>(server->reload());  // the log has what failed
+    if (hung_up.exchange(false)) reload(*server, given, setup, cancel);
     std::this_thread::sleep_for(kLook);
   }
   say("finishing the requests that run");
@@ -80,9 +100,11 @@ Status run(const CommandServeOptions& options, const CancelFlag& cancel) {
 }  // namespace
 
 RunFn declare_serve(CLI::App& app) {
+  // Parsed here for errors and --help; what counts is read again with --config.
   auto options = std::make_shared<CommandServeOptions>();
   options->declare(app);
-  return [options](const CancelFlag& cancel) { return run(*options, cancel); };
+  app.get_option("--model")->required(false);
+  return [options, &app](const CancelFlag& cancel) { return run(given_options(app), cancel); };
 }
 
 }  // namespace llmpatch

@@ -1,5 +1,10 @@
 #include "serve_options.h"
 
+#include <algorithm>
+#include <array>
+#include <set>
+#include <string_view>
+
 #include "base/quote.h"
 #include "base/sha256.h"
 #include "serve/loopback.h"
@@ -11,6 +16,13 @@ namespace llmpatch {
 namespace {
 
 constexpr std::chrono::milliseconds kWatchInterval{1000};
+
+// What a server takes over when it reads its options anew.
+constexpr std::array<std::string_view, 17> kLiveOptions{
+    "accept-base",       "admin-key-file", "allow-unpatched", "allow-unsigned", "api-keys",
+    "certificate-chain", "compose",        "drain-timeout",   "force",          "key",
+    "max-tokens",        "patch",          "request-timeout", "stack",          "tls-certificate",
+    "tls-key",           "trust"};
 
 constexpr const char* kIdCharacters =
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
@@ -95,16 +107,36 @@ void CommandServeOptions::declare(CLI::App& app) {
                  "BASE+NAME; repeatable")
       ->allow_extra_args(false)
       ->group(operation);
+  app.add_option("--config", config,
+                 "File (JSON) with options, named as here; those of the command line win")
+      ->group(operation);
   app.add_flag("--watch", watch, "Follow the store: changes by other commands are served at once")
       ->group(operation);
+  app.add_option("--update", update_seconds,
+                 "Do what `llmpatch update` does every so many seconds, and serve what is new; 0: "
+                 "never")
+      ->capture_default_str()
+      ->check(CLI::Range(0, 86400))
+      ->group(operation);
   app.add_option("--audit-log", audit_log, "File to append a line to for each answer and change")
+      ->group(operation);
+  app.add_flag("--audit-text", audit_text, "Prompts and answers go into the audit log, too")
+      ->group(operation);
+  app.add_option("--audit-judge", audit_judges,
+                 "Judge that looks at finished answers, by name or file, for /metrics and the "
+                 "audit log; repeatable")
+      ->allow_extra_args(false)
+      ->group(operation);
+  app.add_option("--data", data, "Folder of the tables of toxicity judges")
+      ->capture_default_str()
       ->group(operation);
   app.add_flag("--json", json, "Print what was started as one line of JSON")->group(operation);
   registry.declare(app);
   app.footer(
-      "SIGHUP reads keys, policies, --patch directories and the store anew. SIGTERM and Ctrl-C "
-      "let\n"
-      "requests finish, then end with code 0. docs/api.md describes the API.");
+      "SIGHUP reads --config, keys, certificates, policies, --patch directories and the store "
+      "anew.\n"
+      "SIGTERM and Ctrl-C let requests finish, then end with code 0. docs/api.md describes the "
+      "API.");
 }
 
 Result<std::string> CommandServeOptions::model_id() const {
@@ -157,7 +189,7 @@ Result<ApiServerOptions> CommandServeOptions::server_options(const CancelFlag& c
   options.patches.patches = patches.patches;
   options.patches.is_path = is_patch_path;
   LLMPATCH_ASSIGN(options.patches.store, patches.store.resolve());
-  options.patches.trust = [this] { return patches.trust.trust(); };
+  options.patches.trust = [trust = patches.trust] { return trust.trust(); };
   options.patches.allow_unsigned = patches.trust.allow();
   options.patches.admission = {patches.accept_base, force};
   LLMPATCH_ASSIGN(options.patches.compose, patches.composition());
@@ -171,12 +203,51 @@ Result<ApiServerOptions> CommandServeOptions::server_options(const CancelFlag& c
   options.api_keys = api_keys;
   options.admin_key = admin_key;
   options.audit_log = audit_log;
+  options.audit_text = audit_text;
+  if (audit_text && audit_log.empty()) {
+    return contradiction("--audit-text: found no --audit-log, into which it would be written", "");
+  }
+  options.judges = audit_judges;
+  options.judge_options.data = data;
+  options.judge_options.cancel = &cancel;
+  options.update = std::chrono::seconds(update_seconds);
   options.allow_unpatched = allow_unpatched;
   options.max_tokens = max_tokens;
-  options.max_waiting = static_cast<std::size_t>(engine.max_concurrent + engine.max_queue);
+  options.max_answers = static_cast<std::size_t>(engine.max_concurrent + engine.max_queue);
+  options.max_waiting = options.max_answers;
   options.request_timeout = std::chrono::seconds(request_seconds);
   if (watch) options.watch = kWatchInterval;
   return options;
+}
+
+Result<ServeSetup> ServeSetup::read(const OptionValues& given) {
+  ServeSetup setup;
+  CLI::App app;
+  setup.options.declare(app);
+  if (const auto config = given.find("config"); config != given.end()) {
+    LLMPATCH_ASSIGN(setup.values, read_option_file(config->second.back(), app));
+  }
+  for (const auto& [name, texts] : given) setup.values[name] = texts;
+  LLMPATCH_TRY(parse_options(setup.values, app));
+  return setup;
+}
+
+std::vector<std::string> ServeSetup::changed_for_good(const ServeSetup& next) const {
+  std::set<std::string> names;
+  for (const auto* each : {&values, &next.values}) {
+    for (const auto& [name, texts] : *each) names.insert(name);
+  }
+  const auto texts_of = [](const OptionValues& from, const std::string& name) {
+    const auto found = from.find(name);
+    return found == from.end() ? std::vector<std::string>() : found->second;
+  };
+  std::vector<std::string> changed;
+  for (const std::string& name : names) {
+    const bool is_live =
+        std::find(kLiveOptions.begin(), kLiveOptions.end(), name) != kLiveOptions.end();
+    if (!is_live && texts_of(values, name) != texts_of(next.values, name)) changed.push_back(name);
+  }
+  return changed;
 }
 
 }  // namespace llmpatch

@@ -12,9 +12,20 @@ struct llama_model;
 
 namespace llmpatch {
 
+// A function that an answer calls.
+struct ToolCall {
+  std::string id, name;
+  std::string arguments;  // JSON: an object
+
+  bool operator==(const ToolCall&) const = default;
+};
+
 struct Message {
-  std::string role;  // "system", "user" or "assistant"
+  std::string role;  // "system", "user", "assistant" or "tool"
   std::string content;
+  std::vector<ToolCall> tool_calls = {};  // of an assistant's
+  std::string tool_call_id = {};          // of a tool's: the call whose result it is
+  std::string tool_name = {};             // and the function that was called
 
   bool operator==(const Message&) const = default;
 };
@@ -40,12 +51,15 @@ class ChatTemplate {
   // `open_answer`. No BOS at the front (Model::bos adds it). kInvalidArgument when the template
   // refuses the messages. `variables` is a JSON object of further variables that the template is
   // given, such as a guard model's policy (empty: none); text in them counts as the template's own.
-  // kInvalidArgument when it is none. Thread-safe.
+  // kInvalidArgument when it is none. Of messages only role and content count; tool_calls.h has
+  // conversations with tools. Thread-safe.
   Result<std::vector<TextSpan>> render(const std::vector<Message>& messages, bool open_answer,
                                        const std::string& variables = {}) const;
 
- private:
   struct State;
+  const State& state() const { return *state_; }  // chat_template_state.h
+
+ private:
   explicit ChatTemplate(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };

@@ -7,6 +7,7 @@
 
 #include <exception>
 
+#include "runtime/json_pattern.h"
 #include "runtime/json_schema_check.h"
 
 namespace llmpatch {
@@ -18,8 +19,9 @@ constexpr std::size_t kMaxGrammarBytes = 256 << 10;
 
 Result<std::string> json_schema_grammar(std::string_view schema) {
   LLMPATCH_TRY(check_json_schema(schema));
+  LLMPATCH_ASSIGN(const std::string writable, with_grammar_patterns(schema));
   try {
-    std::string grammar = json_schema_to_grammar(common_json::parse(std::string(schema)), true);
+    std::string grammar = json_schema_to_grammar(common_json::parse(writable), true);
     if (grammar.size() > kMaxGrammarBytes) {
       return make_error(ErrorKind::kLimit, "JSON schema",
                         "found a grammar of " + std::to_string(grammar.size()) +

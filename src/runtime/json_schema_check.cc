@@ -39,7 +39,9 @@ bool is_heeded(std::string_view key, const std::set<std::string>& types) {
   if (key == "items" || key == "prefixItems" || key == "minItems" || key == "maxItems") {
     return is("array");
   }
-  if (key == "minLength" || key == "maxLength" || key == "format") return is("string");
+  if (key == "minLength" || key == "maxLength" || key == "format" || key == "pattern") {
+    return is("string");
+  }
   if (key == "minimum" || key == "maximum" || key == "exclusiveMinimum" ||
       key == "exclusiveMaximum") {
     return is("integer") && !is("number");
@@ -105,6 +107,9 @@ class Checker {
     for (std::size_t at = 2; at <= text.size();) {
       const std::size_t end = std::min(text.find('/', at), text.size());
       const std::string name(text.substr(at, end - at));
+      for (const char* value : {"const", "enum", "default", "examples"}) {
+        if (name == value) return unsupported("$ref into " + name);
+      }
       const auto found = target->is_object() ? target->find(name) : target->end();
       if (found == target->end()) {
         return refused(ErrorKind::kInvalidArgument, "$ref: found nothing at " + quote(text));
@@ -143,6 +148,14 @@ class Checker {
       if (!kFormats.contains(*format)) return unsupported("format " + json_line(*format));
       if (schema.contains("minLength") || schema.contains("maxLength")) {
         return unsupported("a length beside format");
+      }
+    }
+    if (const auto pattern = schema.find("pattern"); pattern != schema.end()) {
+      if (!pattern->is_string()) {
+        return refused(ErrorKind::kInvalidArgument, "pattern: found no text, expected one");
+      }
+      for (const char* other : {"minLength", "maxLength", "format"}) {
+        if (schema.contains(other)) return unsupported(std::string(other) + " beside pattern");
       }
     }
     LLMPATCH_TRY(check_object(schema, within_all_of));

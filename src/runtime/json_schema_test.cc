@@ -31,6 +31,7 @@ TEST(JsonSchema, TakesWhatIsConvertedWhole) {
         R"({"type": ["string", "null"], "maxLength": 5})",
         R"({"type": "array", "items": {"type": "number"}, "minItems": 1, "maxItems": 3})",
         R"({"type": "integer", "minimum": 0, "exclusiveMaximum": 10})",
+        R"({"type": ["string", "null"], "pattern": "^[a-z]+$"})",
         R"({"anyOf": [{"type": "string", "format": "date"}, {"type": "boolean"}]})",
         R"({"$defs": {"n": {"type": "object", "properties": {"next": {"$ref": "#/$defs/n"}}}},
             "type": "object", "properties": {"first": {"$ref": "#/$defs/n"}}})"}) {
@@ -41,7 +42,9 @@ TEST(JsonSchema, TakesWhatIsConvertedWhole) {
 
 TEST(JsonSchema, RefusesKeywordsTheGrammarWouldLeaveOut) {
   for (const char* schema :
-       {R"({"type": "number", "minimum": 0})", R"({"type": "string", "pattern": "^a$"})",
+       {R"({"type": "number", "minimum": 0})", R"({"type": "string", "pattern": "a"})",
+        R"({"type": "string", "pattern": "^a$", "maxLength": 3})", R"({"pattern": "^a$"})",
+        R"({"default": {"type": "string", "pattern": "^a$"}, "anyOf": [{"$ref": "#/default"}]})",
         R"({"type": "array", "uniqueItems": true})", R"({"not": {"type": "null"}})",
         R"({"type": "string", "format": "email"})",
         R"({"type": "object", "patternProperties": {"a": {}}})", R"({"enum": [1], "minimum": 0})",

@@ -74,7 +74,9 @@ bool RunningRequest::give(std::size_t index, std::span<const float> logits, cons
   ++usage_.completion_tokens;
   std::optional<TokenLogprob> logprob;
   if (request.logprobs >= 0) logprob = token_logprob(logits, *token, request.logprobs);
-  send(stream_.push(model.text({&*token, 1}), std::move(logprob)));
+  const Tokens& markers = request.sampling.markers;
+  const bool is_marker = std::find(markers.begin(), markers.end(), *token) != markers.end();
+  send(stream_.push(model.text({&*token, 1}, is_marker), std::move(logprob)));
   last_ = *token;
   const Status accepted = chooser_.accept(*token);
   if (!accepted.ok()) {

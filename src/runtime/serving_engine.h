@@ -29,6 +29,10 @@ struct ServingSampling {
   float frequency_penalty = 0;
   std::map<Token, float> logit_bias;
   std::string grammar;  // GBNF with a rule `root`; empty: none
+  // Texts of which one has to come before the grammar holds, from its first character on; none: it
+  // holds from the beginning.
+  std::vector<std::string> grammar_triggers;
+  Tokens markers;  // control tokens that the answer may have; they are part of its text
 };
 
 struct ServingRequest {

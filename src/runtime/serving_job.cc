@@ -39,6 +39,10 @@ Status check_sampling(const ServingSampling& sampling, const Model& model) {
     LLMPATCH_TRY(check_token("logit_bias", token, model));
     LLMPATCH_TRY(check_range("logit_bias", bias, -kLarge, kLarge));
   }
+  for (const Token token : sampling.markers) LLMPATCH_TRY(check_token("markers", token, model));
+  for (const std::string& trigger : sampling.grammar_triggers) {
+    if (trigger.empty()) return invalid("grammar triggers: found an empty text, expected none");
+  }
   return {};
 }
 
@@ -95,7 +99,8 @@ Result<std::unique_ptr<ServingJob>> make_job(ServingRequest request, ServingSink
     job->max_tokens = std::min(job->max_tokens, static_cast<std::size_t>(request.max_tokens));
   }
   if (!request.sampling.grammar.empty()) {
-    LLMPATCH_ASSIGN(job->grammar, Grammar::create(model, request.sampling.grammar));
+    LLMPATCH_ASSIGN(job->grammar, Grammar::create(model, request.sampling.grammar,
+                                                  request.sampling.grammar_triggers));
   }
   job->request = std::move(request);
   job->sink = std::move(sink);

@@ -29,16 +29,17 @@ void TokenChooser::adjust(std::span<float> logits) const {
 std::optional<Token> TokenChooser::choose(std::span<const float> logits, ChooserScratch& scratch) {
   const Sampling& base = sampling_.base;
   const bool sampled = base.temperature > 0;
+  const bool is_free = grammar_ == nullptr || grammar_->waits();
   const auto sample = [&](std::span<const float> from, std::uint32_t position) {
     return scratch.sampler.sample(from, base, sampled ? random_.uniform(position) : 0,
                                   sampling_.min_p);
   };
-  if (sampling_.logit_bias.empty() && counts_.empty() && grammar_ == nullptr) {
+  if (sampling_.logit_bias.empty() && counts_.empty() && is_free) {
     return sample(logits, position_);
   }
   scratch.logits.assign(logits.begin(), logits.end());
   adjust(scratch.logits);
-  if (grammar_ == nullptr) return sample(scratch.logits, position_);
+  if (is_free) return sample(scratch.logits, position_);
 
   // Asking the grammar for one token is far cheaper than asking for all. Where nothing is cut off
   // before the draw, drawing again among the allowed tokens when the first is none of them gives

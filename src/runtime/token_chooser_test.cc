@@ -104,6 +104,59 @@ TEST(Grammar, MasksEverythingElse) {
   EXPECT_EQ(left, (std::set<Token>{kB, kC, 3 + 'b', 3 + 'c'}));
 }
 
+// The tokens of a text, a byte each.
+Tokens bytes_of(std::string_view text) {
+  Tokens tokens;
+  for (const char c : text) tokens.push_back(3 + static_cast<unsigned char>(c));
+  return tokens;
+}
+
+TEST(Grammar, WaitsForATrigger) {
+  auto made = Grammar::create(tiny_model(), "root ::= \"<<\" [0-9]+ \">>\"", {"<<"});
+  ASSERT_TRUE(made.ok()) << made.error().to_string();
+  Grammar& waiting = **made;
+  for (const Token token : bytes_of("a < b <")) {
+    EXPECT_TRUE(waiting.waits());
+    EXPECT_TRUE(waiting.allows(token));
+    EXPECT_TRUE(waiting.allows(kEnd));
+    ASSERT_TRUE(waiting.accept(token).ok());
+  }
+  ASSERT_TRUE(waiting.accept(3 + '<').ok());
+  EXPECT_FALSE(waiting.waits());
+  EXPECT_FALSE(waiting.allows(kA));
+  EXPECT_FALSE(waiting.allows(kEnd));
+  for (const Token token : bytes_of("12>>")) {
+    EXPECT_TRUE(waiting.allows(token));
+    ASSERT_TRUE(waiting.accept(token).ok());
+  }
+  EXPECT_TRUE(waiting.allows(kEnd));
+  EXPECT_FALSE(waiting.allows(3 + 'x'));
+}
+
+TEST(Grammar, ATriggerMayLieWithinTokens) {
+  // 286 is "word286": the trigger begins and ends inside of such tokens.
+  const Token word = 286;
+  ASSERT_EQ(tiny_model().text({&word, 1}), "word286");
+  auto made = Grammar::create(tiny_model(), "root ::= \"6word2\" \"86\" \"!\"", {"6word2"});
+  ASSERT_TRUE(made.ok()) << made.error().to_string();
+  ASSERT_TRUE((*made)->accept(word).ok());
+  EXPECT_TRUE((*made)->waits());
+  ASSERT_TRUE((*made)->accept(word).ok());
+  EXPECT_FALSE((*made)->waits());
+  EXPECT_TRUE((*made)->allows(3 + '!'));
+  EXPECT_FALSE((*made)->allows(kA));
+}
+
+TEST(Grammar, WhatDoesNotGoOnAfterATriggerWasNone) {
+  const Token word = 286;
+  auto made = Grammar::create(tiny_model(), "root ::= \"word\" \"x\"", {"word"});
+  ASSERT_TRUE(made.ok()) << made.error().to_string();
+  ASSERT_TRUE((*made)->accept(word).ok());
+  EXPECT_TRUE((*made)->allows(kA));
+  EXPECT_TRUE((*made)->accept(kA).ok());
+  EXPECT_TRUE((*made)->allows(kEnd));
+}
+
 TEST(Grammar, RefusesWhatTheCheckRefuses) {
   EXPECT_EQ(Grammar::create(tiny_model(), "root ::= other").error().kind,
             ErrorKind::kInvalidArgument);

@@ -13,7 +13,7 @@ const char* finish_of(ServingEnd end) { return end == ServingEnd::kStop ? "stop"
 
 Answer::Answer(std::shared_ptr<ApiCall> call, ServingEngine& engine, Workers& finishers,
                Metrics& metrics, std::unique_ptr<AnswerShape> shape, AnswerFrame frame,
-               std::size_t choices)
+               std::size_t choices, std::shared_ptr<void> places)
     : call_(std::move(call)),
       engine_(engine),
       finishers_(finishers),
@@ -22,7 +22,8 @@ Answer::Answer(std::shared_ptr<ApiCall> call, ServingEngine& engine, Workers& fi
       frame_(std::move(frame)),
       created_(std::time(nullptr)),
       choices_(choices),
-      open_(choices) {}
+      open_(choices),
+      places_(std::move(places)) {}
 
 void Answer::submit(std::vector<ServingRequest> requests) {
   call_->on_gone([weak = weak_from_this()] {
@@ -47,8 +48,23 @@ void Answer::submit(std::vector<ServingRequest> requests) {
 
 ServingSink Answer::sink(std::size_t index) {
   const auto self = shared_from_this();
+  if (shape_->is_slow() && frame_.stream) {
+    // On the finishers' one thread, so that they keep their order.
+    return {[self, index](const ServingChunk& chunk) {
+              self->finishers_.post([self, index, text = std::string(chunk.text)] {
+                self->on_chunk(index, {text, {}});
+              });
+            },
+            [self, index](const ServingResult& result) {
+              self->finishers_.post([self, index, result] {
+                if (self->on_end(index, result)) self->finish();
+              });
+            }};
+  }
   return {[self, index](const ServingChunk& chunk) { self->on_chunk(index, chunk); },
-          [self, index](const ServingResult& result) { self->on_end(index, result); }};
+          [self, index](const ServingResult& result) {
+            if (self->on_end(index, result)) self->finish_apart();
+          }};
 }
 
 void Answer::on_chunk(std::size_t index, const ServingChunk& chunk) {
@@ -61,9 +77,9 @@ void Answer::on_chunk(std::size_t index, const ServingChunk& chunk) {
     last_piece_ = now;
   }
   if (error_) return;
+  Choice& choice = choices_[index];
+  if (!frame_.stream || frame_.on_texts) choice.text += chunk.text;
   if (!frame_.stream) {
-    Choice& choice = choices_[index];
-    choice.text += chunk.text;
     choice.logprobs.insert(choice.logprobs.end(), chunk.logprobs.begin(), chunk.logprobs.end());
     return;
   }
@@ -72,8 +88,8 @@ void Answer::on_chunk(std::size_t index, const ServingChunk& chunk) {
   if (!piece.is_null()) send(Json::array({std::move(piece)}), nullptr);
 }
 
-void Answer::on_end(std::size_t index, const ServingResult& result) {
-  bool has_failed = false;
+bool Answer::on_end(std::size_t index, const ServingResult& result) {
+  bool has_failed = false, is_last = false;
   {
     const std::lock_guard lock(mutex_);
     Choice& choice = choices_[index];
@@ -96,18 +112,21 @@ void Answer::on_end(std::size_t index, const ServingResult& result) {
       open_stream();
       send(Json::array({shape_->closing(index, finish_of(result.end))}), nullptr);
     }
-    end_one();
+    is_last = end_one();
   }
   if (has_failed) cancel();  // the others are of no use
+  return is_last;
 }
 
 void Answer::refuse(std::size_t missing, ApiError error) {
+  bool is_last = false;
   {
     const std::lock_guard lock(mutex_);
     if (!error_) error_ = std::move(error);
-    for (std::size_t i = 0; i < missing; ++i) end_one();
+    for (std::size_t i = 0; i < missing; ++i) is_last = end_one();
   }
   cancel();
+  if (is_last) finish_apart();
 }
 
 void Answer::cancel() {
@@ -120,8 +139,9 @@ void Answer::cancel() {
   for (const RequestId id : ids) engine_.cancel(id);
 }
 
-void Answer::end_one() {
-  if (--open_ > 0) return;
+bool Answer::end_one() { return --open_ == 0; }
+
+void Answer::finish_apart() {
   // Making a long answer's JSON takes longer than the engine should wait.
   finishers_.post([self = shared_from_this()] { self->finish(); });
 }
@@ -182,6 +202,7 @@ Json Answer::usage_json() const {
 
 void Answer::finish() {
   const std::lock_guard lock(mutex_);
+  places_.reset();  // before the client knows that there is room
   call_->note("stack", frame_.stack);
   call_->note("stream", frame_.stream);
   call_->note("choices", choices_.size());
@@ -201,7 +222,8 @@ void Answer::finish() {
   }
   if (frame_.stream) {
     if (frame_.include_usage) send(Json::array(), usage_json());
-    return call_->end_stream(200);
+    call_->end_stream(200);
+    return tell_texts();
   }
   Json answer = frame_json(shape_->object());
   answer["choices"] = Json::array();
@@ -210,6 +232,14 @@ void Answer::finish() {
   }
   answer["usage"] = usage_json();
   call_->respond(200, answer, frame_.headers);
+  tell_texts();
+}
+
+void Answer::tell_texts() const {
+  if (!frame_.on_texts) return;
+  std::vector<std::string> texts;
+  for (const Choice& choice : choices_) texts.push_back(choice.text);
+  frame_.on_texts(texts);
 }
 
 }  // namespace llmpatch

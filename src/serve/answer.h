@@ -5,6 +5,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -29,13 +30,17 @@ struct AnswerFrame {
   bool stream = false, include_usage = false;
   bool counts_answer = true;  // false: the one token that was generated was not asked for
   std::size_t n = 1;          // choices that share a prompt
+  // Is told the texts of all choices, once they have been sent; may be null.
+  std::function<void(const std::vector<std::string>& texts)> on_texts;
 };
 
 class Answer : public std::enable_shared_from_this<Answer> {
  public:
-  // `engine`, `finishers` and `metrics` must outlive it. `choices` is how many there will be.
+  // `engine`, `finishers` and `metrics` must outlive it. `choices` is how many there will be;
+  // `places` (of the queue) is let go when they have ended.
   Answer(std::shared_ptr<ApiCall> call, ServingEngine& engine, Workers& finishers, Metrics& metrics,
-         std::unique_ptr<AnswerShape> shape, AnswerFrame frame, std::size_t choices);
+         std::unique_ptr<AnswerShape> shape, AnswerFrame frame, std::size_t choices,
+         std::shared_ptr<void> places = nullptr);
 
   // Gives the requests to the engine, one for each choice, and answers the call once they have
   // ended, or that one of them was not taken. If the client goes, they are cancelled.
@@ -44,7 +49,9 @@ class Answer : public std::enable_shared_from_this<Answer> {
  private:
   ServingSink sink(std::size_t index);
   void on_chunk(std::size_t index, const ServingChunk& chunk);
-  void on_end(std::size_t index, const ServingResult& result);
+  // True if it was the last: then finish() is to be called.
+  bool on_end(std::size_t index, const ServingResult& result);
+  void finish_apart();
   void refuse(std::size_t missing, ApiError error);
   void cancel();
 
@@ -53,8 +60,10 @@ class Answer : public std::enable_shared_from_this<Answer> {
   void send(Json choices, Json usage);
   Json frame_json(const char* object) const;
   Json usage_json() const;
+  void tell_texts() const;
   std::optional<ApiError> failure_of(const ServingResult& result) const;
-  void end_one();
+  // Whether it was the last.
+  bool end_one();
 
   void finish();  // when all have ended
 
@@ -70,6 +79,7 @@ class Answer : public std::enable_shared_from_this<Answer> {
   std::mutex mutex_;
   std::vector<Choice> choices_;
   std::size_t open_;  // choices that have not ended
+  std::shared_ptr<void> places_;
   bool has_begun_ = false;
   std::optional<ApiError> error_;
   ServingUsage usage_;

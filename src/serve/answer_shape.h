@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "runtime/model.h"
 #include "runtime/serving_engine.h"
+#include "runtime/tool_calls.h"
 
 namespace llmpatch {
 
@@ -33,14 +34,20 @@ class AnswerShape {
   // A piece of it. `text` may be empty.
   virtual Json piece(std::size_t index, std::string_view text,
                      std::span<const TokenLogprob> logprobs) = 0;
-  // Its end.
+  // Its end, with what was not sent yet.
   virtual Json closing(std::size_t index, const char* finish) = 0;
+  // Whether making pieces takes longer than the engine should wait.
+  virtual bool is_slow() const { return false; }
   // All of it.
   virtual Json whole(std::size_t index, const Choice& choice, const char* finish) = 0;
 };
 
 // `logprobs` as ServingRequest. The model must outlive the shape.
 std::unique_ptr<AnswerShape> chat_shape(const Model& model, int logprobs);
+
+// Of answers that may call functions; `choices` of them.
+std::unique_ptr<AnswerShape> tool_shape(std::shared_ptr<const ToolParser> parser,
+                                        std::size_t choices);
 
 struct CompletionShapeOptions {
   int logprobs = -1;

@@ -80,6 +80,10 @@ ApiError engine_error(const Error& error) {
   }
 }
 
+ApiError share_error(const Error& error) {
+  return from(error, 429, error.kind == ErrorKind::kDenied ? "key_queue_full" : "queue_full");
+}
+
 ApiError general_error(const Error& error) {
   const int status = error_kind_info(error.kind).http_status;
   const char* code = "internal";

@@ -25,6 +25,8 @@ ApiError field_error(const Error& error);
 ApiError stack_error(const Error& error);
 // An error of running a request that was understood.
 ApiError engine_error(const Error& error);
+// An error of QueueShares::take.
+ApiError share_error(const Error& error);
 // An error of changing the store, or of anything else: the kind's status.
 ApiError general_error(const Error& error);
 // The answer of the HTTP server where no handler runs.

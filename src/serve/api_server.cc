@@ -9,10 +9,12 @@
 
 #include "base/ascii.h"
 #include "serve/assets.h"
+#include "serve/channel_watch.h"
 #include "serve/completions.h"
 #include "serve/loopback.h"
 #include "serve/models.h"
 #include "serve/patch_admin.h"
+#include "serve/queue_shares.h"
 #include "serve/router.h"
 #include "serve/store_watch.h"
 #include "serve/workers.h"
@@ -40,6 +42,10 @@ bool says_json(std::string_view type) {
   return ascii_lower(type) == "application/json";
 }
 
+AnswerRules rules_of(const ApiServerOptions& options) {
+  return {options.max_tokens, options.request_timeout, options.allow_unpatched};
+}
+
 std::string id_prefix(std::string_view path) {
   if (path == "/v1/chat/completions") return "chatcmpl";
   return path == "/v1/completions" ? "cmpl" : "req";
@@ -49,17 +55,28 @@ std::string id_prefix(std::string_view path) {
 
 struct ApiServer::State {
   State(ServingEngine& served, ApiServerOptions chosen)
-      : engine(served), options(std::move(chosen)), started(std::time(nullptr)) {}
+      : engine(served),
+        options(std::move(chosen)),
+        api_keys(options.api_keys),
+        admin_key(options.admin_key),
+        certificate(options.http.certificate),
+        private_key(options.http.key),
+        started(std::time(nullptr)),
+        reading(QueueShares::create(options.max_waiting)) {}
 
   ServingEngine& engine;
-  const ApiServerOptions options;
+  const ApiServerOptions options;  // as it was started
+  std::mutex reloading;            // one at a time
+  std::filesystem::path api_keys, admin_key, certificate, private_key;
   const std::int64_t started;
+  const std::shared_ptr<QueueShares> reading;  // places of requests that wait for the readers
   Metrics metrics;
   std::unique_ptr<RequestLog> log;
   std::unique_ptr<Patches> patches;
   Router router;
   std::mutex keys_mutex;
   std::shared_ptr<const Keys> keys;
+  std::unique_ptr<AnswerAudit> audit;
   std::unique_ptr<Completions> completions;
   std::unique_ptr<PatchAdmin> admin;
 
@@ -68,6 +85,7 @@ struct ApiServer::State {
   bool ends_watch = false;
   std::string store_seen;  // its state before the patches were read
   std::thread watcher;
+  std::unique_ptr<ChannelWatch> channels;  // null: none are asked
 
   // Each may post to those above it.
   Workers finishers{1};
@@ -92,8 +110,10 @@ struct ApiServer::State {
     const Result<ResolvedStack> stack = patches->table()->default_stack();
     return !is_draining && stack.ok() && stack->engine_stack().ok();
   }
-  Status reload();
-  Status reload_patches();
+  Status reload(std::optional<ApiServerOptions> next);
+  Status reload_keys();
+  Status reload_patches(std::optional<PatchSources> sources = std::nullopt);
+  Status logged(Status status);
   void watch();
   void end_watch();
 };
@@ -244,14 +264,18 @@ void ApiServer::State::handle(std::shared_ptr<HttpExchange> exchange) {
   const Endpoint& endpoint = *match.endpoint;
   if (!let_in(*call, endpoint)) return;
   if (!endpoint.on_worker) return endpoint.run(call, match.values);
-  if (readers.waiting() >= options.max_waiting) {
-    return call->fail({429, "too many requests are waiting", "queue_full", ""});
-  }
-  readers.post([&endpoint, call, values = match.values] { endpoint.run(call, values); });
+  std::string tenant = call->caller().name();
+  // Who has no key where there are keys is one tenant of a name that no key has.
+  if (tenant.empty() && call->caller().keys->has_api_keys()) tenant = " ";
+  Result<std::shared_ptr<QueueShares::Ticket>> ticket = QueueShares::take(reading, tenant, 1);
+  if (!ticket.ok()) return call->fail(share_error(ticket.error()));
+  readers.post(tenant, [&endpoint, call, values = match.values, ticket = std::move(*ticket)] {
+    endpoint.run(call, values);
+  });
 }
 
-Status ApiServer::State::reload_patches() {
-  Result<std::vector<std::string>> news = patches->reload();
+Status ApiServer::State::reload_patches(std::optional<PatchSources> sources) {
+  Result<std::vector<std::string>> news = patches->reload(std::move(sources));
   metrics.count_reload(news.ok());
   if (!news.ok()) {
     log->write("reload", {{"outcome", "failed"}, {"error", news.error().message}}, true);
@@ -266,18 +290,48 @@ Status ApiServer::State::reload_patches() {
   return {};
 }
 
-Status ApiServer::State::reload() {
-  Result<Keys> read = Keys::read(options.api_keys, options.admin_key);
-  Status status;
-  if (read.ok()) {
-    const std::lock_guard lock(keys_mutex);
-    keys = std::make_shared<const Keys>(std::move(*read));
-  } else {
-    log->write("reload", {{"outcome", "failed"}, {"error", read.error().message}}, true);
-    status = read.error();
+Status ApiServer::State::logged(Status status) {
+  if (!status.ok()) {
+    metrics.count_reload(false);
+    log->write("reload", {{"outcome", "failed"}, {"error", status.error().message}}, true);
   }
-  Status reloaded = reload_patches();
-  return status.ok() ? reloaded : status;
+  return status;
+}
+
+Status ApiServer::State::reload_keys() {
+  LLMPATCH_ASSIGN(Keys read, Keys::read(api_keys, admin_key));
+  const std::lock_guard lock(keys_mutex);
+  keys = std::make_shared<const Keys>(std::move(read));
+  return {};
+}
+
+Status ApiServer::State::reload(std::optional<ApiServerOptions> next) {
+  const std::lock_guard lock(reloading);
+  std::optional<PatchSources> sources;
+  if (next) {
+    if (!is_this_machine(options.http.host) && next->api_keys.empty()) {
+      return logged(make_error(ErrorKind::kInvalidArgument, "serve",
+                               "API keys: found none, where others can reach the server",
+                               "start it again to listen on this machine only"));
+    }
+    api_keys = next->api_keys;
+    admin_key = next->admin_key;
+    certificate = next->http.certificate;
+    private_key = next->http.key;
+    sources = std::move(next->patches);
+    sources->store = options.patches.store;
+    completions->set_rules(rules_of(*next));
+    admin->set_allow_unpatched(next->allow_unpatched);
+  }
+  std::vector<Status> done;
+  done.push_back(logged(reload_keys()));
+  if (!options.http.certificate.empty() && http != nullptr) {
+    done.push_back(logged(http->use_certificate(certificate, private_key)));
+  }
+  done.push_back(logged(log->reopen()));
+  done.push_back(reload_patches(std::move(sources)));
+  for (Status& status : done) LLMPATCH_TRY(std::move(status));
+  return {};
 }
 
 void ApiServer::State::watch() {
@@ -297,6 +351,7 @@ void ApiServer::State::end_watch() {
   }
   watch_ends.notify_all();
   if (watcher.joinable()) watcher.join();
+  if (channels) channels->stop();
 }
 
 ApiServer::ApiServer(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -315,16 +370,29 @@ Result<std::unique_ptr<ApiServer>> ApiServer::start(ServingEngine& engine,
   state->store_seen = store_state(chosen.patches.store);
   LLMPATCH_ASSIGN(state->patches, Patches::open(chosen.patches, engine));
   State* const self = state.get();
+  std::vector<std::unique_ptr<Judge>> judges;
+  for (const std::string& name : chosen.judges) {
+    LLMPATCH_ASSIGN(auto judge, make_judge(name, chosen.judge_options));
+    judges.push_back(std::move(judge));
+  }
+  state->audit = std::make_unique<AnswerAudit>(std::move(judges), chosen.audit_text, *state->log,
+                                               state->metrics);
   state->completions = std::make_unique<Completions>(
-      engine, *state->patches, state->finishers, state->metrics,
-      CompletionsOptions{chosen.model, chosen.fingerprint, chosen.max_tokens,
-                         chosen.request_timeout, chosen.allow_unpatched});
+      engine, *state->patches, state->finishers, state->metrics, *state->audit,
+      CompletionsOptions{chosen.model, chosen.fingerprint, rules_of(chosen), chosen.max_answers});
   state->admin = std::make_unique<PatchAdmin>(*state->patches, chosen.model, chosen.registry,
                                               chosen.allow_unpatched,
                                               [self] { return self->reload_patches(); });
   state->add_endpoints();
   state->add_patch_endpoints();
   state->add_assets();
+  if (chosen.update.count() > 0) {
+    state->channels = std::make_unique<ChannelWatch>(*state->patches, chosen.registry, *state->log,
+                                                     state->metrics, [self] {
+                                                       // What failed is logged.
+                                                       static_cast<void>(self->reload_patches());
+                                                     });
+  }
   if (chosen.watch.count() > 0) state->watcher = std::thread([self] { self->watch(); });
   std::unique_ptr<ApiServer> server(new ApiServer(std::move(state)));
   Result<std::unique_ptr<HttpServer>> http = HttpServer::start(
@@ -339,6 +407,7 @@ Result<std::unique_ptr<ApiServer>> ApiServer::start(ServingEngine& engine,
   }
   self->http = std::move(*http);
   self->connected = self->http.get();
+  if (self->channels) self->channels->start(chosen.update);
   return server;
 }
 
@@ -353,7 +422,11 @@ std::string ApiServer::default_stack() const {
   return stack.ok() ? stack->header() : stack.error().message;
 }
 
-Status ApiServer::reload() { return state_->reload(); }
+Status ApiServer::reload() { return state_->reload(std::nullopt); }
+
+Status ApiServer::reload(ApiServerOptions options) { return state_->reload(std::move(options)); }
+
+void ApiServer::log_failed_reload(const Error& error) { static_cast<void>(state_->logged(error)); }
 
 void ApiServer::drain(std::chrono::steady_clock::time_point deadline) {
   if (!state_->http) return;
@@ -364,6 +437,7 @@ void ApiServer::drain(std::chrono::steady_clock::time_point deadline) {
   state_->changers.close();
   state_->engine.drain(deadline);
   state_->finishers.close();
+  state_->audit->close();
   // The answers are written; their last bytes may be on their way.
   constexpr std::chrono::milliseconds kLook{10};
   const auto patience =

@@ -10,6 +10,7 @@
 
 #include "base/result.h"
 #include "distribution/registry.h"
+#include "judge/judge.h"
 #include "runtime/serving_engine.h"
 #include "serve/http_server.h"
 #include "serve/patch_loader.h"
@@ -28,15 +29,21 @@ struct ApiServerOptions {
   bool allow_unpatched = false;
   int max_tokens = 0;             // of one answer; 0: what the context leaves
   std::size_t max_waiting = 256;  // requests that are read and tokenised at the same time
+  std::size_t max_answers = 288;  // that run and wait in the engine; shared between keys
   std::chrono::seconds request_timeout{600};
   std::chrono::milliseconds watch{0};  // how often the store is looked at; 0: never
+  std::chrono::seconds update{0};      // how often its channels are asked for news; 0: never
+  std::vector<std::string> judges;     // names or files of those that look at finished answers
+  JudgeOptions judge_options;
+  bool audit_text = false;  // prompts and answers go into the audit log
 };
 
 // Thread-safe.
 class ApiServer {
  public:
   // Listens, and answers until drain(). `engine` must outlive it. Errors of load_patches (and of
-  // the default stack, unless it was revoked), of reading keys, of opening the audit log, and of
+  // the default stack, unless it was revoked), of reading keys, of opening the audit log, of
+  // make_judge, and of
   // HttpServer::start.
   static Result<std::unique_ptr<ApiServer>> start(ServingEngine& engine, ApiServerOptions options);
   ~ApiServer();
@@ -47,9 +54,16 @@ class ApiServer {
   // "refuse@1.0.0+tone@1.1.0", "none", or why it cannot run.
   std::string default_stack() const;
 
-  // Reads keys and patches anew. Requests that run finish on what they began with. A part that
-  // cannot be read stays as it was; the first such error is returned. Both are logged.
+  // Reads keys, patches and certificates anew, and opens the audit log anew. Requests that run
+  // finish on what they began with. A part that cannot be read stays as it was; the first such
+  // error is returned. Both are logged.
   Status reload();
+  // The same with other options. Those of them count that may change while it runs: the files of
+  // keys and certificates, the patches but for their store, allow_unpatched, max_tokens and
+  // request_timeout. kInvalidArgument, and nothing is changed: no keys where others can reach it.
+  Status reload(ApiServerOptions options);
+  // Logs a reload that failed before it began.
+  void log_failed_reload(const Error& error);
 
   // Takes no more requests and lets those that run finish, for so long at the most; what is left is
   // cancelled.

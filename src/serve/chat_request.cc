@@ -1,7 +1,12 @@
 #include "serve/chat_request.h"
 
+#include <algorithm>
+#include <map>
+#include <set>
+
 #include "base/quote.h"
 #include "base/utf8.h"
+#include "runtime/tool_schema.h"
 
 namespace llmpatch {
 namespace {
@@ -10,7 +15,12 @@ constexpr std::size_t kMaxMessages = 1024;
 constexpr std::size_t kMaxParts = 1024;
 constexpr std::size_t kMaxSchemaBytes = 64 << 10;
 constexpr std::size_t kMaxLabelCharacters = 256;
-constexpr const char* kNoTools = "tools are not supported";
+constexpr std::size_t kMaxTools = 128;
+constexpr std::size_t kMaxToolBytes = 64 << 10;  // of all their schemas and descriptions
+constexpr std::size_t kMaxCalls = 128;           // of one message
+constexpr std::size_t kMaxArgumentBytes = 256 << 10;
+constexpr std::size_t kMaxIdCharacters = 128;
+constexpr const char* kOldCalls = "it is not supported; tools are";
 
 // Takes the errors of an object within the body along.
 void finish(RequestFields& outer, RequestFields& inner) {
@@ -39,20 +49,106 @@ void read_parts(RequestFields& fields, const Json& parts, std::string& text) {
   }
 }
 
-Message read_message(RequestFields& fields) {
+bool is_tool_name(const std::string& name) {
+  return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '-';
+  });
+}
+
+void read_tool_name(RequestFields& fields, std::string& name) {
+  fields.require("name");
+  fields.text("name", 64, name);
+  if (fields.ok() && !is_tool_name(name)) {
+    fields.fail("name", "found " + quote(name) + ", expected letters, digits, _ and -");
+  }
+}
+
+// Refuses any type but "function", and gives the object of that name.
+const Json* take_function(RequestFields& fields) {
+  std::string type;
+  fields.require("type");
+  fields.text("type", 64, type);
+  if (fields.ok() && type != "function") {
+    fields.fail(make_error(ErrorKind::kUnsupported, fields.path_of("type"),
+                           "found " + quote(type) + ", expected \"function\""));
+  }
+  return fields.require("function");
+}
+
+ToolCall read_call(RequestFields& fields) {
+  ToolCall call;
+  fields.require("id");
+  fields.text("id", kMaxIdCharacters, call.id);
+  const Json* function = take_function(fields);
+  if (function == nullptr) return call;
+  RequestFields inner(*function, fields.path_of("function"));
+  read_tool_name(inner, call.name);
+  inner.require("arguments");
+  inner.text("arguments", kMaxArgumentBytes, call.arguments);
+  // Clients send back what a function without arguments was called with.
+  if (call.arguments.empty()) call.arguments = "{}";
+  const Result<Json> parsed = parse_json(call.arguments, "arguments");
+  if (inner.ok() && (!parsed.ok() || !parsed->is_object())) {
+    inner.fail("arguments", "found something else, expected the text of a JSON object");
+  }
+  finish(fields, inner);
+  return call;
+}
+
+void read_calls(RequestFields& fields, Message& message) {
+  const Json* list = fields.take("tool_calls");
+  if (list == nullptr) return;
+  if (message.role != "assistant") {
+    return fields.fail("tool_calls", "found them in a message of the role " + quote(message.role) +
+                                         ", expected \"assistant\"");
+  }
+  if (!list->is_array() || list->empty() || list->size() > kMaxCalls) {
+    return fields.fail("tool_calls", "found " + shown(*list) + ", expected a list of 1 to " +
+                                         std::to_string(kMaxCalls) + " calls");
+  }
+  for (std::size_t i = 0; i < list->size(); ++i) {
+    RequestFields call((*list)[i], fields.path_of("tool_calls[" + std::to_string(i) + "]"));
+    message.tool_calls.push_back(read_call(call));
+    finish(fields, call);
+  }
+}
+
+// `called` has the names of the functions that were called so far, by the ids of the calls.
+void read_result(RequestFields& fields, const std::map<std::string, std::string>& called,
+                 Message& message) {
+  fields.require("tool_call_id");
+  fields.text("tool_call_id", kMaxIdCharacters, message.tool_call_id);
+  if (!fields.ok()) return;
+  const auto call = called.find(message.tool_call_id);
+  if (call == called.end()) {
+    return fields.fail("tool_call_id", "found " + quote(message.tool_call_id) +
+                                           ", expected the id of a call in a message before");
+  }
+  message.tool_name = call->second;
+}
+
+Message read_message(RequestFields& fields, std::map<std::string, std::string>& called) {
   Message message;
   fields.require("role");
   fields.text("role", 64, message.role);
   if (message.role == "developer") message.role = "system";
-  if (message.role == "tool" || message.role == "function") {
-    fields.fail(make_error(ErrorKind::kUnsupported, fields.path_of("role"), kNoTools));
-  } else if (message.role != "system" && message.role != "user" && message.role != "assistant") {
-    fields.fail("role", "found " + quote(message.role) +
-                            ", expected \"system\", \"developer\", \"user\" or \"assistant\"");
+  if (message.role == "function") {
+    fields.fail(make_error(ErrorKind::kUnsupported, fields.path_of("role"), kOldCalls));
+  } else if (message.role != "system" && message.role != "user" && message.role != "assistant" &&
+             message.role != "tool") {
+    fields.fail("role",
+                "found " + quote(message.role) +
+                    ", expected \"system\", \"developer\", \"user\", \"assistant\" or \"tool\"");
   }
-  fields.refuse({"tool_calls", "tool_call_id", "function_call"}, kNoTools);
+  read_calls(fields, message);
+  for (const ToolCall& call : message.tool_calls) called[call.id] = call.name;
+  if (message.role == "tool") read_result(fields, called, message);
+  fields.refuse({"function_call"}, kOldCalls);
   fields.refuse({"name", "refusal", "audio"}, "chat templates have no place for it");
-  const Json* content = fields.require("content");
+  // A message that calls need not say anything.
+  const Json* content =
+      message.tool_calls.empty() ? fields.require("content") : fields.take("content");
   if (content != nullptr && content->is_array()) {
     read_parts(fields, *content, message.content);
   } else {
@@ -61,18 +157,134 @@ Message read_message(RequestFields& fields) {
   return message;
 }
 
-void read_messages(RequestFields& fields, std::vector<Message>& messages) {
+void read_messages(RequestFields& fields, ChatRequest& request) {
   const Json* list = fields.require("messages");
   if (list == nullptr) return;
   if (!list->is_array() || list->empty() || list->size() > kMaxMessages) {
     return fields.fail("messages", "found " + shown(*list) + ", expected a list of 1 to " +
                                        std::to_string(kMaxMessages) + " messages");
   }
+  std::map<std::string, std::string> called;
   for (std::size_t i = 0; i < list->size(); ++i) {
-    RequestFields message((*list)[i], "messages[" + std::to_string(i) + "]");
-    messages.push_back(read_message(message));
-    finish(fields, message);
+    RequestFields fields_of_it((*list)[i], "messages[" + std::to_string(i) + "]");
+    Message message = read_message(fields_of_it, called);
+    finish(fields, fields_of_it);
+    request.has_tool_messages =
+        request.has_tool_messages || message.role == "tool" || !message.tool_calls.empty();
+    request.messages.push_back(std::move(message));
   }
+}
+
+// `ordered` is the same tool as the client wrote it: the order of its properties is that of calls.
+Tool read_tool(RequestFields& fields, const OrderedJson& ordered) {
+  Tool tool;
+  const Json* function = take_function(fields);
+  if (function == nullptr) return tool;
+  RequestFields inner(*function, fields.path_of("function"));
+  bool strict = false;
+  read_tool_name(inner, tool.name);
+  inner.text("description", kMaxToolBytes, tool.description);
+  inner.boolean("strict", strict);
+  const Json* parameters = inner.take("parameters");
+  if (parameters != nullptr && !parameters->is_object()) {
+    inner.fail("parameters", "found " + shown(*parameters) + ", expected an object");
+  }
+  finish(fields, inner);
+  if (!fields.ok()) return tool;
+  tool.parameters = parameters == nullptr || parameters->empty()
+                        ? R"({"type":"object","properties":{}})"
+                        : ordered["function"]["parameters"].dump();
+  Result<std::string> held = tool_arguments_schema(tool.parameters, strict);
+  if (!held.ok()) {
+    fields.fail(make_error(held.error().kind == ErrorKind::kUnsupported
+                               ? ErrorKind::kUnsupported
+                               : ErrorKind::kInvalidArgument,
+                           fields.path_of("function.parameters"), held.error().message));
+    return tool;
+  }
+  tool.arguments = std::move(*held);
+  return tool;
+}
+
+void read_tools(RequestFields& fields, std::string_view body, std::vector<Tool>& tools) {
+  const Json* list = fields.take("tools");
+  if (list == nullptr) return;
+  if (!list->is_array() || list->empty() || list->size() > kMaxTools) {
+    return fields.fail("tools", "found " + shown(*list) + ", expected a list of 1 to " +
+                                    std::to_string(kMaxTools) + " functions");
+  }
+  const OrderedJson ordered = OrderedJson::parse(body);
+  std::size_t bytes = 0;
+  for (std::size_t i = 0; i < list->size(); ++i) {
+    // Before any of them is worked on.
+    bytes += ordered["tools"][i].dump().size();
+    if (bytes > kMaxToolBytes) {
+      return fields.fail(
+          "tools", "found more than " + std::to_string(kMaxToolBytes) + " bytes, expected no more");
+    }
+  }
+  std::set<std::string> names;
+  for (std::size_t i = 0; i < list->size() && fields.ok(); ++i) {
+    RequestFields tool((*list)[i], "tools[" + std::to_string(i) + "]");
+    tools.push_back(read_tool(tool, ordered["tools"][i]));
+    finish(fields, tool);
+    if (fields.ok() && !names.insert(tools.back().name).second) {
+      fields.fail("tools", "found the function " + quote(tools.back().name) + " twice");
+    }
+  }
+}
+
+void read_named_choice(RequestFields& fields, const Json& choice, ToolUse& use) {
+  RequestFields inner(choice, "tool_choice");
+  if (const Json* function = take_function(inner)) {
+    RequestFields named(*function, "tool_choice.function");
+    read_tool_name(named, use.only);
+    finish(inner, named);
+  }
+  finish(fields, inner);
+  use.must = true;
+  const bool is_there = std::any_of(use.tools.begin(), use.tools.end(),
+                                    [&](const Tool& tool) { return tool.name == use.only; });
+  if (fields.ok() && !is_there) {
+    fields.fail("tool_choice", "found the function " + quote(use.only) + ", expected one of tools");
+  }
+}
+
+void read_tool_use(RequestFields& fields, std::string_view body, ToolUse& use) {
+  read_tools(fields, body, use.tools);
+  const bool has_tools = !use.tools.empty();
+  bool parallel = false;
+  if (fields.take("parallel_tool_calls") != nullptr) {
+    fields.boolean("parallel_tool_calls", parallel);
+    if (has_tools) use.parallel = parallel;
+    if (!has_tools && fields.ok()) fields.fail("parallel_tool_calls", "found it without tools");
+  }
+  const Json* choice = fields.take("tool_choice");
+  if (choice == nullptr) return;
+  if (*choice == "none") {
+    use = {};  // the model is not told of any
+  } else if (!has_tools) {
+    if (fields.ok()) fields.fail("tool_choice", "found it without tools");
+  } else if (choice->is_object()) {
+    read_named_choice(fields, *choice, use);
+  } else if (*choice == "required") {
+    use.must = true;
+  } else if (*choice != "auto") {
+    fields.fail("tool_choice", "found " + shown(*choice) +
+                                   ", expected \"auto\", \"none\", \"required\" or "
+                                   "{\"type\": \"function\", \"function\": {\"name\": ...}}");
+  }
+}
+
+// What calls leave no place for.
+void check_beside_tools(RequestFields& fields, const ChatRequest& request) {
+  if (request.tools.tools.empty()) return;
+  const char* field = !request.schema.empty() ? "response_format"
+                      : request.logprobs >= 0 ? "logprobs"
+                                              : nullptr;
+  if (field == nullptr) return;
+  fields.fail(make_error(ErrorKind::kUnsupported, field,
+                         "found it beside tools, which it does not go together with"));
 }
 
 void read_max_tokens(RequestFields& fields, const RequestLimits& limits, ChatRequest& request) {
@@ -179,7 +391,7 @@ Result<ChatRequest> parse_chat_request(std::string_view body, const RequestLimit
   RequestFields fields(object, "");
   ChatRequest request;
   read_answer_fields(fields, limits, request);
-  read_messages(fields, request.messages);
+  read_messages(fields, request);
   read_max_tokens(fields, limits, request);
   read_logprobs(fields, request);
   read_response_format(fields, body, request.schema);
@@ -190,8 +402,9 @@ Result<ChatRequest> parse_chat_request(std::string_view body, const RequestLimit
   fields.text("prompt_cache_key", kMaxLabelCharacters, cache_key);
   fields.accept_only("store", false);
   fields.accept_only("modalities", Json::array({"text"}));
-  fields.accept_only("tool_choice", "none");
-  fields.refuse({"tools", "parallel_tool_calls", "functions", "function_call"}, kNoTools);
+  read_tool_use(fields, body, request.tools);
+  check_beside_tools(fields, request);
+  fields.refuse({"functions", "function_call"}, kOldCalls);
   fields.refuse({"audio", "prediction", "reasoning_effort", "verbosity", "web_search_options",
                  "prompt_cache_retention", "moderation"},
                 "it is not supported");

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "runtime/chat_template.h"
+#include "runtime/tool_calls.h"
 #include "serve/answer_request.h"
 
 namespace llmpatch {
@@ -16,6 +17,9 @@ struct ChatRequest : AnswerRequest {
   std::string safety_identifier;
   Json metadata;            // an object of texts, or null
   bool names_tier = false;  // the answer says which service tier it was
+  // Of the functions that the answer may call; none where it must not.
+  ToolUse tools;
+  bool has_tool_messages = false;  // calls and their results are part of the conversation
 };
 
 // Errors as RequestFields::finish.

@@ -173,13 +173,12 @@ TEST(ChatRequest, RefusesValuesByName) {
 }
 
 TEST(ChatRequest, RefusesWhatIsNotSupportedByName) {
-  for (const char* name : {"tools", "parallel_tool_calls", "functions", "function_call", "audio",
-                           "prediction", "reasoning_effort", "verbosity", "web_search_options",
-                           "prompt_cache_retention", "moderation"}) {
+  for (const char* name :
+       {"functions", "function_call", "audio", "prediction", "reasoning_effort", "verbosity",
+        "web_search_options", "prompt_cache_retention", "moderation"}) {
     EXPECT_EQ(refusal("\"" + std::string(name) + "\": {}"),
               std::string(name) + " unsupported_parameter");
   }
-  EXPECT_EQ(refusal(R"("tool_choice": "auto")"), "tool_choice unsupported_parameter");
   EXPECT_EQ(refusal(R"("store": true)"), "store unsupported_parameter");
   EXPECT_EQ(refusal(R"("modalities": ["audio"])"), "modalities unsupported_parameter");
   EXPECT_EQ(refusal(R"("service_tier": "flex")"), "service_tier unsupported_parameter");
@@ -205,11 +204,23 @@ TEST(ChatRequest, RefusesMessagesByPlace) {
   EXPECT_EQ(refusal_of(with(R"([{"role": "king", "content": "x"}])")),
             "messages[0].role invalid_value");
   EXPECT_EQ(refusal_of(with(R"([{"role": "tool", "content": "x"}])")),
+            "messages[0].tool_call_id missing_parameter");
+  EXPECT_EQ(refusal_of(with(R"([{"role": "tool", "content": "x", "tool_call_id": "1"}])")),
+            "messages[0].tool_call_id invalid_value");
+  EXPECT_EQ(refusal_of(with(R"([{"role": "function", "content": "x"}])")),
             "messages[0].role unsupported_parameter");
   EXPECT_EQ(refusal_of(with(R"([{"role": "user", "content": "x", "name": "n"}])")),
             "messages[0].name unsupported_parameter");
   EXPECT_EQ(refusal_of(with(R"([{"role": "assistant", "content": "x", "tool_calls": []}])")),
-            "messages[0].tool_calls unsupported_parameter");
+            "messages[0].tool_calls invalid_value");
+  EXPECT_EQ(refusal_of(with(R"([{"role": "user", "content": "x", "tool_calls": [{}]}])")),
+            "messages[0].tool_calls invalid_value");
+  EXPECT_EQ(refusal_of(with(R"([{"role": "assistant", "tool_calls": [{"id": "1", "type":
+      "function", "function": {"name": "f", "arguments": "[1]"}}]}])")),
+            "messages[0].tool_calls[0].function.arguments invalid_value");
+  EXPECT_EQ(refusal_of(with(R"([{"role": "assistant", "tool_calls": [{"id": "1", "type":
+      "custom", "custom": {}}]}])")),
+            "messages[0].tool_calls[0].type unsupported_parameter");
   EXPECT_EQ(refusal_of(with(R"([{"role": "user", "content": []}])")),
             "messages[0].content invalid_value");
   EXPECT_EQ(refusal_of(
@@ -217,6 +228,97 @@ TEST(ChatRequest, RefusesMessagesByPlace) {
             "messages[0].content[0].type unsupported_parameter");
   EXPECT_EQ(refusal_of(with(R"([{"role": "user", "content": "x", "mood": 1}])")),
             "messages[0].mood unknown_parameter");
+}
+
+constexpr const char* kTools =
+    R"("tools": [{"type": "function", "function": {"name": "weather", "description": "d",
+        "parameters": {"type": "object", "properties": {"z": {"type": "string"},
+        "a": {"type": "integer"}}}}}, {"type": "function", "function": {"name": "now"}}])";
+
+TEST(ChatRequest, TakesTools) {
+  const ToolUse use = parsed(kTools).tools;
+  ASSERT_EQ(use.tools.size(), 2u);
+  EXPECT_EQ(use.tools[0].name, "weather");
+  EXPECT_EQ(use.tools[0].description, "d");
+  // In the client's order, which is that of calls.
+  EXPECT_EQ(use.tools[0].parameters,
+            R"({"type":"object","properties":{"z":{"type":"string"},"a":{"type":"integer"}}})");
+  EXPECT_EQ(use.tools[0].arguments, use.tools[0].parameters);
+  EXPECT_EQ(use.tools[1].parameters, R"({"type":"object","properties":{}})");
+  EXPECT_FALSE(use.must);
+  EXPECT_FALSE(use.parallel);
+}
+
+TEST(ChatRequest, TakesToolChoice) {
+  const auto with = [](const std::string& fields) {
+    return parsed(std::string(kTools) + ", " + fields).tools;
+  };
+  EXPECT_FALSE(with(R"("tool_choice": "auto")").must);
+  EXPECT_TRUE(with(R"("tool_choice": "none")").tools.empty());
+  EXPECT_TRUE(with(R"("tool_choice": "required")").must);
+  const ToolUse named = with(R"("tool_choice": {"type": "function", "function": {"name": "now"}})");
+  EXPECT_TRUE(named.must);
+  EXPECT_EQ(named.only, "now");
+  EXPECT_EQ(with(R"("parallel_tool_calls": false)").parallel, false);
+}
+
+TEST(ChatRequest, TakesCallsAndResults) {
+  const Result<ChatRequest> request = parse_chat_request(
+      R"({"model": "m", "messages": [{"role": "user", "content": "x"},
+          {"role": "assistant", "content": null, "tool_calls": [{"id": "c1", "type": "function",
+           "function": {"name": "f", "arguments": "{\"a\": 1}"}}]},
+          {"role": "tool", "tool_call_id": "c1", "content": [{"type": "text", "text": "r"}]}]})",
+      kLimits);
+  ASSERT_TRUE(request.ok()) << request.error().to_string();
+  EXPECT_TRUE(request->has_tool_messages);
+  EXPECT_EQ(request->messages[1].tool_calls, (std::vector<ToolCall>{{"c1", "f", "{\"a\": 1}"}}));
+  EXPECT_EQ(request->messages[2].content, "r");
+  EXPECT_EQ(request->messages[2].tool_call_id, "c1");
+  EXPECT_EQ(request->messages[2].tool_name, "f");
+}
+
+TEST(ChatRequest, RefusesToolsByName) {
+  const auto tools = [](const std::string& function) {
+    return refusal(R"("tools": [{"type": "function", "function": )" + function + "}]");
+  };
+  EXPECT_EQ(refusal(R"("tools": [])"), "tools invalid_value");
+  EXPECT_EQ(refusal(R"("tools": {})"), "tools invalid_value");
+  EXPECT_EQ(refusal(R"("tools": [{"type": "custom", "custom": {}}])"),
+            "tools[0].type unsupported_parameter");
+  EXPECT_EQ(tools("{}"), "tools[0].function.name missing_parameter");
+  EXPECT_EQ(tools(R"({"name": "a b"})"), "tools[0].function.name invalid_value");
+  EXPECT_EQ(tools(R"({"name": "f", "mood": 1})"), "tools[0].function.mood unknown_parameter");
+  EXPECT_EQ(tools(R"({"name": "f", "parameters": []})"),
+            "tools[0].function.parameters invalid_value");
+  EXPECT_EQ(tools(R"({"name": "f", "strict": true, "parameters": {"type": "object",
+                      "properties": {"a": {"type": "integer", "multipleOf": 2}}}})"),
+            "tools[0].function.parameters unsupported_parameter");
+  EXPECT_EQ(tools(R"({"name": "f", "description": ")" + std::string(70'000, 'x') + "\"}"),
+            "tools invalid_value");
+  std::string many;
+  for (int i = 0; i < 129; ++i) {
+    many += (i == 0 ? "" : ",") + std::string(R"({"type": "function", "function": {"name": "f)") +
+            std::to_string(i) + "\"}}";
+  }
+  EXPECT_EQ(refusal("\"tools\": [" + many + "]"), "tools invalid_value");
+  EXPECT_EQ(refusal(R"("tools": [{"type": "function", "function": {"name": "f"}},
+                                 {"type": "function", "function": {"name": "f"}}])"),
+            "tools invalid_value");
+
+  const auto beside = [](const std::string& fields) {
+    return refusal(std::string(kTools) + ", " + fields);
+  };
+  EXPECT_EQ(refusal(R"("tool_choice": "auto")"), "tool_choice invalid_value");
+  EXPECT_EQ(refusal(R"("parallel_tool_calls": true)"), "parallel_tool_calls invalid_value");
+  EXPECT_EQ(beside(R"("tool_choice": "maybe")"), "tool_choice invalid_value");
+  EXPECT_EQ(beside(R"("tool_choice": {"type": "function", "function": {"name": "g"}})"),
+            "tool_choice invalid_value");
+  EXPECT_EQ(beside(R"("tool_choice": {"type": "custom", "custom": {"name": "g"}})"),
+            "tool_choice.type unsupported_parameter");
+  EXPECT_EQ(beside(R"("response_format": {"type": "json_object"})"),
+            "response_format unsupported_parameter");
+  EXPECT_EQ(beside(R"("logprobs": true)"), "logprobs unsupported_parameter");
+  EXPECT_EQ(beside(R"("logprobs": true, "tool_choice": "none")"), "none");
 }
 
 TEST(ChatRequest, RefusesWhatIsNoRequest) {

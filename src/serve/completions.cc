@@ -27,6 +27,34 @@ Result<std::string> checked_grammar(const std::string& schema) {
   return grammar;
 }
 
+// The prompt, and how the answer is held to its form. Conversations without tools are rendered as
+// everywhere else.
+Result<ToolTurn> open_turn(const Model& model, const ChatRequest& request) {
+  if (!request.tools.tools.empty() || request.has_tool_messages) {
+    return open_tool_turn(model, request.messages, request.tools);
+  }
+  Prompt prompt;
+  prompt.messages = request.messages;
+  ToolTurn turn;
+  LLMPATCH_ASSIGN(turn.prompt, encode_prompt(model, prompt, PromptFormat::kChat));
+  return turn;
+}
+
+// The last thing that a user said.
+std::string asked(const std::vector<Message>& messages) {
+  Prompt prompt;
+  prompt.messages = messages;
+  return prompt.text();
+}
+
+// `where` names the field where tools are at fault.
+ApiError turn_error(const Error& error) {
+  const bool is_field = error.where == "tools" || error.where == "parallel_tool_calls";
+  ApiError made = is_field ? field_error(error) : engine_error(error);
+  if (!is_field) made.param = "messages";
+  return made;
+}
+
 Result<Tokens> tokens_of(const Model& model, const std::variant<std::string, Tokens>& prompt) {
   Tokens tokens = model.bos();
   if (const auto* text = std::get_if<std::string>(&prompt)) {
@@ -43,15 +71,28 @@ Result<Tokens> tokens_of(const Model& model, const std::variant<std::string, Tok
 }  // namespace
 
 Completions::Completions(ServingEngine& engine, Patches& patches, Workers& finishers,
-                         Metrics& metrics, CompletionsOptions options)
+                         Metrics& metrics, AnswerAudit& audit, CompletionsOptions options)
     : engine_(engine),
       patches_(patches),
       finishers_(finishers),
       metrics_(metrics),
-      options_(std::move(options)) {}
+      audit_(audit),
+      options_(std::move(options)),
+      rules_(options_.rules),
+      shares_(QueueShares::create(options_.max_answers)) {}
+
+void Completions::set_rules(const AnswerRules& rules) {
+  const std::lock_guard lock(mutex_);
+  rules_ = rules;
+}
+
+AnswerRules Completions::rules() const {
+  const std::lock_guard lock(mutex_);
+  return rules_;
+}
 
 RequestLimits Completions::limits() const {
-  return {options_.max_tokens, engine_.model().n_vocab()};
+  return {rules().max_tokens, engine_.model().n_vocab()};
 }
 
 std::optional<ResolvedStack> Completions::admit(ApiCall& call, const AnswerRequest& request) const {
@@ -74,7 +115,7 @@ std::optional<ResolvedStack> Completions::admit(ApiCall& call, const AnswerReque
   const ApiKey* key = call.caller().key;
   if (stack->patches.empty()) {
     const bool asks = request.stack.patches && request.stack.patches->empty();
-    const bool server_lets = !asks || options_.allow_unpatched;
+    const bool server_lets = !asks || rules().allow_unpatched;
     const bool may = key != nullptr && key->unpatched ? *key->unpatched : server_lets;
     if (!may) {
       call.fail({403,
@@ -100,11 +141,12 @@ ServingRequest Completions::base_request(const ApiCall& call, const AnswerReques
   base.sampling = request.sampling;
   base.sampling.base.seed =
       request.seed ? static_cast<std::uint64_t>(*request.seed) : random_seed();
-  base.max_tokens = request.max_tokens.value_or(options_.max_tokens);
+  const AnswerRules now = rules();
+  base.max_tokens = request.max_tokens.value_or(now.max_tokens);
   base.stop = request.stop;
   base.logprobs = request.logprobs;
   base.tenant = call.caller().name();
-  base.deadline = std::chrono::steady_clock::now() + options_.timeout;
+  base.deadline = std::chrono::steady_clock::now() + now.timeout;
   return base;
 }
 
@@ -123,7 +165,8 @@ bool Completions::fits(ApiCall& call, const Tokens& prompt, const ResolvedStack&
   return false;
 }
 
-AnswerFrame Completions::frame(const AnswerRequest& request, const ResolvedStack& stack) const {
+AnswerFrame Completions::frame(const ApiCall& call, const AnswerRequest& request,
+                               const ResolvedStack& stack, std::vector<std::string> prompts) const {
   AnswerFrame frame;
   frame.model = options_.model + (stack.patches.empty() ? "" : "+" + stack.title());
   frame.fingerprint = options_.fingerprint;
@@ -133,6 +176,15 @@ AnswerFrame Completions::frame(const AnswerRequest& request, const ResolvedStack
   frame.stream = request.stream;
   frame.include_usage = request.include_usage;
   frame.n = static_cast<std::size_t>(request.n);
+  if (!audit_.is_on()) return frame;
+  std::vector<std::string> patches;
+  for (const auto& patch : stack.patches) patches.push_back(patch->title());
+  frame.on_texts = [&audit = audit_, id = call.id(), n = frame.n, patches = std::move(patches),
+                    prompts = std::move(prompts)](const std::vector<std::string>& texts) {
+    for (std::size_t i = 0; i < texts.size(); ++i) {
+      audit.take({id, patches, prompts.at(i / n), texts[i]});
+    }
+  };
   return frame;
 }
 
@@ -141,6 +193,9 @@ void Completions::run(const std::shared_ptr<ApiCall>& call, const AnswerRequest&
                       std::unique_ptr<AnswerShape> shape, AnswerFrame frame) {
   if (!request.user.empty()) call->note("user", request.user);
   call->audit();
+  Result<std::shared_ptr<QueueShares::Ticket>> ticket =
+      QueueShares::take(shares_, base.tenant, prompts.size() * static_cast<std::size_t>(request.n));
+  if (!ticket.ok()) return call->fail(share_error(ticket.error()));
   std::vector<ServingRequest> requests;
   for (const Tokens& prompt : prompts) {
     for (int i = 0; i < request.n; ++i) {
@@ -149,8 +204,9 @@ void Completions::run(const std::shared_ptr<ApiCall>& call, const AnswerRequest&
       requests.back().sampling.base.sample = static_cast<std::uint32_t>(i);
     }
   }
-  const auto answer = std::make_shared<Answer>(call, engine_, finishers_, metrics_,
-                                               std::move(shape), std::move(frame), requests.size());
+  const auto answer =
+      std::make_shared<Answer>(call, engine_, finishers_, metrics_, std::move(shape),
+                               std::move(frame), requests.size(), std::move(*ticket));
   answer->submit(std::move(requests));
 }
 
@@ -164,15 +220,9 @@ void Completions::chat(const std::shared_ptr<ApiCall>& call) {
   }
   const std::optional<ResolvedStack> stack = admit(*call, *request);
   if (!stack) return;
-  Prompt prompt;
-  prompt.messages = request->messages;
-  const Result<Tokens> tokens = encode_prompt(model, prompt, PromptFormat::kChat);
-  if (!tokens.ok()) {
-    ApiError error = engine_error(tokens.error());
-    error.param = "messages";
-    return call->fail(error);
-  }
-  if (!fits(*call, *tokens, *stack, "messages")) return;
+  const Result<ToolTurn> turn = open_turn(model, *request);
+  if (!turn.ok()) return call->fail(turn_error(turn.error()));
+  if (!fits(*call, turn->prompt, *stack, "messages")) return;
   std::string grammar;
   if (!request->schema.empty()) {
     Result<std::string> made = checked_grammar(request->schema);
@@ -185,15 +235,20 @@ void Completions::chat(const std::shared_ptr<ApiCall>& call) {
   const Result<Stack> engine_stack = stack->engine_stack();
   if (!engine_stack.ok()) return call->fail(stack_error(engine_stack.error()));
   ServingRequest base = base_request(*call, *request, *engine_stack);
-  base.sampling.grammar = std::move(grammar);
-  AnswerFrame made = frame(*request, *stack);
+  base.sampling.grammar = turn->grammar.empty() ? std::move(grammar) : turn->grammar;
+  base.sampling.grammar_triggers = turn->triggers;
+  base.sampling.markers = turn->markers;
+  base.stop.insert(base.stop.end(), turn->stop.begin(), turn->stop.end());
+  AnswerFrame made = frame(*call, *request, *stack, {asked(request->messages)});
   made.names_tier = request->names_tier;
   if (!request->safety_identifier.empty()) {
     call->note("safety_identifier", request->safety_identifier);
   }
   if (!request->metadata.is_null()) call->note("metadata", OrderedJson(request->metadata));
-  run(call, *request, {*tokens}, std::move(base), chat_shape(model, request->logprobs),
-      std::move(made));
+  auto shape = turn->parser == nullptr
+                   ? chat_shape(model, request->logprobs)
+                   : tool_shape(turn->parser, static_cast<std::size_t>(request->n));
+  run(call, *request, {turn->prompt}, std::move(base), std::move(shape), std::move(made));
 }
 
 void Completions::complete(const std::shared_ptr<ApiCall>& call) {
@@ -225,10 +280,15 @@ void Completions::complete(const std::shared_ptr<ApiCall>& call) {
   shape.drop_answer = *request->max_tokens == 0;
   shape.prompts = prompts;
   shape.has_bos = !model.bos().empty();
-  AnswerFrame made = frame(*request, *stack);
+  std::vector<std::string> texts;
+  if (audit_.is_on()) {
+    for (const Tokens& tokens : prompts) texts.push_back(model.text(tokens));
+  }
+  AnswerFrame made = frame(*call, *request, *stack, std::move(texts));
   if (shape.drop_answer) {  // 0 would mean no limit; the engine has to make one
     base.max_tokens = 1;
     made.counts_answer = false;
+    made.on_texts = nullptr;
   }
   run(call, *request, prompts, std::move(base), completion_shape(model, std::move(shape)),
       std::move(made));

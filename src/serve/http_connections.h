@@ -22,20 +22,29 @@ namespace llmpatch {
 class HttpConnections {
  public:
   HttpConnections(HttpServerOptions given, HttpHandler to_handler, HttpErrorBody to_error_body,
-                  std::unique_ptr<boost::asio::ssl::context> given_tls)
+                  std::shared_ptr<boost::asio::ssl::context> given_tls)
       : options(std::move(given)),
         handler(std::move(to_handler)),
         error_body(std::move(to_error_body)),
-        tls(std::move(given_tls)),
-        bodies(std::make_shared<HttpBodyBudget>(options.max_bodies)) {}
+        bodies(std::make_shared<HttpBodyBudget>(options.max_bodies)),
+        tls_(std::move(given_tls)) {}
 
   const HttpServerOptions options;
   const HttpHandler handler;
   const HttpErrorBody error_body;
-  const std::unique_ptr<boost::asio::ssl::context> tls;  // may be null
   const std::shared_ptr<HttpBodyBudget> bodies;
   boost::asio::io_context io;
   std::atomic<bool> draining{false};  // connections end with the answer under way
+
+  // With what connections begin that come from now on; null: without TLS.
+  std::shared_ptr<boost::asio::ssl::context> tls() const {
+    const std::lock_guard lock(mutex_);
+    return tls_;
+  }
+  void set_tls(std::shared_ptr<boost::asio::ssl::context> tls) {
+    const std::lock_guard lock(mutex_);
+    tls_ = std::move(tls);
+  }
 
   // Whether `connection` is one of at most `limit`, and is kept until remove(). Never after
   // close_all().
@@ -79,6 +88,7 @@ class HttpConnections {
   mutable std::mutex mutex_;
   std::map<const HttpConnection*, std::weak_ptr<HttpConnection>> connections_;
   bool closed_ = false;
+  std::shared_ptr<boost::asio::ssl::context> tls_;
 };
 
 }  // namespace llmpatch

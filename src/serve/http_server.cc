@@ -166,14 +166,15 @@ struct HttpServer::State {
   }
 
   void add(tcp::socket socket) {
-    const bool tls = connections->tls != nullptr;
+    // OpenSSL keeps what a connection needs of the context.
+    const auto tls = connections->tls();
     const auto connection = std::make_shared<HttpConnection>(
-        connections, tls ? tls_transport(std::move(socket), *connections->tls)
-                         : plain_transport(std::move(socket)));
+        connections, tls != nullptr ? tls_transport(std::move(socket), *tls)
+                                    : plain_transport(std::move(socket)));
     const std::size_t limit = connections->options.max_connections;
     if (connections->add(connection, limit)) {
       connection->start();
-    } else if (!tls && connections->add(connection, limit + kMaxRefused)) {
+    } else if (tls == nullptr && connections->add(connection, limit + kMaxRefused)) {
       // Within TLS the answer would cost a handshake.
       connection->refuse();
     }
@@ -201,7 +202,7 @@ Result<std::unique_ptr<HttpServer>> HttpServer::start(const HttpServerOptions& o
                                                       HttpErrorBody error_body) {
   LLMPATCH_TRY(check(options));
   LLMPATCH_TRY(allow_descriptors(options.max_connections));
-  std::unique_ptr<asio::ssl::context> tls;
+  std::shared_ptr<asio::ssl::context> tls;
   if (!options.certificate.empty()) {
     LLMPATCH_ASSIGN(tls, make_tls_context(options.certificate, options.key));
   }
@@ -221,6 +222,18 @@ HttpServer::~HttpServer() { stop(); }
 std::uint16_t HttpServer::port() const { return state_->port; }
 
 std::size_t HttpServer::connections() const { return state_->connections->count(); }
+
+Status HttpServer::use_certificate(const std::filesystem::path& certificate,
+                                   const std::filesystem::path& key) {
+  if (state_->connections->tls() == nullptr) {
+    return make_error(ErrorKind::kInvalidArgument, "serve",
+                      "TLS: found a server that was started without it",
+                      "start it again with a certificate");
+  }
+  LLMPATCH_ASSIGN(std::shared_ptr<asio::ssl::context> tls, make_tls_context(certificate, key));
+  state_->connections->set_tls(std::move(tls));
+  return {};
+}
 
 void HttpServer::stop_accepting() {
   state_->stop_accepting();

@@ -79,6 +79,10 @@ class HttpServer {
 
   std::uint16_t port() const;
   std::size_t connections() const;
+  // Reads a certificate and its key for the connections that come from now on, of a server that was
+  // started with some. kInvalidArgument: it was not, or the files are none; then the old ones stay.
+  Status use_certificate(const std::filesystem::path& certificate,
+                         const std::filesystem::path& key);
   // Accepts no more connections and closes idle ones; answers in flight go on.
   void stop_accepting();
   // Ends what is left, and waits for the handler to return. Idempotent; not from a handler.

@@ -30,7 +30,7 @@ class HttpTransport {
 };
 
 std::unique_ptr<HttpTransport> plain_transport(boost::asio::ip::tcp::socket socket);
-// `context` must outlive it.
+// `context` may go before it.
 std::unique_ptr<HttpTransport> tls_transport(boost::asio::ip::tcp::socket socket,
                                              boost::asio::ssl::context& context);
 

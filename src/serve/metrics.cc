@@ -46,6 +46,10 @@ struct Metrics::State {
   Family<Counter>& tokens = counters(registry, "llmpatch_tokens_total", "Tokens by kind");
   Family<Counter>& reloads =
       counters(registry, "llmpatch_reloads_total", "Times that patches and keys were read anew");
+  Family<Counter>& updates =
+      counters(registry, "llmpatch_updates_total", "Times that a channel was asked for news");
+  Family<Counter>& verdicts =
+      counters(registry, "llmpatch_judged_total", "Verdicts on finished answers, by patch");
   Family<Gauge>& running = gauges(registry, "llmpatch_requests_running", "Requests being decoded");
   Family<Gauge>& waiting = gauges(registry, "llmpatch_requests_waiting", "Requests in the queue");
   Family<Gauge>& used = gauges(registry, "llmpatch_cache_cells_used", "Cells of the cache in use");
@@ -84,6 +88,23 @@ void Metrics::count_answer(std::string_view endpoint, int status) {
 
 void Metrics::count_reload(bool done) {
   state_->reloads.Add({{"outcome", done ? "done" : "failed"}}).Increment();
+}
+
+void Metrics::count_update(bool done) {
+  state_->updates.Add({{"outcome", done ? "done" : "failed"}}).Increment();
+}
+
+void Metrics::count_verdict(std::string_view judge, const std::vector<std::string>& patches,
+                            const char* verdict) {
+  const auto count = [&](const std::string& patch) {
+    state_->verdicts
+        .Add({{"judge", std::string(judge)},
+              {"patch", state_->label_of(patch)},
+              {"verdict", verdict}})
+        .Increment();
+  };
+  if (patches.empty()) return count("none");
+  for (const std::string& patch : patches) count(patch);
 }
 
 void Metrics::count_completion(const std::string& stack, const ServingUsage& usage,

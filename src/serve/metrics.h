@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "runtime/serving_engine.h"
 #include "serve/patch_table.h"
@@ -18,6 +19,10 @@ class Metrics {
 
   void count_answer(std::string_view endpoint, int status);
   void count_reload(bool done);
+  void count_update(bool done);
+  // Of an answer behind these patches ("name@version"; none: "none"), once for each.
+  void count_verdict(std::string_view judge, const std::vector<std::string>& patches,
+                     const char* verdict);
   // An answer of the engine. `seconds`: from the request's arrival to its end.
   void count_completion(const std::string& stack, const ServingUsage& usage, double seconds);
   void observe_gap(double seconds);  // between two pieces of an answer

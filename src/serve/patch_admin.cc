@@ -98,7 +98,7 @@ void PatchAdmin::list(ApiCall& call, const std::string& name, bool has_admin_key
     stacks[its_name] = shown_stack(table->resolve({}, id));
   }
   call.respond(200, {{"object", "list"},
-                     {"allow_unpatched", allow_unpatched_},
+                     {"allow_unpatched", allow_unpatched_.load()},
                      {"admin", has_admin_key},
                      {"default", shown_stack(table->default_stack())},
                      {"stacks", std::move(stacks)},
@@ -109,7 +109,7 @@ Result<Store> PatchAdmin::open_store(const ApiCall& call, bool create) const {
   StoreOptions options;
   options.create = create;
   options.who = "serve: " + call.caller().name() + "@" + call.request().peer;
-  return Store::open(patches_.sources().store, options);
+  return Store::open(patches_.sources()->store, options);
 }
 
 void PatchAdmin::history(ApiCall& call, const std::string& name) const {
@@ -162,8 +162,8 @@ void PatchAdmin::install(ApiCall& call) {
   if (!request.ok()) return call.fail(field_error(request.error()));
   change(call, "install", true, [&](Store& store) -> Result<Change> {
     InstallOptions options;
-    LLMPATCH_ASSIGN(options.trust, patches_.sources().trust());
-    options.allow_unsigned = patches_.sources().allow_unsigned;
+    LLMPATCH_ASSIGN(options.trust, patches_.sources()->trust());
+    options.allow_unsigned = patches_.sources()->allow_unsigned;
     options.activate = request->activate;
     options.allow_expired = request->allow_expired;
     options.allow_downgrade = request->allow_downgrade;

@@ -1,6 +1,7 @@
 // The endpoints that show patches and change the store. Internal to serve/.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -22,6 +23,8 @@ class PatchAdmin {
   PatchAdmin(Patches& patches, std::string model, RegistryOptions registry, bool allow_unpatched,
              std::function<Status()> reload);
 
+  void set_allow_unpatched(bool allow) { allow_unpatched_ = allow; }
+
   // Each answers the call. `name` as a client wrote it.
   void list(ApiCall& call, const std::string& name, bool has_admin_key) const;
   void history(ApiCall& call, const std::string& name) const;
@@ -39,7 +42,7 @@ class PatchAdmin {
   Patches& patches_;
   const std::string model_;
   const RegistryOptions registry_;
-  const bool allow_unpatched_;
+  std::atomic<bool> allow_unpatched_;
   const std::function<Status()> reload_;
   std::mutex changing_;
 };

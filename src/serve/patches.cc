@@ -18,11 +18,18 @@ std::shared_ptr<const PatchTable> Patches::table() const {
   return table_;
 }
 
-Result<std::vector<std::string>> Patches::reload() {
+std::shared_ptr<const PatchSources> Patches::sources() const {
+  const std::lock_guard lock(mutex_);
+  return sources_;
+}
+
+Result<std::vector<std::string>> Patches::reload(std::optional<PatchSources> sources) {
   const std::lock_guard lock(reloading_);
+  const std::shared_ptr<const PatchSources> chosen =
+      sources ? std::make_shared<const PatchSources>(std::move(*sources)) : this->sources();
   const std::shared_ptr<const PatchTable> before = table();
   LLMPATCH_ASSIGN(std::shared_ptr<const PatchTable> next,
-                  load_patches(sources_, engine_, before.get()));
+                  load_patches(*chosen, engine_, before.get()));
   // Put into the engine before anybody waits for it. What does not fit is said to the requests.
   if (const Result<ResolvedStack> stack = next->default_stack(); stack.ok()) {
     static_cast<void>(stack->engine_stack());
@@ -36,6 +43,7 @@ Result<std::vector<std::string>> Patches::reload() {
   }
   const std::lock_guard exchange(mutex_);
   table_ = std::move(next);
+  sources_ = chosen;
   return news;
 }
 

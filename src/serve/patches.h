@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,20 +22,21 @@ class Patches {
 
   std::shared_ptr<const PatchTable> table() const;
 
-  // Reads everything anew; from then on new requests run on that. On failure all stays as it was.
-  // Blocks while it reads. Gives the warnings that the table before had not.
-  Result<std::vector<std::string>> reload();
+  // Reads everything anew, with `sources` from other ones from now on; then new requests run on
+  // that. On failure all stays as it was. Blocks while it reads. Gives the warnings that the table
+  // before had not.
+  Result<std::vector<std::string>> reload(std::optional<PatchSources> sources = std::nullopt);
 
-  const PatchSources& sources() const { return sources_; }
+  std::shared_ptr<const PatchSources> sources() const;
 
  private:
   Patches(PatchSources sources, ServingEngine& engine)
-      : sources_(std::move(sources)), engine_(engine) {}
+      : sources_(std::make_shared<const PatchSources>(std::move(sources))), engine_(engine) {}
 
-  const PatchSources sources_;
-  ServingEngine& engine_;
   std::mutex reloading_;  // one at a time
   mutable std::mutex mutex_;
+  std::shared_ptr<const PatchSources> sources_;
+  ServingEngine& engine_;
   std::shared_ptr<const PatchTable> table_;
 };
 

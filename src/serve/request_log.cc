@@ -1,13 +1,18 @@
 #include "serve/request_log.h"
 
+#include <fcntl.h>
 #include <spdlog/async_logger.h>
 #include <spdlog/details/thread_pool.h>
 #include <spdlog/sinks/basic_file_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <chrono>
+#include <cstring>
 #include <ctime>
 #include <exception>
+#include <mutex>
 
 namespace llmpatch {
 namespace {
@@ -28,6 +33,12 @@ std::string now_text() {
   return std::string(text, length) + "." + digits + "Z";
 }
 
+std::string line_of(std::string_view event, const OrderedJson& fields) {
+  OrderedJson line{{"time", now_text()}, {"event", event}};
+  line.update(fields);
+  return json_line(line);
+}
+
 using Pool = std::shared_ptr<spdlog::details::thread_pool>;
 
 std::shared_ptr<spdlog::async_logger> make_logger(const char* name, spdlog::sink_ptr sink,
@@ -45,8 +56,33 @@ struct RequestLog::State {
   // The pool must outlive the loggers: it holds what they post.
   Pool talk_pool = std::make_shared<spdlog::details::thread_pool>(kWaitingLines, 1);
   Pool audit_pool;
-  std::shared_ptr<spdlog::async_logger> talk, audit;
+  std::shared_ptr<spdlog::async_logger> talk;
+  std::filesystem::path audit_path;  // empty: none
+  std::mutex mutex;
+  std::shared_ptr<spdlog::async_logger> audit;  // guarded by the mutex
+
+  Status open_audit();
+  void write_audit(const std::string& text);
 };
+
+Status RequestLog::State::open_audit() {
+  const auto failed = [&](const std::string& why) {
+    return make_error(ErrorKind::kIo, "serve", "audit log " + audit_path.string() + ": " + why);
+  };
+  const int file = ::open(audit_path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+  if (file < 0) return failed(std::strerror(errno));
+  ::close(file);
+  try {
+    auto next = make_logger(
+        "audit", std::make_shared<spdlog::sinks::basic_file_sink_mt>(audit_path.string()),
+        audit_pool, spdlog::async_overflow_policy::block);
+    const std::lock_guard lock(mutex);
+    audit = std::move(next);
+  } catch (const std::exception& error) {
+    return failed(error.what());
+  }
+  return {};
+}
 
 RequestLog::RequestLog(std::unique_ptr<State> state) : state_(std::move(state)) {}
 
@@ -62,9 +98,8 @@ Result<std::unique_ptr<RequestLog>> RequestLog::open(const std::filesystem::path
                               state->talk_pool, spdlog::async_overflow_policy::overrun_oldest);
     if (!audit.empty()) {
       state->audit_pool = std::make_shared<spdlog::details::thread_pool>(kWaitingLines, 1);
-      state->audit =
-          make_logger("audit", std::make_shared<spdlog::sinks::basic_file_sink_mt>(audit.string()),
-                      state->audit_pool, spdlog::async_overflow_policy::block);
+      state->audit_path = audit;
+      LLMPATCH_TRY(state->open_audit());
     }
     return std::unique_ptr<RequestLog>(new RequestLog(std::move(state)));
   } catch (const std::exception& error) {
@@ -72,14 +107,25 @@ Result<std::unique_ptr<RequestLog>> RequestLog::open(const std::filesystem::path
   }
 }
 
+Status RequestLog::reopen() { return state_->audit_path.empty() ? Status() : state_->open_audit(); }
+
 void RequestLog::write(std::string_view event, OrderedJson fields, bool audited) {
-  OrderedJson line{{"time", now_text()}, {"event", event}};
-  line.update(fields);
-  const std::string text = json_line(line);
+  const std::string text = line_of(event, fields);
   state_->talk->info(spdlog::string_view_t(text.data(), text.size()));
-  if (audited && state_->audit) {
-    state_->audit->info(spdlog::string_view_t(text.data(), text.size()));
+  if (audited) state_->write_audit(text);
+}
+
+void RequestLog::write_audit(std::string_view event, OrderedJson fields) {
+  state_->write_audit(line_of(event, fields));
+}
+
+void RequestLog::State::write_audit(const std::string& text) {
+  std::shared_ptr<spdlog::async_logger> file;
+  {
+    const std::lock_guard lock(mutex);
+    file = audit;
   }
+  if (file) file->info(spdlog::string_view_t(text.data(), text.size()));
 }
 
 }  // namespace llmpatch

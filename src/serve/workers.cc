@@ -18,11 +18,11 @@ void Workers::close() {
   threads_.clear();
 }
 
-void Workers::post(std::function<void()> task) {
+void Workers::post(std::string_view tenant, std::function<void()> task) {
   {
     const std::lock_guard lock(mutex_);
     if (closed_) return;
-    tasks_.push_back(std::move(task));
+    tasks_.push(tenant, std::move(task));
   }
   changed_.notify_one();
 }
@@ -39,8 +39,7 @@ void Workers::run() {
       std::unique_lock lock(mutex_);
       changed_.wait(lock, [&] { return closed_ || !tasks_.empty(); });
       if (tasks_.empty()) return;
-      task = std::move(tasks_.front());
-      tasks_.pop_front();
+      task = tasks_.pop();
     }
     task();
   }

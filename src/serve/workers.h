@@ -3,15 +3,18 @@
 
 #include <condition_variable>
 #include <cstddef>
-#include <deque>
 #include <functional>
 #include <mutex>
+#include <string_view>
 #include <thread>
+#include <utility>
 #include <vector>
+
+#include "runtime/tenant_queue.h"
 
 namespace llmpatch {
 
-// Thread-safe. Tasks begin in the order they came.
+// Thread-safe. Tenants take turns; tasks of one begin in the order they came.
 class Workers {
  public:
   explicit Workers(int threads);
@@ -20,7 +23,8 @@ class Workers {
   Workers& operator=(const Workers&) = delete;
 
   // After close() a task is dropped.
-  void post(std::function<void()> task);
+  void post(std::function<void()> task) { post({}, std::move(task)); }
+  void post(std::string_view tenant, std::function<void()> task);
   // Does what was posted before, and ends. Idempotent; not for several threads at a time.
   void close();
   std::size_t waiting() const;
@@ -30,7 +34,7 @@ class Workers {
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<std::function<void()>> tasks_;
+  TenantQueue<std::function<void()>> tasks_;
   bool closed_ = false;
   std::vector<std::thread> threads_;
 };

@@ -44,3 +44,58 @@ def tiny(**changes):
     parts = {"keys": [ARCHITECTURE], "tensors": [tensor("token_embd.weight", [32, 4])],
              "data": b"\0" * 512}
     return gguf(**{**parts, **changes})
+
+
+def with_chat_template(source, target, template):
+    """Copies a model's file, with another chat template."""
+    sizes = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
+    data = source.read_bytes()
+    magic, version, tensors, keys = struct.unpack_from("<4sIQQ", data)
+    assert magic == b"GGUF"
+    at = 24
+
+    def take(form):
+        nonlocal at
+        values = struct.unpack_from(form, data, at)
+        at += struct.calcsize(form)
+        return values
+
+    def skip_string():
+        nonlocal at
+        at += take("<Q")[0]
+
+    def skip_value(kind):
+        nonlocal at
+        if kind == STRING:
+            skip_string()
+        elif kind == ARRAY:
+            inner, count = take("<IQ")
+            if inner == STRING:
+                for _ in range(count):
+                    skip_string()
+            else:
+                at += sizes[inner] * count
+        else:
+            at += sizes[kind]
+
+    kept, alignment = [], 32
+    for _ in range(keys):
+        begin = at
+        length, = take("<Q")
+        name = data[at:at + length]
+        at += length
+        kind, = take("<I")
+        skip_value(kind)
+        if name == b"general.alignment":
+            alignment, = struct.unpack("<I", data[at - 4:at])
+        if name != b"tokenizer.chat_template":
+            kept.append(data[begin:at])
+    kept.append(key_string("tokenizer.chat_template", template))
+    infos = at
+    for _ in range(tensors):
+        skip_string()
+        dimensions, = take("<I")
+        at += 8 * dimensions + 4 + 8
+    content = data[at + -at % alignment:]
+    head = header(len(kept), tensors, version=version) + b"".join(kept) + data[infos:at]
+    target.write_bytes(head + b"\0" * (-len(head) % alignment) + content)

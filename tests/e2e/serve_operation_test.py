@@ -1,46 +1,15 @@
 """serve: keys, patches that change while requests run, limits, and how it starts and ends."""
 
-import hashlib
 import http.client
 import json
 import shutil
 import signal
 import threading
-import time
 
-from program import MODEL, ProgramTest, main
-from servers import MODEL_ID, QUESTION, SORRY, SPANISH, Server, text_of
+from operations import ADMIN, Operation, until
+from program import MODEL, main
+from servers import MODEL_ID, SORRY, SPANISH, text_of
 from stores import StoreTest
-
-ADMIN = "an-admin-key-of-32-characters-00"
-
-
-def until(condition, seconds=60):
-    """Waits for what must come; gives it."""
-    end = time.monotonic() + seconds
-    while True:
-        found = condition()
-        if found or time.monotonic() > end:
-            return found
-        time.sleep(0.05)
-
-
-class Operation(ProgramTest):
-    def serve(self, *args):
-        server = Server(self.dir, *args)
-        self.addCleanup(server.stop)
-        return server
-
-    def key_file(self, **keys):
-        """A file of keys: name=dict of what the key may, its text is key-NAME."""
-        entries = [{"name": name, "sha256": hashlib.sha256(f"key-{name}".encode()).hexdigest(), **may}
-                   for name, may in keys.items()]
-        return self.write("keys.json", json.dumps({"keys": entries}))
-
-    def admin_file(self):
-        path = self.write("admin.key", ADMIN + "\n")
-        path.chmod(0o600)
-        return path
 
 
 class Keys(Operation):

@@ -227,7 +227,7 @@ class Serve(ProgramTest):
             ({"model": f"{MODEL_ID}+nobody"}, (404, "patch_not_found", None)),
             ({"temperature": 3}, (400, "invalid_value", "temperature")),
             ({"max_tokens": 65}, (400, "invalid_value", "max_tokens")),
-            ({"tools": []}, (400, "unsupported_parameter", "tools")),
+            ({"tools": []}, (400, "invalid_value", "tools")),
             ({"colour": 1}, (400, "unknown_parameter", "colour")),
             ({"messages": []}, (400, "invalid_value", "messages")),
             ({"messages": [{"role": "user", "content": "word " * 9000}]},

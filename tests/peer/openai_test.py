@@ -153,6 +153,34 @@ class OpenAiClient(ProgramTest):
         free = self.chat(response_format={"type": "json_object"}, max_completion_tokens=64)
         self.assertTrue(free.choices[0].message.content.lstrip().startswith("{"))
 
+    def test_calls_functions(self):
+        tools = [openai.pydantic_function_tool(Parcel, name="send", description="Sends a parcel.")]
+        fields = {"tools": tools, "parallel_tool_calls": False, "max_completion_tokens": 64,
+                  "tool_choice": {"type": "function", "function": {"name": "send"}}}
+        answer = self.chat(**fields)
+        choice, = answer.choices
+        self.assertEqual((choice.finish_reason, choice.message.content), ("tool_calls", None))
+        call, = choice.message.tool_calls
+        self.assertEqual((call.type, call.function.name), ("function", "send"))
+        Parcel.model_validate_json(call.function.arguments)
+        parsed = self.client.chat.completions.parse(
+            **{"model": MODEL_ID, "messages": QUESTION, **fields, "tool_choice": "required"})
+        call, = parsed.choices[0].message.tool_calls
+        self.assertIsInstance(call.function.parsed_arguments, Parcel)
+        # The client puts the pieces together.
+        with self.client.chat.completions.stream(
+                model=MODEL_ID, messages=QUESTION, **{**fields, "tool_choice": "required"}) as stream:
+            kinds = {event.type for event in stream}
+            final = stream.get_final_completion()
+        self.assertIn("tool_calls.function.arguments.done", kinds)
+        streamed, = final.choices[0].message.tool_calls
+        self.assertEqual(streamed.function.arguments, call.function.arguments)
+        back = self.chat(messages=[*QUESTION, parsed.choices[0].message,
+                                   {"role": "tool", "tool_call_id": call.id, "content": "sent"}],
+                         tools=tools, tool_choice="none")
+        self.assertTrue(back.choices[0].message.content)
+        self.assertIsNone(back.choices[0].message.tool_calls)
+
     def test_completes_text(self):
         answer = self.complete(n=2, logprobs=2, echo=True)
         self.assertEqual((answer.object, answer.model), ("text_completion", PATCHED))
@@ -191,8 +219,8 @@ class OpenAiClient(ProgramTest):
                             lambda: self.chat(extra_body={"temprature": 0}))
         self.assert_refused(bad, 400, "invalid_value", "temperature",
                             lambda: self.chat(temperature=3))
-        self.assert_refused(bad, 400, "unsupported_parameter", "tools",
-                            lambda: self.chat(tools=[{"type": "function", "function": {"name": "f"}}]))
+        self.assert_refused(bad, 400, "invalid_value", "tools[0].function.name",
+                            lambda: self.chat(tools=[{"type": "function", "function": {"name": "f g"}}]))
         self.assert_refused(bad, 400, "invalid_value", "temperature",
                             lambda: self.chat(temperature=3, stream=True))
         self.assert_refused(bad, 400, "unsupported_endpoint", None,

@@ -1,0 +1,47 @@
+"""serve: no key can take the queue from the others."""
+
+import json
+import threading
+
+from operations import Operation, until
+from program import main
+
+
+class Fair(Operation):
+    def test_a_key_that_floods_keeps_nobody_out(self):
+        self.key_file(flood={}, other={})
+        server = self.serve("--store", "nowhere", "--max-concurrent", 1, "--max-queue", 7,
+                            "--api-keys", "keys.json")
+        answers, lock = [], threading.Lock()
+
+        def ask(key, tokens):
+            answer = server.complete(key=f"key-{key}", max_tokens=tokens, logit_bias={"0": -100, "2": -100})
+            with lock:
+                answers.append((key, answer))
+
+        threads = [threading.Thread(target=ask, args=("flood", 150)) for _ in range(12)]
+        for thread in threads:
+            thread.start()
+        # Of 8 places one key gets 4; who comes beyond is sent away at once.
+        self.assertTrue(until(lambda: len(answers) == 8))
+        refused = [answer for _, answer in answers]
+        for answer in refused:
+            self.assertEqual(answer.error, (429, "key_queue_full", None))
+            self.assertGreaterEqual(int(answer.headers["Retry-After"]), 1)
+        # The other is let in, and its turn comes before the flood has ended.
+        ask("other", 1)
+        before = len(answers)
+        answer, = [answer for key, answer in answers if key == "other"]
+        self.assertEqual(answer.status, 200, answer.body)
+        self.assertLess(before, 13, "the flood had ended before")
+        for thread in threads:
+            thread.join()
+        self.assertEqual(sum(answer.status == 200 for key, answer in answers if key == "flood"), 4)
+        # All is given back.
+        ask("flood", 1)
+        self.assertEqual(answers[-1][1].status, 200)
+        self.assertEqual(json.loads(refused[0].body)["error"]["type"], "rate_limit_error")
+
+
+if __name__ == "__main__":
+    main()
