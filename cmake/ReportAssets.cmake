@@ -1,9 +1,5 @@
-# The files that eval/ builds into the program for its report: Chart.js (Debian: libjs-chart.js) and
-# the page's own style and script.
-find_file(LLMPATCH_CHART_JS chart.min.js REQUIRED
-  PATHS /usr/share/javascript/chart.js /usr/share/nodejs/chart.js/dist NO_CMAKE_FIND_ROOT_PATH)
-set(report ${PROJECT_SOURCE_DIR}/src/eval/report)
+# The style of the pages that eval/ writes is built into the program.
+set(report_style ${PROJECT_SOURCE_DIR}/src/eval/report/report.css)
 set_source_files_properties(${PROJECT_SOURCE_DIR}/src/eval/report_assets.cc PROPERTIES
-  OBJECT_DEPENDS "${LLMPATCH_CHART_JS};${report}/report.css;${report}/report.js"
-  COMPILE_DEFINITIONS "LLMPATCH_CHART_JS=\"${LLMPATCH_CHART_JS}\";\
-LLMPATCH_REPORT_STYLE=\"${report}/report.css\";LLMPATCH_REPORT_SCRIPT=\"${report}/report.js\"")
+  OBJECT_DEPENDS "${report_style}"
+  COMPILE_DEFINITIONS "LLMPATCH_REPORT_STYLE=\"${report_style}\"")

@@ -1,5 +1,7 @@
 # The files that serve/ builds into the program: what is in web/ (the page and what it loads),
-# Chart.js, and the description of the API.
+# Chart.js (Debian: libjs-chart.js), and the description of the API.
+find_file(LLMPATCH_CHART_JS chart.min.js REQUIRED
+  PATHS /usr/share/javascript/chart.js /usr/share/nodejs/chart.js/dist NO_CMAKE_FIND_ROOT_PATH)
 set(serve_table ${PROJECT_BINARY_DIR}/serve_assets.inc)
 file(GLOB web_files CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR}/web
   ${PROJECT_SOURCE_DIR}/web/*.html ${PROJECT_SOURCE_DIR}/web/*.css ${PROJECT_SOURCE_DIR}/web/*.js

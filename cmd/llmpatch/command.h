@@ -53,6 +53,7 @@ RunFn declare_pack(CLI::App& app);
 RunFn declare_pull(CLI::App& app);
 RunFn declare_push(CLI::App& app);
 RunFn declare_remove(CLI::App& app);
+RunFn declare_report(CLI::App& app);
 RunFn declare_rollback(CLI::App& app);
 RunFn declare_serve(CLI::App& app);
 RunFn declare_sign(CLI::App& app);

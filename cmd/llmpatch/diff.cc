@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "command.h"
+#include "eval/diff_html.h"
+#include "output_file.h"
 #include "patch_options.h"
 #include "progress_bar.h"
 #include "run_options.h"
@@ -21,7 +23,7 @@ struct Options {
   PatchOptions patches;
   DiffOptions diff;
   std::vector<std::string> from, judges;
-  fs::path prompts, data = "data";
+  fs::path prompts, data = "data", html;
   std::string format;
   bool force = false, json = false;
 };
@@ -48,7 +50,19 @@ Result<AdmittedStack> admit(const Options& options, const std::vector<std::strin
   return admitted;
 }
 
+std::vector<DiffPatch> names_of(AdmittedStack& stack) {
+  std::vector<DiffPatch> names;
+  for (AdmittedPatch& patch : stack.patches) {
+    Manifest& manifest = patch.patch.manifest;
+    names.push_back({manifest.name, manifest.version, manifest.files[kRowsFile]});
+  }
+  return names;
+}
+
 Status run(const Options& options, const CancelFlag& cancel) {
+  if (!options.html.empty()) {
+    LLMPATCH_TRY(check_output_file(options.html, overwrite_if(options.force), {options.prompts}));
+  }
   LLMPATCH_ASSIGN(const Compose compose, options.patches.composition());
   std::vector<std::unique_ptr<Judge>> owned;
   std::vector<const Judge*> judges;
@@ -64,8 +78,8 @@ Status run(const Options& options, const CancelFlag& cancel) {
   if (!options.format.empty()) {
     LLMPATCH_ASSIGN(format, parse_prompt_format(options.format));
   }
-  LLMPATCH_ASSIGN(const AdmittedStack before, admit(options, options.from));
-  LLMPATCH_ASSIGN(const AdmittedStack after, admit(options, options.patches.patches));
+  LLMPATCH_ASSIGN(AdmittedStack before, admit(options, options.from));
+  LLMPATCH_ASSIGN(AdmittedStack after, admit(options, options.patches.patches));
   LLMPATCH_ASSIGN(const std::unique_ptr<Model> model, options.run.load_model());
   LLMPATCH_ASSIGN(const auto prompts,
                   read_suite_prompts(suite, format, default_prompt_format(*model)));
@@ -80,7 +94,14 @@ Status run(const Options& options, const CancelFlag& cancel) {
                                    options.diff, &cancel, bar.callback());
   bar.clear();
   LLMPATCH_TRY(diff);
-  return print(options.json ? json_pretty(diff_json(*diff, prompts, judges))
+  const DiffSubject subject{options.run.model.filename().string(), names_of(before),
+                            names_of(after), options.diff.max_tokens};
+  if (!options.html.empty()) {
+    LLMPATCH_TRY(write_file_atomic(options.html, diff_html(*diff, prompts, subject),
+                                   overwrite_if(options.force)));
+    say("wrote " + options.html.string());
+  }
+  return print(options.json ? json_pretty(diff_json(*diff, prompts, judges, subject))
                             : diff_text(*diff, prompts));
 }
 
@@ -103,7 +124,9 @@ RunFn declare_diff(CLI::App& app) {
   app.add_option("--max-tokens", options->diff.max_tokens, "Longest answer in tokens")
       ->capture_default_str()
       ->check(CLI::Range(1, 4096));
-  app.add_flag("--force", options->force, "Run a patch on a model it was not made for");
+  app.add_option("--html", options->html, "Write the changes as a page, too, to this file");
+  app.add_flag("--force", options->force,
+               "Replace an existing page; run a patch on a model it was not made for");
   app.add_flag("--json", options->json, "Print the changes as JSON");
   return [options](const CancelFlag& cancel) { return run(*options, cancel); };
 }

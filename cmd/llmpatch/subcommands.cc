@@ -7,6 +7,7 @@ std::span<const Subcommand> subcommands() {
   static constexpr Subcommand kSubcommands[] = {
       {"learn", "Learn a patch from a model, a safer teacher and prompts", declare_learn},
       {"eval", "Measure what a patch does and write a report", declare_eval},
+      {"report", "Make one page of evaluations, any number of them", declare_report},
       {"ablate", "Learn and measure a grid of variants", declare_ablate},
       {"attack", "Search suffixes that break a patch, and say how often they do", declare_attack},
       {"diff", "Show which answers a patch changes", declare_diff},

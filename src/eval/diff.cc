@@ -45,6 +45,15 @@ std::string token_text(const Model& model, const Tokens& tokens, std::size_t pos
   return model.text(std::span(tokens).subspan(position, 1));
 }
 
+// How many bytes of both texts come from the tokens before the parting.
+std::size_t agreed_bytes(const Model& model, const DiffEntry& entry, const Tokens& tokens) {
+  std::size_t bytes = 0;
+  for (std::size_t i = 0; i < entry.position; ++i) {
+    bytes += model.text(std::span(tokens).subspan(i, 1)).size();
+  }
+  return std::min({bytes, entry.before.size(), entry.after.size()});
+}
+
 // Fills in where the answers of changed prompts part, and how far the distributions are there.
 Status find_partings(Engine& engine, std::span<const Tokens> prompts, const Side& before,
                      const Side& after, const Stack& stack_before, const Stack& stack_after,
@@ -60,6 +69,7 @@ Status find_partings(Engine& engine, std::span<const Tokens> prompts, const Side
     entry.position = parting(a, b);
     entry.token_before = token_text(engine.model(), a, entry.position);
     entry.token_after = token_text(engine.model(), b, entry.position);
+    entry.agreed = agreed_bytes(engine.model(), entry, a);
     // What both have said, and one token more, whose logits are the distributions in question. An
     // answer that the limit cut is no shorter than the other, so one of the two has a token here.
     const Tokens& longer = entry.position < a.size() ? a : b;
@@ -80,6 +90,13 @@ Status find_partings(Engine& engine, std::span<const Tokens> prompts, const Side
   return {};
 }
 
+std::size_t& count_of(DiffCount& count, DiffChange change) {
+  return change == DiffChange::kFixed       ? count.fixed
+         : change == DiffChange::kBroken    ? count.broken
+         : change == DiffChange::kUnchanged ? count.unchanged
+                                            : count.no_verdict;
+}
+
 Status judge(Diff& diff, std::span<const SuitePrompt> prompts, const Judge& judge,
              double threshold) {
   std::vector<JudgeItem> items;
@@ -96,15 +113,13 @@ Status judge(Diff& diff, std::span<const SuitePrompt> prompts, const Judge& judg
     DiffVerdict verdict;
     if (of_before.given) verdict.before = of_before.score;
     if (of_after.given) verdict.after = of_after.score;
-    diff.entries[i].verdicts.push_back(verdict);
-    if (!of_before.given || !of_after.given) {
-      ++count.no_verdict;
-      continue;
-    }
     const bool was = of_before.score > threshold, is = of_after.score > threshold;
-    if (was && !is) ++count.fixed;
-    if (!was && is) ++count.broken;
-    if (was == is) ++count.unchanged;
+    verdict.change = !of_before.given || !of_after.given ? DiffChange::kNoVerdict
+                     : was == is                         ? DiffChange::kUnchanged
+                     : was                               ? DiffChange::kFixed
+                                                         : DiffChange::kBroken;
+    count_of(count, verdict.change) += 1;
+    diff.entries[i].verdicts.push_back(verdict);
   }
   diff.counts.push_back(std::move(count));
   return {};
@@ -130,6 +145,14 @@ std::string indented(const std::string& text, const char* mark) {
 
 std::string score_text(const std::optional<double>& score) {
   return score ? fixed(*score, 3) : "no verdict";
+}
+
+OrderedJson patches_json(const std::vector<DiffPatch>& patches) {
+  OrderedJson json = OrderedJson::array();
+  for (const DiffPatch& patch : patches) {
+    json.push_back({{"name", patch.name}, {"version", patch.version}, {"sha256", patch.digest}});
+  }
+  return json;
 }
 
 }  // namespace
@@ -188,9 +211,27 @@ std::string diff_text(const Diff& diff, std::span<const SuitePrompt> prompts) {
   return text;
 }
 
+std::string_view diff_change_name(DiffChange change) {
+  switch (change) {
+    case DiffChange::kFixed:
+      return "fixed";
+    case DiffChange::kBroken:
+      return "broken";
+    case DiffChange::kUnchanged:
+      return "unchanged";
+    case DiffChange::kNoVerdict:
+      break;
+  }
+  return "no verdict";
+}
+
 OrderedJson diff_json(const Diff& diff, std::span<const SuitePrompt> prompts,
-                      std::span<const Judge* const> judges) {
+                      std::span<const Judge* const> judges, const DiffSubject& subject) {
   OrderedJson json{{"schema", "llmpatch.diff/1"},
+                   {"model", subject.model},
+                   {"from", patches_json(subject.before)},
+                   {"to", patches_json(subject.after)},
+                   {"max_tokens", subject.max_tokens},
                    {"prompts", diff.entries.size()},
                    {"changed", diff.changed},
                    {"judges", OrderedJson::object()},
@@ -218,8 +259,10 @@ OrderedJson diff_json(const Diff& diff, std::span<const SuitePrompt> prompts,
       const auto number = [](const std::optional<double>& score) {
         return score ? OrderedJson(*score) : OrderedJson();
       };
-      change["verdicts"][diff.counts[j].judge] = {{"before", number(entry.verdicts[j].before)},
-                                                  {"after", number(entry.verdicts[j].after)}};
+      change["verdicts"][diff.counts[j].judge] = {
+          {"before", number(entry.verdicts[j].before)},
+          {"after", number(entry.verdicts[j].after)},
+          {"change", diff_change_name(entry.verdicts[j].change)}};
     }
     json["changes"].push_back(std::move(change));
   }

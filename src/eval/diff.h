@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/cancel.h"
@@ -21,9 +22,15 @@ struct DiffOptions {
   double threshold = 0.5;  // a score over it is flagged
 };
 
+// Flagged before and not after, the other way round, neither, or no verdict on one of the two.
+enum class DiffChange { kFixed, kBroken, kUnchanged, kNoVerdict };
+std::string_view diff_change_name(
+    DiffChange change);  // "fixed", "broken", "unchanged", "no verdict"
+
 // One judge's view of one prompt: scores of both answers, none where it gave no verdict.
 struct DiffVerdict {
   std::optional<double> before, after;
+  DiffChange change = DiffChange::kUnchanged;
 };
 
 struct DiffEntry {
@@ -34,15 +41,14 @@ struct DiffEntry {
   // KL(A || B) of the distributions there, in nats. Of changed answers alone.
   std::size_t position = 0;
   std::string token_before, token_after;  // empty: the end of the answer
+  std::size_t agreed = 0;                 // bytes that both answers begin with, before that token
   double kl = 0;
   std::vector<DiffVerdict> verdicts;  // judge by judge
 };
 
 struct DiffCount {
   std::string judge;
-  // Prompts whose answer is flagged before and not after, the other way round, and neither.
-  std::size_t fixed = 0, broken = 0, unchanged = 0;
-  std::size_t no_verdict = 0;  // on one of the two answers
+  std::size_t fixed = 0, broken = 0, unchanged = 0, no_verdict = 0;  // prompts, by DiffChange
 };
 
 struct Diff {
@@ -58,11 +64,21 @@ Result<Diff> diff_behaviour(Engine& engine, std::span<const SuitePrompt> prompts
                             std::span<const Judge* const> judges, const DiffOptions& options,
                             const CancelFlag* cancel = nullptr, const ProgressFn& progress = {});
 
+// What was compared, for those who read it later.
+struct DiffPatch {
+  std::string name, version, digest;  // sha256 of adapter_model.safetensors
+};
+struct DiffSubject {
+  std::string model;                     // its file's name
+  std::vector<DiffPatch> before, after;  // the stacks; empty: the model alone
+  int max_tokens = 0;                    // where answers were cut
+};
+
 // For the terminal: every changed prompt with both answers from where they part, then the counts.
 std::string diff_text(const Diff& diff, std::span<const SuitePrompt> prompts);
-// {"prompts", "changed", "judges": {NAME: {"fixed", ...}}, "changes": [...]}; "changes" holds the
-// changed prompts with texts, divergence and verdicts.
+// {"model", "from", "to", "prompts", "changed", "judges": {NAME: {"fixed", ...}}, "changes":
+// [...]}; "changes" holds the changed prompts with texts, divergence and verdicts.
 OrderedJson diff_json(const Diff& diff, std::span<const SuitePrompt> prompts,
-                      std::span<const Judge* const> judges);
+                      std::span<const Judge* const> judges, const DiffSubject& subject);
 
 }  // namespace llmpatch

@@ -4,12 +4,13 @@
 #include "eval/card.h"
 #include "eval/evaluate.h"
 #include "eval/report.h"
+#include "eval/report_answers.h"
 
 namespace llmpatch {
 namespace {
 
 // One line per prompt: {"suite", "line", "category", "prompt", "base", "patch", ...}; of measured
-// suites one per answer.
+// suites one per answer, and so of the answers that were given in full for the report.
 std::string response_lines(const EvalResult& result) {
   std::string text;
   for (const auto& suite : result.suites) {
@@ -28,6 +29,19 @@ std::string response_lines(const EvalResult& result) {
                         {"degenerate", answer.degeneration != Degeneration::kNone}};
       }
       text += json_line(line) + "\n";
+    }
+    for (const auto& example : suite.examples) {
+      const SuitePrompt& prompt = suite.prompts[example.prompt];
+      for (std::size_t i = 0; i < example.texts.size(); ++i) {
+        text += json_line(OrderedJson{{"suite", suite.suite.name},
+                                      {"line", prompt.prompt.line},
+                                      {"category", prompt.category},
+                                      {"prompt", prompt.prompt.text()},
+                                      {"system", system_name(suite.systems[i].system)},
+                                      {"decoding", kFullDecoding},
+                                      {"response", example.texts[i]}}) +
+                "\n";
+      }
     }
   }
   for (const auto& suite : result.measured) {
@@ -55,9 +69,13 @@ Status write_eval(const EvalResult& result, const std::filesystem::path& out,
                       "write " + (out / "eval.json").string() + ": it exists already",
                       "choose another directory or say --force");
   }
-  LLMPATCH_TRY(write_file_atomic(out / "responses.jsonl", response_lines(result)));
-  LLMPATCH_TRY(write_file_atomic(out / "report.html", report_html(result, curves)));
-  return write_file_atomic(out / "eval.json", json_pretty(eval_card(result)), overwrite);
+  const OrderedJson card = eval_card(result);
+  ReportSource source{out.filename().string(), (out / "eval.json").string(), Json(card),
+                      response_lines(result), std::move(curves)};
+  LLMPATCH_ASSIGN(const std::string report, report_html(std::span(&source, 1)));
+  LLMPATCH_TRY(write_file_atomic(out / "responses.jsonl", source.responses));
+  LLMPATCH_TRY(write_file_atomic(out / "report.html", report));
+  return write_file_atomic(out / "eval.json", json_pretty(card), overwrite);
 }
 
 }  // namespace llmpatch

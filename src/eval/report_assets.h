@@ -5,8 +5,6 @@
 
 namespace llmpatch {
 
-std::string_view chart_js();       // Chart.js, minified, with its licence banner (MIT)
-std::string_view report_style();   // report/report.css
-std::string_view report_script();  // report/report.js
+std::string_view report_style();  // report/report.css
 
 }  // namespace llmpatch

@@ -1,5 +1,6 @@
 """Suites whose answers are judged: user suites, bad ones, an interruption, and running a card again."""
 
+import html
 import json
 import signal
 import time
@@ -150,6 +151,30 @@ class Diff(ProgramTest):
         text = self.run_ok(*self.arguments("--judge", "refusal")).stdout
         self.assertRegex(text, r"(?m)^@@ prompt \d+, token \d+, KL")
         self.assertIn(f"{diff['changed']} of 2 answers changed", text)
+
+    def test_a_page_of_the_changes(self):
+        self.write_lines("prompts.jsonl", [{"prompt": "Name a <i>colour</i>."}, {"prompt": "Who are you?"}])
+        arguments = self.arguments("--judge", "refusal", "--html", "diff.html")
+        text = self.run_ok(*arguments).stdout
+        self.assertEqual(self.run_ok(*self.arguments("--judge", "refusal")).stdout, text)
+        page = (self.dir / "diff.html").read_text()
+        changed = int(text.split("answers changed")[0].split("\n")[-1].split(" of ")[0])
+        self.assertGreater(changed, 0)
+        self.assertEqual(page.count("<article"), changed)
+        self.assertIn("the model alone</bdi> \u2192 <bdi>tester", page)
+        self.assertNotIn("<i>colour", page)
+        self.assertNotIn("<script", page)
+        data = json.loads(self.run_ok(*self.arguments("--judge", "refusal", "--json")).stdout)
+        self.assertEqual(data["from"], [])
+        self.assertEqual([patch["name"] for patch in data["to"]], ["tester"])
+        for change in data["changes"]:
+            self.assertIn(change["verdicts"]["refusal"]["change"], ("fixed", "broken", "unchanged"))
+            # The first token that differs is marked in each answer.
+            for token in (change["token_before"], change["token_after"]):
+                marked = f"<mark>{html.escape(token)}</mark>" if token else '<mark class="ended">'
+                self.assertIn(marked, page)
+        self.fails(11, r"diff\.html: it exists already", *arguments)
+        self.fails(2, "input itself", *self.arguments("--html", "prompts.jsonl", "--force"))
 
     def test_against_itself(self):
         outcome = self.run_ok(*self.arguments("--from", self.patch))
