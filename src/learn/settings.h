@@ -25,6 +25,9 @@ bool answers_corrections(const LearnOptions& options);
 // Whether any stage retains longer answers.
 bool keeps_whole_answers(const LearnOptions& options);
 
+// Whether anything stands beside the prefix at some steps.
+bool has_companions(const LearnOptions& options);
+
 // How every engine of a run is set up.
 EngineOptions engine_options(const LearnOptions& options);
 
