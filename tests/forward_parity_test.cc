@@ -79,6 +79,73 @@ TEST_P(ForwardParity, LogitsAgreeWithLibllama) {
               worst);
 }
 
+// The Engine's parallel composition and a layout with a companion are the same computation: a
+// longer companion, a shorter one, and none to learn beside it.
+class CompanionParity : public ::testing::TestWithParam<std::pair<std::size_t, std::size_t>> {};
+
+TEST_P(CompanionParity, LogitsAreThoseOfTheParallelComposition) {
+  const auto [prefix_rows, companion_rows] = GetParam();
+  const auto path = std::filesystem::temp_directory_path() /
+                    ("llmpatch-companion-" + std::to_string(::getpid()) + ".gguf");
+  const struct Removed {
+    std::filesystem::path path;
+    ~Removed() { std::filesystem::remove(path); }
+  } removed{path};
+  ASSERT_TRUE(tiny_model(path, {.seed = 9}).ok());
+  const auto file = GgufFile::open(path);
+  ASSERT_TRUE(file.ok()) << file.error().to_string();
+  const auto transformer = load_transformer(*file, Arithmetic::kF32);
+  ASSERT_TRUE(transformer.ok()) << transformer.error().to_string();
+  const auto model = Model::load(path, {.exact = true});
+  ASSERT_TRUE(model.ok()) << model.error().to_string();
+  const auto engine = Engine::create(**model, {.exact = true});
+  ASSERT_TRUE(engine.ok()) << engine.error().to_string();
+
+  const auto rows_of = [&](std::size_t count, int seed) {
+    torch::manual_seed(seed);
+    return to_rows(torch::randn({static_cast<std::int64_t>(count), 64}) * 0.3);
+  };
+  const Rows prefix = rows_of(prefix_rows, 1), companion = rows_of(companion_rows, 2);
+  Stack stack;
+  stack.compose = Compose::kParallel;
+  if (prefix.n > 0) stack.prefixes.push_back((*engine)->add_prefix(prefix).value());
+  stack.prefixes.push_back((*engine)->add_prefix(companion).value());
+  std::vector<ScoreRequest> requests;
+  std::vector<Sequence> sequences;
+  for (const char* text : {"Name a red fruit.", "Name the sea in winter.", "Go"}) {
+    const Tokens prompt = (*model)->tokenize(text, false).value();
+    const Tokens answer = (*model)->tokenize(" and the end", false).value();
+    requests.push_back({prompt, answer, stack});
+    sequences.push_back({prompt, {answer}});
+  }
+
+  torch::NoGradGuard frozen;
+  const Layout layout = pack(sequences, static_cast<std::int64_t>(prefix.n), to_tensor(companion));
+  const torch::Tensor learned = prefix.n > 0 ? to_tensor(prefix) : torch::Tensor();
+  const torch::Tensor hidden =
+      run_batch(**transformer, learned, layout).index_select(0, layout.predict_rows);
+  const torch::Tensor ours = (*transformer)->output().forward(hidden, torch::kFloat32);
+  double worst = 0, largest = 0;
+  std::int64_t compared = 0;
+  const Status done =
+      (*engine)->logits(requests, [&](std::size_t, std::size_t, std::span<const float> logits) {
+        const torch::Tensor theirs = torch::from_blob(const_cast<float*>(logits.data()),
+                                                      {static_cast<std::int64_t>(logits.size())});
+        worst = std::max(worst, (ours[compared++] - theirs).abs().max().item<double>());
+        largest = std::max(largest, theirs.abs().max().item<double>());
+      });
+  ASSERT_TRUE(done.ok()) << done.error().to_string();
+  EXPECT_EQ(compared, hidden.size(0));
+  EXPECT_GT(largest, 1);  // logits that a wrong mask or position would move by far more
+  EXPECT_LE(worst, 1e-3);
+  RecordProperty("largest_difference", std::to_string(worst));
+  std::printf("largest difference: %.2e of logits up to %.1f\n", worst, largest);
+}
+
+INSTANTIATE_TEST_SUITE_P(Rows, CompanionParity,
+                         ::testing::Values(std::pair(5, 9), std::pair(9, 5), std::pair(7, 7),
+                                           std::pair(0, 6)));
+
 INSTANTIATE_TEST_SUITE_P(Rows, ForwardParity, ::testing::Bool(),
                          [](const auto& test) { return test.param ? "WithPrefix" : "Without"; });
 

@@ -47,14 +47,17 @@ class Gradient : public ::testing::Test {
   // SFT on the chosen answers plus DPO plus unlikelihood of first tokens and of whole answers plus
   // what margins make likely plus KL to the base model: all that a step can contain.
   torch::Tensor packed_loss(const Transformer& model, const torch::Tensor& rows) const {
-    const Layout& layout = packed_;
+    return packed_loss(model, rows, packed_);
+  }
+  torch::Tensor packed_loss(const Transformer& model, const torch::Tensor& rows,
+                            const Layout& layout) const {
     const torch::Tensor hidden =
         run_batch(model, rows, layout).index_select(0, layout.predict_rows);
     const torch::Tensor tokens = token_logprobs(hidden, model.output(), layout.targets);
     const torch::Tensor sums =
         sum_by_answer(tokens, layout.answer_ids, layout.answers).view({-1, 2});
     const torch::Tensor reference = reference_.to(tokens.scalar_type()).view({-1, 2});
-    const Layout bare = pack(kPairs, 0);
+    const Layout bare = pack(kPairs, 0, layout.companion);
     torch::Tensor base;
     {
       torch::NoGradGuard frozen;
@@ -117,14 +120,23 @@ class Gradient : public ::testing::Test {
   std::filesystem::path path_;
   std::unique_ptr<GgufFile> file_;
   const Layout packed_ = pack(kPairs, 6);  // outlives every backward pass
+  const Layout beside_ =
+      pack(kPairs, 6, torch::sin(torch::arange(9 * 64, torch::kDouble)).view({9, 64}) * 0.4);
   torch::Tensor rows_, reference_;
 };
 
-TEST_F(Gradient, AgreesWithCentralDifferencesInF64) {
+// Alone, and beside a companion.
+class GradientInF64 : public Gradient, public ::testing::WithParamInterface<bool> {};
+
+INSTANTIATE_TEST_SUITE_P(Companion, GradientInF64, ::testing::Bool(),
+                         [](const auto& test) { return test.param ? "Beside" : "Alone"; });
+
+TEST_P(GradientInF64, AgreesWithCentralDifferences) {
   const auto model = load_transformer(*file_, Arithmetic::kF64);
   ASSERT_TRUE(model.ok()) << model.error().to_string();
+  const Layout& layout = GetParam() ? beside_ : packed_;
   torch::Tensor rows = rows_.clone().requires_grad_(true);
-  packed_loss(**model, rows).backward();
+  packed_loss(**model, rows, layout).backward();
   const torch::Tensor gradient = rows.grad();
   torch::NoGradGuard frozen;
   const double step = 1e-5;
@@ -135,7 +147,8 @@ TEST_F(Gradient, AgreesWithCentralDifferencesInF64) {
     up[row][column] += step;
     down[row][column] -= step;
     const double difference =
-        (packed_loss(**model, up) - packed_loss(**model, down)).item<double>() / (2 * step);
+        (packed_loss(**model, up, layout) - packed_loss(**model, down, layout)).item<double>() /
+        (2 * step);
     const double found = gradient[row][column].item<double>();
     worst = std::max(worst, std::abs(found - difference) / std::max(std::abs(difference), 1e-4));
   }

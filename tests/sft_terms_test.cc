@@ -259,6 +259,59 @@ TEST_F(SftTerms, LongerAnswersAreKeptByTheirMeanDivergence) {
   EXPECT_NEAR(loss(examples), short_one + 6 * mean, 1e-4 * (short_one + 6 * mean));
 }
 
+TEST_F(SftTerms, BesideACompanionWhatStaysIsWhatTheModelSaysBesideIt) {
+  set_.whole = {{set_.retained[0].prompt, {7, 8, 30, 31}, {}}};
+  ASSERT_TRUE(fill_base_hidden(*model_, set_.whole, nullptr, {}).ok());
+  const torch::Tensor rows = learn(0, 0, 0);
+  torch::manual_seed(8);
+  const torch::Tensor companion = torch::randn({9, 64}) * 0.3;
+  StageOptions options;
+  options.retain_weight = 0.5;
+  options.whole_retain_weight = 3;
+  const StepExamples examples{
+      {&set_.pairs[0]}, {}, {&set_.retained[0], {&set_.retained[1], 2}}, {&set_.whole[0]}, {}};
+  // A text at a time; the companion alone is an ordinary prefix.
+  const auto divergence = [&](const Retained& text) {  // per token
+    torch::NoGradGuard frozen;
+    const std::vector<Sequence> alone{{text.prompt, {text.answer}}};
+    const Layout behind = pack(alone, companion.size(0));
+    const Layout both = pack(alone, rows.size(0), companion);
+    return token_divergence(
+        run_batch(*model_, companion, behind).index_select(0, behind.predict_rows),
+        run_batch(*model_, rows, both).index_select(0, both.predict_rows), model_->output());
+  };
+  const torch::Tensor short_ones =
+      divergence(set_.retained[0]).sum() + 2 * divergence(set_.retained[1]).sum();
+  const double expected = 0.5 * short_ones.item<double>() / 2 +
+                          3 * divergence(set_.whole[0]).mean().item<double>();
+  const Step step = make_step(options, examples, rows.size(0), companion);
+  const auto [total, numbers] = step_loss(*model_, rows, step, options);
+  EXPECT_GT(expected, 1e-3);  // or it would show nothing
+  EXPECT_NEAR(total.item<double>() - numbers.loss, expected, 1e-4 * std::max(1.0, expected));
+  // It is not what the model says alone.
+  const torch::Tensor reference = retained_reference(*model_, step);
+  EXPECT_FALSE(reference.requires_grad());
+  EXPECT_EQ(reference.sizes(), step.retained_hidden.sizes());
+  EXPECT_GT((reference - step.retained_hidden).abs().max().item<double>(), 0.1);
+  const Step without = make_step(options, examples, rows.size(0));
+  EXPECT_TRUE(torch::equal(retained_reference(*model_, without), without.retained_hidden));
+}
+
+TEST_F(SftTerms, AStageBesideCompanionsLearnsToWorkBesideThem) {
+  torch::manual_seed(8);
+  const torch::Tensor companion = torch::randn({9, 64}) * 0.5;
+  const auto refusal_beside = [&](const torch::Tensor& rows) {
+    torch::NoGradGuard frozen;
+    const Layout layout = pack({{set_.pairs[0].prompt, {{kRefusal}}}}, rows.size(0), companion);
+    const torch::Tensor hidden =
+        run_batch(*model_, rows, layout).index_select(0, layout.predict_rows);
+    return token_logprobs(hidden, model_->output(), layout.targets).item<double>();
+  };
+  const double alone = refusal_beside(learn(0, 0, 0));
+  set_.companions = Companions({companion}, 0, 0.5);
+  EXPECT_GT(refusal_beside(learn(0, 0, 0)), alone + 0.5);
+}
+
 TEST_F(SftTerms, CorrectionsAreLearnedAsPairsAre) {
   const torch::Tensor without = learn(0, 0, 0), with = learn(0, 0, 1);
   const Pair& correction = set_.corrections.front();

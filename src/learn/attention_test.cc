@@ -64,6 +64,23 @@ TEST_F(Attention, AgreesWithMaskedAttentionForwardAndBackward) {
   EXPECT_LE((ours.grad() - theirs.grad()).abs().max().item<double>(), 1e-11);
 }
 
+TEST_F(Attention, AgreesWithMaskedAttentionBesideACompanion) {
+  layout_ = pack({{Tokens(70, 5), {Tokens(9, 1)}}, {{5, 5, 7}, {{1, 2}}}, {{8, 9}, {}}}, 7,
+                 torch::zeros({11, 1}));
+  qkv_ = torch::randn({layout_.rows, kShape.columns()}, torch::kDouble);
+  weight_ = torch::randn({layout_.rows, 64}, torch::kDouble);
+  cos_ = torch::ones({layout_.rows, 8}, torch::kDouble);
+  sin_ = torch::zeros({layout_.rows, 8}, torch::kDouble);
+  torch::Tensor ours = qkv_.clone().requires_grad_(true);
+  torch::Tensor theirs = qkv_.clone().requires_grad_(true);
+  const torch::Tensor out = prefix_attention(ours, cos_, sin_, layout_, kShape);
+  const torch::Tensor expected = masked_attention(theirs, layout_);
+  EXPECT_LE((out - expected).abs().max().item<double>(), 1e-12);
+  (out * weight_).sum().backward();
+  (expected * weight_).sum().backward();
+  EXPECT_LE((ours.grad() - theirs.grad()).abs().max().item<double>(), 1e-11);
+}
+
 TEST_F(Attention, RotatesQueriesAndKeysButNotValues) {
   const torch::Tensor angles = torch::rand({layout_.rows, 8}, torch::kDouble) * 6;
   torch::Tensor ours = qkv_.clone().requires_grad_(true);

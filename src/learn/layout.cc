@@ -61,33 +61,49 @@ bool begins_with(const Tokens& tokens, const Tokens& opening) {
 
 }  // namespace
 
-Layout pack(const std::vector<Sequence>& sequences, std::int64_t prefix_rows) {
+Layout pack(const std::vector<Sequence>& sequences, std::int64_t prefix_rows,
+            const torch::Tensor& companion) {
   Layout layout;
   layout.prefix_rows = prefix_rows;
+  layout.companion = companion;
+  const std::int64_t companion_rows = companion.defined() ? companion.size(0) : 0;
+  const std::int64_t given_rows = prefix_rows + companion_rows;               // no tokens
+  const std::int64_t first_position = std::max(prefix_rows, companion_rows);  // of a prompt
   const Tokens opening = common_opening(sequences);
   const auto opening_rows = static_cast<std::int64_t>(opening.size());
-  layout.shared_rows = prefix_rows + opening_rows;
+  layout.shared_rows = given_rows + opening_rows;
   std::vector<std::int64_t> ids(opening.begin(), opening.end());
   std::vector<std::int64_t> positions, predict_rows, targets, answer_ids;
-  for (std::int64_t row = 0; row < layout.shared_rows; ++row) positions.push_back(row);
-  if (layout.shared_rows > 0) layout.spans.push_back(span_of(layout.shared_rows, {}, 0, 0));
+  const auto add_shared = [&](std::int64_t count, std::int64_t position, std::int64_t before) {
+    if (count == 0) return;
+    const auto start = static_cast<std::int64_t>(positions.size());
+    layout.spans.push_back(span_of(count, {}, before, start));
+    for (std::int64_t i = 0; i < count; ++i) positions.push_back(position + i);
+  };
+  if (companion_rows == 0) {
+    add_shared(layout.shared_rows, 0, 0);
+  } else {
+    add_shared(prefix_rows, 0, 0);
+    add_shared(companion_rows, 0, 0);
+    add_shared(opening_rows, first_position, given_rows);
+  }
   std::int64_t row = layout.shared_rows;
   for (const Sequence& sequence : sequences) {
     const bool opens = begins_with(sequence.prompt, opening);
-    const std::int64_t before = opens ? layout.shared_rows : prefix_rows;
+    const std::int64_t before = opens ? layout.shared_rows : given_rows;
     const auto prompt = static_cast<std::int64_t>(sequence.prompt.size());
     const std::int64_t own = opens ? prompt - opening_rows : prompt;
     layout.spans.push_back(span_of(own, sequence.answers, before, row));
     for (std::int64_t i = prompt - own; i < prompt; ++i) {
       ids.push_back(sequence.prompt[static_cast<std::size_t>(i)]);
-      positions.push_back(prefix_rows + i);
+      positions.push_back(first_position + i);
     }
     const std::int64_t last_prompt_row = row + own - 1;
     row += own;
     for (const Tokens& answer : sequence.answers) {
       for (std::int64_t i = 0; i < rows_of(answer); ++i) {
         ids.push_back(answer[static_cast<std::size_t>(i)]);
-        positions.push_back(prefix_rows + prompt + i);
+        positions.push_back(first_position + prompt + i);
       }
       for (std::size_t i = 0; i < answer.size(); ++i) {
         predict_rows.push_back(i == 0 ? last_prompt_row : row + static_cast<std::int64_t>(i) - 1);

@@ -51,5 +51,55 @@ TEST(Pack, HasNoSharedRowsWithoutPrefixAndOpening) {
   EXPECT_EQ(layout.rows, 3);
 }
 
+// The batch rows that row `row` of the batch looks at.
+Numbers seen_by(const Layout& layout, std::int64_t row) {
+  for (const auto& span : layout.spans) {
+    if (row < span.start || row >= span.start + span.length) continue;
+    const auto i = static_cast<std::size_t>(row - span.start);
+    Numbers seen;
+    for (std::int64_t j = 0; j <= span.before + row - span.start; ++j) {
+      const std::int64_t at = j < span.before ? j : span.start + j - span.before;
+      if (j < span.shared[i] || j >= span.own[i]) seen.push_back(at);
+    }
+    return seen;
+  }
+  return {};
+}
+
+TEST(Pack, ACompanionStandsBesideThePrefix) {
+  // Two rows and three beside them, an opening of one token, two prompts that have it and one not.
+  const Layout layout =
+      pack({{{1, 2}, {{10, 11}}}, {{1, 3}, {}}, {{4}, {}}}, 2, torch::zeros({3, 8}));
+  EXPECT_EQ(layout.prefix_rows, 2);
+  EXPECT_EQ(layout.shared_rows, 6);
+  EXPECT_EQ(layout.rows, 2 + 3 + 1 + (1 + 1) + 1 + 1);
+  EXPECT_EQ(list(layout.token_ids), (Numbers{1, 2, 10, 3, 4}));
+  // Both begin at 0, what follows at the longer one's end.
+  EXPECT_EQ(list(layout.positions), (Numbers{0, 1, 0, 1, 2, 3, 4, 5, 4, 3}));
+  EXPECT_EQ(seen_by(layout, 1), (Numbers{0, 1}));
+  EXPECT_EQ(seen_by(layout, 4), (Numbers{2, 3, 4}));  // the companion sees nothing of the prefix
+  EXPECT_EQ(seen_by(layout, 5), (Numbers{0, 1, 2, 3, 4, 5}));
+  EXPECT_EQ(seen_by(layout, 7), (Numbers{0, 1, 2, 3, 4, 5, 6, 7}));
+  EXPECT_EQ(seen_by(layout, 8), (Numbers{0, 1, 2, 3, 4, 5, 8}));
+  EXPECT_EQ(seen_by(layout, 9), (Numbers{0, 1, 2, 3, 4, 9}));  // it begins otherwise
+  EXPECT_EQ(list(layout.predict_rows), (Numbers{6, 7}));
+}
+
+TEST(Pack, ACompanionAloneIsAPrefix) {
+  const std::vector<Sequence> sequences{{{1, 2}, {{10, 11}}}, {{1, 3}, {{9}}}};
+  const Layout beside = pack(sequences, 0, torch::zeros({3, 8})), behind = pack(sequences, 3);
+  EXPECT_EQ(list(beside.positions), list(behind.positions));
+  EXPECT_EQ(list(beside.predict_rows), list(behind.predict_rows));
+  ASSERT_EQ(beside.rows, behind.rows);
+  for (std::int64_t row = 0; row < beside.rows; ++row) {
+    EXPECT_EQ(seen_by(beside, row), seen_by(behind, row)) << row;
+  }
+}
+
+TEST(Pack, AShorterCompanionLeavesThePositionsOfThePrefix) {
+  const Layout layout = pack({{{1, 2}, {}}}, 4, torch::zeros({1, 8}));
+  EXPECT_EQ(list(layout.positions), (Numbers{0, 1, 2, 3, 0, 4, 5}));
+}
+
 }  // namespace
 }  // namespace llmpatch

@@ -84,6 +84,7 @@ class Learner {
                                               teacher_model_.get(), *judge_, *run_}));
     LLMPATCH_ASSIGN(transformer_, load_transformer(*file_, arithmetic_));
     LLMPATCH_TRY(fill_hidden());
+    LLMPATCH_TRY(add_companions());
     validator_ = std::make_unique<Validator>(
         *engine_, *transformer_, *judge_, material_.validation,
         ValidatorOptions{options_.validate_tokens, options_.validate_samples,
@@ -190,6 +191,9 @@ class Learner {
          << (options_.sft ? options_.sft_stage.schedule.total : 0) << " SFT and "
          << (options_.dpo ? options_.dpo_stage.schedule.total : 0) << " DPO steps in "
          << name_of(arithmetic_) << " on " << at::get_num_threads() << " threads";
+    if (has_companions(options_)) {
+      line << "; " << 100 * options_.companion_rate << " % of the steps beside a companion";
+    }
     hooks_.tell(line.str());
   }
 
@@ -209,6 +213,24 @@ class Learner {
       LLMPATCH_TRY(fill_base_hidden(*transformer_, material_.set.whole, hooks_.cancel, {}));
       return fill_base_hidden(*transformer_, material_.validation.benign_texts, hooks_.cancel, {});
     });
+  }
+
+  Status add_companions() {
+    std::vector<torch::Tensor> prefixes;
+    for (const Companion& companion : options_.companions) {
+      const auto width = static_cast<std::size_t>(transformer_->shape().width);
+      if (companion.rows.d != width) {
+        return make_error(ErrorKind::kMismatch, "learn",
+                          "companion " + companion.name + ": found rows of width " +
+                              std::to_string(companion.rows.d) + ", expected " +
+                              std::to_string(width));
+      }
+      prefixes.push_back(to_tensor(companion.rows));
+    }
+    material_.set.companions =
+        Companions(std::move(prefixes), options_.random_companions ? options_.length : 0,
+                   options_.companion_rate);
+    return {};
   }
 
   StageOptions seeded(StageOptions stage) const {

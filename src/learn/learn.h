@@ -15,9 +15,18 @@
 #include "learn/arithmetic.h"
 #include "learn/trainer.h"
 #include "patch/manifest.h"
+#include "patch/rows.h"
 #include "runtime/prompt.h"
 
 namespace llmpatch {
+
+// A patch that stands beside the learned prefix at some steps (companions.h). Its rows are read,
+// nothing else of it; the caller has verified that it may run on the model.
+struct Companion {
+  std::string name;    // "name@version", for the record
+  std::string digest;  // sha256 of adapter_model.safetensors
+  Rows rows;
+};
 
 enum class Reference { kTeacher, kBase, kSft };  // whose log-probabilities DPO compares with
 
@@ -57,6 +66,11 @@ struct LearnOptions {
   std::string init_text;                // empty: random rows with the embedding table's spread
   std::optional<Arithmetic> precision;  // none: the fastest
   int threads = 0;                      // 0: every core
+
+  // What stands beside the prefix at a share of the steps, in parallel; validation is without it.
+  std::vector<Companion> companions;
+  bool random_companions = false;  // rows of tokens, drawn anew each time, as one more of them
+  double companion_rate = 0.5;
 
   // The stages.
   bool sft = true, dpo = true;
@@ -115,8 +129,9 @@ struct LearnReport {
 //
 // kInvalidArgument: options that contradict each other, a learned prompt that is also a test
 // prompt; kUnmet: a patch that refuses too many benign prompts (nothing is written unless `force`),
-// no pairs left after filtering, a loss that is not finite; kExists: another patch at `output`; and
-// the errors of reading the model and the data.
+// no pairs left after filtering, a loss that is not finite; kMismatch: a companion whose rows are
+// not as wide as the model's; kExists: another patch at `output`; and the errors of reading the
+// model and the data.
 Result<LearnReport> learn_patch(const LearnOptions& options, const LearnHooks& hooks);
 
 }  // namespace llmpatch

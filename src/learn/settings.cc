@@ -111,6 +111,23 @@ std::string chosen_name(const LearnOptions& options) {
          (asks_teacher(options) ? " of the teacher's" : " of the base model's");
 }
 
+// What stands beside the prefix: digests for a stage's record, names too for the manifest.
+Json companion_settings(const LearnOptions& options, bool names) {
+  Json patches = Json::array();
+  for (const Companion& companion : options.companions) {
+    patches.push_back(names ? Json{{"patch", companion.name}, {"sha256", companion.digest}}
+                            : Json(companion.digest));
+  }
+  return {{"patches", patches},
+          {"random", options.random_companions},
+          {"rate", options.companion_rate}};
+}
+
+// Only where there are any: a run that began without them goes on.
+void add_companions(const LearnOptions& options, Json& settings) {
+  if (has_companions(options)) settings["companions"] = companion_settings(options, false);
+}
+
 Json stage_settings(const StageOptions& stage) {
   Json settings{{"peak", stage.schedule.peak},
                 {"warmup", stage.schedule.warmup},
@@ -224,11 +241,18 @@ Status check_learn_options(const LearnOptions& options) {
     return invalid("over-refusal: found no SFT or no --retain prompts to measure it on",
                    "leave it out, or give both");
   }
+  if (!(options.companion_rate > 0 && options.companion_rate <= 1)) {
+    return invalid("companion rate: found a share out of range, expected above 0 and at most 1");
+  }
   if (options.validate_prompts < 1 || options.validate_benign < 1) {
     return invalid("validation: found less than one prompt");
   }
   // What the artifact will be refused for is refused now, not after the learning.
   return check_manifest(options.manifest);
+}
+
+bool has_companions(const LearnOptions& options) {
+  return !options.companions.empty() || options.random_companions;
 }
 
 bool makes_corrections(const LearnOptions& options) {
@@ -372,6 +396,7 @@ std::vector<StageRecord> plan_stages(const LearnOptions& options, const LearnDat
   if (options.sft) {
     Json settings = stage_settings(options.sft_stage);
     settings.update(rows);
+    add_companions(options, settings);
     stages.push_back({"sft", before, settings, {"sft.state"}});
     before.emplace_back("sft");
     if (options.over_refusal > 0) {
@@ -402,6 +427,7 @@ std::vector<StageRecord> plan_stages(const LearnOptions& options, const LearnDat
     before.emplace_back("reference");
     Json settings = stage_settings(options.dpo_stage);
     settings.update(rows);
+    add_companions(options, settings);
     stages.push_back({"dpo", before, settings, {"dpo.state"}});
   }
   return stages;
@@ -441,6 +467,7 @@ Json learned_record(const LearnOptions& options, const LearnData& data,
       {"seed", options.seed},
       {"tool", options.tool}};
   if (options.sft) record["sft"] = stage_settings(options.sft_stage);
+  if (has_companions(options)) record["companions"] = companion_settings(options, true);
   if (options.over_refusal > 0) record["over_refusal"] = options.over_refusal;
   if (options.dpo) {
     record["dpo"] = stage_settings(options.dpo_stage);

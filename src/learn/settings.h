@@ -32,6 +32,9 @@ int samples_of(const LearnOptions& options);
 // How several answers to one prompt are drawn: T = 1, top-p .9, as the paper's.
 Sampling nucleus_sampling(const LearnOptions& options);
 
+// Whether anything stands beside the prefix at some steps.
+bool has_companions(const LearnOptions& options);
+
 // How every engine of a run is set up.
 EngineOptions engine_options(const LearnOptions& options);
 

@@ -14,7 +14,7 @@ class StepMaker {
   StepMaker(const StageOptions& options, const StepExamples& examples)
       : options_(options), examples_(examples) {}
 
-  Step make(std::int64_t prefix_rows) {
+  Step make(std::int64_t prefix_rows, const torch::Tensor& companion) {
     for (const auto& drawn : examples_.harmful) {
       add_pair(drawn, &drawn == &examples_.harmful.front() ? 0 : options_.answer_tokens);
     }
@@ -41,7 +41,10 @@ class StepMaker {
     }
     if (!hidden_.empty()) step_.retained_hidden = torch::cat(hidden_);
     step_.harmful = static_cast<std::int64_t>(examples_.harmful.size());
-    step_.layout = pack(sequences_, prefix_rows);
+    step_.layout = pack(sequences_, prefix_rows, companion);
+    if (companion.defined() && !retained_.empty()) {
+      step_.retained_beside = pack(retained_, 0, companion);
+    }
     return std::move(step_);
   }
 
@@ -57,6 +60,7 @@ class StepMaker {
     add_answer(text.answer, step_.retained);
     step_.retained_weights.insert(step_.retained_weights.end(), text.answer.size(), weight);
     hidden_.push_back(text.hidden);
+    retained_.push_back({text.prompt, {text.answer}});
   }
   // `limit`: tokens of the chosen answer, 0 for all.
   void add_pair(const Drawn<Pair>& drawn, std::int64_t limit) {
@@ -105,6 +109,7 @@ class StepMaker {
   const StepExamples& examples_;
   Step step_;
   std::vector<Sequence> sequences_;
+  std::vector<Sequence> retained_;  // texts alone, in the order of step_.retained
   std::vector<torch::Tensor> hidden_;
   std::int64_t tokens_ = 0;   // of answers so far
   std::size_t unwanted_ = 0;  // asked for so far
@@ -112,9 +117,9 @@ class StepMaker {
 
 }  // namespace
 
-Step make_step(const StageOptions& options, const StepExamples& examples,
-               std::int64_t prefix_rows) {
-  return StepMaker(options, examples).make(prefix_rows);
+Step make_step(const StageOptions& options, const StepExamples& examples, std::int64_t prefix_rows,
+               const torch::Tensor& companion) {
+  return StepMaker(options, examples).make(prefix_rows, companion);
 }
 
 }  // namespace llmpatch

@@ -70,10 +70,21 @@ struct Step {
   }
   std::vector<double> reference_chosen, reference_rejected;  // of each pair
   torch::Tensor retained_hidden;                       // [retained tokens, width]
+  // With a companion: the retained texts behind the companion alone, for retained_reference().
+  Layout retained_beside;
 };
 
-// Packs examples behind a prefix of `prefix_rows` rows.
-Step make_step(const StageOptions& options, const StepExamples& examples, std::int64_t prefix_rows);
+// Packs examples behind a prefix of `prefix_rows` rows, beside `companion` [m, width] (undefined:
+// alone).
+Step make_step(const StageOptions& options, const StepExamples& examples, std::int64_t prefix_rows,
+               const torch::Tensor& companion = {});
+
+// The hidden states that the distributions of retained texts are compared with, [retained tokens,
+// width]. Alone they are M's, known beforehand. Beside a companion they are those of M and the
+// companion, which cost one forward pass without gradients: compared with M, everything that the
+// companion does to benign texts would count as the learned prefix's own fault, and it would learn
+// to undo its neighbours.
+torch::Tensor retained_reference(const Transformer& model, const Step& step);
 
 // What one step computed, for the log.
 struct StepNumbers {
@@ -85,6 +96,10 @@ struct StepNumbers {
   std::vector<double> harmful_difficulty, benign_difficulty;
 };
 
+// The other terms need no such care. Cross-entropy and unlikelihood are about what is said, with no
+// reference. DPO's reference stays what it is alone, a constant of each pair: it sets the margin by
+// which the chosen answer is to be preferred, and that is to be reached whatever stands beside.
+//
 // The loss of a step, a scalar with a gradient to `rows` [n, width]; `step` must outlive
 // backward().
 std::pair<torch::Tensor, StepNumbers> step_loss(const Transformer& model, const torch::Tensor& rows,

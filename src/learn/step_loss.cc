@@ -64,6 +64,13 @@ Beginnings unwanted_beginnings(const Step& step, const torch::Tensor& unwanted,
 
 }  // namespace
 
+torch::Tensor retained_reference(const Transformer& model, const Step& step) {
+  if (!step.layout.companion.defined()) return step.retained_hidden;
+  torch::NoGradGuard frozen;
+  return run_batch(model, {}, step.retained_beside)
+      .index_select(0, step.retained_beside.predict_rows);
+}
+
 std::pair<torch::Tensor, StepNumbers> step_loss(const Transformer& model, const torch::Tensor& rows,
                                                 const Step& step, const StageOptions& options) {
   const Layout& layout = step.layout;
@@ -117,8 +124,8 @@ std::pair<torch::Tensor, StepNumbers> step_loss(const Transformer& model, const 
   numbers.loss = loss.item<double>();
   if (step.retained_hidden.defined()) {
     const torch::Tensor places = torch::tensor(step.retained.tokens, torch::kLong);
-    const torch::Tensor divergence =
-        token_divergence(step.retained_hidden, predicting.index_select(0, places), model.output());
+    const torch::Tensor divergence = token_divergence(
+        retained_reference(model, step), predicting.index_select(0, places), model.output());
     loss = loss + (divergence * as_floats(step.retained_weights)).sum();
     const auto mean = [&](std::int64_t first, std::int64_t count) {
       return count > 0 ? divergence.detach().narrow(0, first, count).mean().item<double>() : 0;

@@ -153,7 +153,8 @@ Status train_stage(const Transformer& model, const TrainingSet& set, const Stage
   while (state.step < total && !out_of_patience()) {
     LLMPATCH_TRY(check_cancelled(hooks.cancel, "learn"));
     const StepExamples examples = samplers.draw(state.step);
-    const Step step = make_step(options, examples, state.rows.size(0));
+    const torch::Tensor companion = set.companions.draw(model, options.seed, state.step);
+    const Step step = make_step(options, examples, state.rows.size(0), companion);
     torch::Tensor rows = state.rows.detach().clone().requires_grad_(true);
     auto [loss, numbers] = step_loss(model, rows, step, options);
     if (!std::isfinite(loss.item<double>())) {
@@ -174,6 +175,7 @@ Status train_stage(const Transformer& model, const TrainingSet& set, const Stage
                      {"grad_norm", norm},
                      {"learning_rate", rate},
                      {"rows/rms", state.rows.square().mean().sqrt().item<double>()}};
+    if (!set.companions.none()) line["companion"] = companion.defined();
     line.update(numbers.metrics);
     LLMPATCH_TRY(hooks.log(json_line(line)));
     if (hooks.progress) {

@@ -13,6 +13,7 @@
 #include "base/progress.h"
 #include "base/result.h"
 #include "learn/adam.h"
+#include "learn/companions.h"
 #include "learn/examples.h"
 #include "learn/stage_options.h"
 #include "learn/transformer.h"
@@ -59,6 +60,7 @@ struct TrainingSet {
   // How answers to benign prompts should not begin, beside the ways that the pairs and corrections
   // show. Counts with StageOptions::unlikelihood_weight.
   std::vector<Tokens> unwanted;
+  Companions companions;  // prefixes that stand beside the learned one at some steps
 };
 
 // Which examples of a set a whole stage may draw: places in its lists, rising.

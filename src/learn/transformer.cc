@@ -44,9 +44,13 @@ Result<std::unique_ptr<Transformer>> load_transformer(const GgufFile& file, Arit
 
 torch::Tensor run_batch(const Transformer& model, const torch::Tensor& prefix,
                         const Layout& layout) {
-  const torch::Tensor tokens = model.embed(layout.token_ids);
-  if (layout.prefix_rows == 0) return model.forward(tokens, layout);
-  return model.forward(torch::cat({prefix.to(tokens.scalar_type()), tokens}), layout);
+  torch::Tensor embeddings = model.embed(layout.token_ids);
+  const auto put_before = [&](const torch::Tensor& rows) {
+    embeddings = torch::cat({rows.to(embeddings.scalar_type()), embeddings});
+  };
+  if (layout.companion.defined()) put_before(layout.companion.detach());
+  if (layout.prefix_rows > 0) put_before(prefix);
+  return model.forward(embeddings, layout);
 }
 
 }  // namespace llmpatch

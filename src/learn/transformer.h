@@ -34,7 +34,8 @@ class Transformer {
   // expects.
   virtual torch::Tensor embed(const torch::Tensor& ids) const = 0;
   // Hidden states after the final norm, [layout.rows, width], ready for output(). `embeddings`
-  // [layout.rows, width]: the prefix rows, then every token's. `layout` must outlive backward().
+  // [layout.rows, width]: the prefix rows, the companion's, then every token's. `layout` must
+  // outlive backward().
   virtual torch::Tensor forward(const torch::Tensor& embeddings, const Layout& layout) const = 0;
   // The output matrix [vocabulary, width]; logits are hidden . output^T.
   virtual const FrozenMatrix& output() const = 0;
@@ -46,7 +47,8 @@ class Transformer {
 Result<std::unique_ptr<Transformer>> load_transformer(const GgufFile& file, Arithmetic arithmetic);
 std::vector<std::string> transformer_architectures();
 
-// Runs `layout` behind `prefix` ([n, width], or undefined for none) and returns the hidden states.
+// Runs `layout` behind `prefix` ([n, width], or undefined for none), beside the layout's companion
+// where it has one, and returns the hidden states.
 torch::Tensor run_batch(const Transformer& model, const torch::Tensor& prefix,
                         const Layout& layout);
 

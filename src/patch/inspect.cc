@@ -110,24 +110,27 @@ Json PatchReport::to_json() const {
   Json shape = norms_json(statistics);
   shape["n"] = rows;
   shape["d"] = width;
-  return {
-      {"name", manifest.name},
-      {"version", manifest.version},
-      {"sequence", manifest.sequence},
-      {"expires", manifest.expires ? Json(*manifest.expires) : Json()},
-      {"expired", is_expired},
-      {"refused", refusal.empty() ? Json() : Json(refusal)},
-      {"risk", manifest.risk},
-      {"summary", manifest.summary},
-      {"license", manifest.license},
-      {"signed", is_signed},
-      {"base", base_identity_to_json(manifest.base)},
-      {"learned", manifest.learned},
-      {"requires", manifest.required},
-      {"compose", {{"conflicts", manifest.compose.conflicts}, {"tested", manifest.compose.tested}}},
-      {"files", manifest.files},
-      {"rows", shape},
-      {"effects", effects_json(effects)}};
+  Json tested = manifest.compose.tested;
+  for (const TestedStack& stack : manifest.compose.tested_stacks) {
+    tested.push_back(Json(tested_stack_to_json(stack)));
+  }
+  return {{"name", manifest.name},
+          {"version", manifest.version},
+          {"sequence", manifest.sequence},
+          {"expires", manifest.expires ? Json(*manifest.expires) : Json()},
+          {"expired", is_expired},
+          {"refused", refusal.empty() ? Json() : Json(refusal)},
+          {"risk", manifest.risk},
+          {"summary", manifest.summary},
+          {"license", manifest.license},
+          {"signed", is_signed},
+          {"base", base_identity_to_json(manifest.base)},
+          {"learned", manifest.learned},
+          {"requires", manifest.required},
+          {"compose", {{"conflicts", manifest.compose.conflicts}, {"tested", tested}}},
+          {"files", manifest.files},
+          {"rows", shape},
+          {"effects", effects_json(effects)}};
 }
 
 std::string PatchReport::to_text() const {
@@ -152,6 +155,9 @@ std::string PatchReport::to_text() const {
     text += line("conflicts", join(manifest.compose.conflicts, ", "));
   }
   if (!manifest.compose.tested.empty()) text += line("tested", join(manifest.compose.tested, ", "));
+  for (const TestedStack& stack : manifest.compose.tested_stacks) {
+    text += line("tested", tested_stack_text(stack));
+  }
   text += effect_lines(effects);
   bool first = true;
   for (const auto& [name, digest] : manifest.files) {

@@ -105,6 +105,47 @@ Result<std::vector<std::string>> string_list(const Json& object, const char* key
   return list;
 }
 
+// `compose.tested`: strings, and objects with figures.
+Status read_tested(const Json& compose, std::string_view where, ComposeRules& rules) {
+  LLMPATCH_ASSIGN(const Json array, json_array(compose, "tested", where));
+  for (const Json& entry : array) {
+    if (entry.is_string()) {
+      rules.tested.push_back(entry.get<std::string>());
+    } else if (entry.is_object()) {
+      LLMPATCH_ASSIGN(TestedStack stack, tested_stack_from_json(entry, where));
+      rules.tested_stacks.push_back(std::move(stack));
+    } else {
+      return make_error(ErrorKind::kCorrupt, "manifest",
+                        std::string(where) + ": tested: found " + entry.type_name() +
+                            ", expected name@version or an object");
+    }
+  }
+  return {};
+}
+
+Status check_tested_stacks(const ComposeRules& rules) {
+  const std::vector<TestedStack>& stacks = rules.tested_stacks;
+  if (rules.tested.size() + stacks.size() > kMaxList) {
+    return bad_field("compose.tested",
+                     std::to_string(rules.tested.size() + stacks.size()) + " entries",
+                     "at most " + std::to_string(kMaxList));
+  }
+  for (auto stack = stacks.begin(); stack != stacks.end(); ++stack) {
+    LLMPATCH_TRY(check_tested_stack(*stack));
+    const bool twice = std::any_of(stacks.begin(), stack, [&](const TestedStack& other) {
+      return other.same_measurement(*stack);
+    });
+    if (twice) return bad_field("compose.tested", "a stack measured twice", "it once");
+  }
+  return {};
+}
+
+OrderedJson tested_json(const ComposeRules& rules) {
+  OrderedJson list = rules.tested;
+  for (const TestedStack& stack : rules.tested_stacks) list.push_back(tested_stack_to_json(stack));
+  return list;
+}
+
 Result<std::map<std::string, std::string>> file_digests(const Json& manifest,
                                                         std::string_view where) {
   LLMPATCH_ASSIGN(const Json object, json_object(manifest, "files", where));
@@ -151,7 +192,7 @@ Result<Manifest> read_fields(const Json& json, std::string_view where) {
   LLMPATCH_ASSIGN(const Json compose, json_object(json, "compose", where));
   LLMPATCH_TRY(check_members(compose, {"conflicts", "tested"}, " of compose", where));
   LLMPATCH_ASSIGN(manifest.compose.conflicts, string_list(compose, "conflicts", where));
-  LLMPATCH_ASSIGN(manifest.compose.tested, string_list(compose, "tested", where));
+  LLMPATCH_TRY(read_tested(compose, where, manifest.compose));
   LLMPATCH_ASSIGN(manifest.files, file_digests(json, where));
   return manifest;
 }
@@ -186,7 +227,7 @@ Status check_manifest(const Manifest& manifest) {
       check_list("compose.conflicts", manifest.compose.conflicts, is_patch_name, "patch names"));
   LLMPATCH_TRY(
       check_list("compose.tested", manifest.compose.tested, is_patch_reference, "name@version"));
-  return {};
+  return check_tested_stacks(manifest.compose);
 }
 
 std::string manifest_to_json(const Manifest& manifest) {
@@ -203,7 +244,7 @@ std::string manifest_to_json(const Manifest& manifest) {
   json["learned"] = manifest.learned;
   json["requires"] = manifest.required;
   json["compose"] = {{"conflicts", manifest.compose.conflicts},
-                     {"tested", manifest.compose.tested}};
+                     {"tested", tested_json(manifest.compose)}};
   json["files"] = manifest.files;
   return json_pretty(json);
 }

@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "base/result.h"
 #include "patch/base_identity.h"
+#include "patch/tested_stack.h"
 
 namespace llmpatch {
 
@@ -21,7 +22,10 @@ inline constexpr std::int64_t kManifestSchema = 1;
 // What the patch's author says about stacking it with others.
 struct ComposeRules {
   std::vector<std::string> conflicts;  // names of patches it must not be stacked with
-  std::vector<std::string> tested;     // "name@version" of patches it was measured with
+  // What it was measured with: "name@version" alone, or stacks with figures. One list in the file,
+  // names first.
+  std::vector<std::string> tested;
+  std::vector<TestedStack> tested_stacks = {};
 
   bool operator==(const ComposeRules&) const = default;
 };

@@ -146,6 +146,31 @@ TEST(Manifest, RefusesBadListsOfPatches) {
   corrupt(changed([&](Json& json) { json["compose"]["conflicts"] = many; }), "at most 256");
 }
 
+TEST(Manifest, SaysInWhichStacksItWasMeasured) {
+  const Json stack = {{"patches", {"refuse@1.2.3", "gender@0.1.0"}},
+                      {"compose", "parallel"},
+                      {"suite", "harmbench"},
+                      {"metric", "refused"},
+                      {"kept", {{"value", 0.82}, {"low", 0.7}, {"high", 0.95}, {"n", 200}}}};
+  const auto with = [](const Json& tested) {
+    return changed([&](Json& json) { json["compose"]["tested"] = tested; });
+  };
+  const auto manifest = parse_manifest(with({"gender@0.1.0", stack}), "manifest.json");
+  ASSERT_TRUE(manifest.ok()) << manifest.error().to_string();
+  EXPECT_EQ(manifest->compose.tested, (std::vector<std::string>{"gender@0.1.0"}));
+  ASSERT_EQ(manifest->compose.tested_stacks.size(), 1u);
+  EXPECT_EQ(manifest->compose.tested_stacks[0].kept, 0.82);
+  EXPECT_EQ(Json::parse(manifest_to_json(*manifest))["compose"]["tested"],
+            Json({"gender@0.1.0", stack}));
+  corrupt(with({stack, stack}), "twice");
+  Json other = stack;
+  other["patches"][1] = "gender";
+  corrupt(with(Json::array({other})), "name@version");
+  Json many = Json::array({stack});
+  for (int i = 0; i < 256; ++i) many.push_back("a" + std::to_string(i) + "@1.0.0");
+  corrupt(with(many), "at most 256");
+}
+
 TEST(Manifest, RefusesBadFileLists) {
   const auto with = [](const std::string& name, const Json& digest) {
     return changed([&](Json& json) { json["files"][name] = digest; });

@@ -1,5 +1,7 @@
 #include "patch/patch.h"
 
+#include <algorithm>
+
 #include "base/quote.h"
 #include "base/sha256.h"
 #include "patch/archive.h"
@@ -54,6 +56,24 @@ Status check_rows(const Rows& rows) {
                   std::to_string(rows.n * rows.d));
   }
   return {};
+}
+
+// The patch in `directory`, which is not signed; `what` names what will change in it.
+Result<Patch> load_changeable(const fs::path& directory, const std::string& what) {
+  LLMPATCH_ASSIGN(const PatchFiles files, read_patch_directory(directory));
+  LLMPATCH_ASSIGN(Patch patch, patch_from_files(files, directory));
+  if (!patch.is_signed) return patch;
+  return make_error(ErrorKind::kDenied, "patch",
+                    what + " of " + directory.string() + ": found a signed patch (" +
+                        kSignatureFile + "), expected an unsigned one",
+                    "a change would break the signature: put it into a new version, then sign");
+}
+
+Status write_changed(const Patch& patch, const fs::path& directory) {
+  std::error_code code;
+  // Through a link, so that the link stays and the directory behind it is renewed.
+  const fs::path target = fs::canonical(directory, code);
+  return write_patch(patch, code ? directory : target, Overwrite::kYes);
 }
 
 }  // namespace
@@ -126,24 +146,35 @@ Status write_patch(const Patch& patch, const fs::path& directory, Overwrite over
   return write_patch_directory(files, directory, overwrite);
 }
 
+Status check_changeable(const fs::path& directory, const std::string& what) {
+  LLMPATCH_TRY(load_changeable(directory, what));
+  return {};
+}
+
 Status put_card(const fs::path& directory, Json card) {
   if (!card.is_object()) {
     return make_error(ErrorKind::kInvalidArgument, "patch",
                       std::string("card: found ") + card.type_name() + ", expected an object");
   }
-  LLMPATCH_ASSIGN(const PatchFiles files, read_patch_directory(directory));
-  LLMPATCH_ASSIGN(Patch patch, patch_from_files(files, directory));
-  if (patch.is_signed) {
-    return make_error(ErrorKind::kDenied, "patch",
-                      "card of " + directory.string() + ": found a signed patch (" +
-                          kSignatureFile + "), expected an unsigned one",
-                      "a new card would break the signature: put the card first, then sign");
-  }
+  LLMPATCH_ASSIGN(Patch patch, load_changeable(directory, "card"));
   patch.card = std::move(card);
-  std::error_code code;
-  // Through a link, so that the link stays and the directory behind it is renewed.
-  const fs::path target = fs::canonical(directory, code);
-  return write_patch(patch, code ? directory : target, Overwrite::kYes);
+  return write_changed(patch, directory);
+}
+
+Status put_tested(const fs::path& directory, const std::vector<TestedStack>& stacks) {
+  LLMPATCH_ASSIGN(Patch patch, load_changeable(directory, "tested stacks"));
+  std::vector<TestedStack>& tested = patch.manifest.compose.tested_stacks;
+  for (const TestedStack& stack : stacks) {
+    const auto same = std::find_if(tested.begin(), tested.end(), [&](const TestedStack& other) {
+      return other.same_measurement(stack);
+    });
+    if (same == tested.end()) {
+      tested.push_back(stack);
+    } else {
+      *same = stack;
+    }
+  }
+  return write_changed(patch, directory);
 }
 
 }  // namespace llmpatch

@@ -52,4 +52,12 @@ Status write_patch(const Patch& patch, const std::filesystem::path& directory, O
 // for a .llmpatch file or a card that is not an object.
 Status put_card(const std::filesystem::path& directory, Json card);
 
+// Puts `stacks` into the manifest's `compose.tested`, each in the place of an earlier measurement
+// of the same. Errors as put_card; kInvalidArgument also where the list would be too long.
+Status put_tested(const std::filesystem::path& directory, const std::vector<TestedStack>& stacks);
+
+// Whether put_card and put_tested may change the patch at `directory`: their errors, before the
+// work that makes what they put. `what` names it ("card").
+Status check_changeable(const std::filesystem::path& directory, const std::string& what);
+
 }  // namespace llmpatch

@@ -275,5 +275,47 @@ TEST(PutCard, RefusesSignedPatchesArchivesAndOtherThings) {
   EXPECT_EQ(files_of(directory / "p"), before);
 }
 
+TEST(PutTested, ReplacesAnEarlierMeasurementOfTheSame) {
+  TestDirectory directory;
+  ASSERT_TRUE(write_patch(small_patch(), directory / "p", Overwrite::kNo).ok());
+  TestedStack stack{{"refuse@1.2.3", "gender@0.1.0"},
+                    "parallel",
+                    "harmbench",
+                    "refused",
+                    0.5,
+                    0.4,
+                    0.6,
+                    100,
+                    std::nullopt};
+  TestedStack order = stack;
+  order.compose = "sequential";
+  ASSERT_TRUE(put_tested(directory / "p", {stack, order}).ok());
+  stack.kept = 0.55;
+  ASSERT_TRUE(put_tested(directory / "p", {stack}).ok());
+  const auto loaded = load_patch(directory / "p");
+  ASSERT_TRUE(loaded.ok()) << loaded.error().to_string();
+  EXPECT_EQ(loaded->manifest.compose.tested_stacks, (std::vector<TestedStack>{stack, order}));
+  EXPECT_EQ(loaded->manifest.compose.tested, small_patch().manifest.compose.tested);
+  EXPECT_EQ(loaded->rows, small_patch().rows);
+
+  const PatchFiles before = files_of(directory / "p");
+  stack.prompts = 0;
+  expect_error(put_tested(directory / "p", {stack}), ErrorKind::kInvalidArgument, "kept.n");
+  EXPECT_EQ(files_of(directory / "p"), before);
+}
+
+TEST(PutTested, RefusesASignedPatch) {
+  TestDirectory directory;
+  ASSERT_TRUE(write_patch(small_patch(), directory / "p", Overwrite::kNo).ok());
+  EXPECT_TRUE(check_changeable(directory / "p", "card").ok());
+  write_raw(directory / "p/model.sig", "{}");
+  const PatchFiles before = files_of(directory / "p");
+  expect_error(check_changeable(directory / "p", "card"), ErrorKind::kDenied, "card");
+  const Status status = put_tested(directory / "p", {});
+  expect_error(status, ErrorKind::kDenied, "signed");
+  EXPECT_NE(status.error().hint.find("new version"), std::string::npos);
+  EXPECT_EQ(files_of(directory / "p"), before);
+}
+
 }  // namespace
 }  // namespace llmpatch
