@@ -9,6 +9,7 @@
 
 #include "runtime/decode.h"
 #include "runtime/llama_backend.h"
+#include "runtime/loaded_adapters.h"
 
 namespace llmpatch {
 namespace {
@@ -130,6 +131,8 @@ Result<std::unique_ptr<Context>> Context::create(llama_model* model,
   }
   return made;
 }
+
+Status Context::apply(const LoadedAdapters& adapters) { return adapters.apply(context_.get()); }
 
 Status Context::decode(TokenBatch& batch) {
   const std::size_t n = batch.size();

@@ -15,6 +15,8 @@
 
 namespace llmpatch {
 
+class LoadedAdapters;
+
 struct ContextOptions {
   bool exact = false;  // F32 cache, no flash attention
   int threads = 1;
@@ -50,6 +52,9 @@ class Context {
 
   const ContextOptions& options() const { return options_; }
   std::size_t n_vocab() const { return n_vocab_; }
+
+  // Puts adapters of the context's model into force; they must outlive it. kInternal.
+  Status apply(const LoadedAdapters& adapters);
 
   // While set, decode() looks at the flag between graph nodes. Null: never cancelled.
   void set_cancel(const CancelFlag* cancel) { cancel_ = cancel; }

@@ -8,6 +8,7 @@
 
 #include "base/sha256.h"
 #include "runtime/context.h"
+#include "runtime/loaded_adapters.h"
 #include "runtime/prefix_store.h"
 #include "runtime/random.h"
 #include "runtime/sampling.h"
@@ -44,8 +45,11 @@ Result<Compose> parse_compose(std::string_view name) {
 }
 
 struct Engine::State {
-  State(const Model& from, std::unique_ptr<Context> made)
-      : model(from), context(std::move(made)), sampler(from.suppressed()) {}
+  State(const Model& from, LoadedAdapters loaded, std::unique_ptr<Context> made)
+      : model(from),
+        adapters(std::move(loaded)),
+        context(std::move(made)),
+        sampler(from.suppressed()) {}
 
   // What a run needs in the cache before its first job.
   struct Loaded {
@@ -60,6 +64,7 @@ struct Engine::State {
              const Scheduler::Notify& admitted, const Scheduler::Notify& finished);
 
   const Model& model;
+  LoadedAdapters adapters;  // destroyed after the context that uses them
   std::unique_ptr<Context> context;
   Sampler sampler;
   PrefixStore prefixes;
@@ -173,8 +178,11 @@ Result<std::unique_ptr<Engine>> Engine::create(const Model& model, const EngineO
   const std::size_t rows =
       std::clamp<std::size_t>(kLogitBytes / (model.n_vocab() * sizeof(float)), 16, kBatchTokens);
   plan.outputs = std::max(static_cast<std::uint32_t>(rows), plan.sequences);
+  // Before the context, which plans its graphs for the model's adapters.
+  LLMPATCH_ASSIGN(LoadedAdapters adapters, LoadedAdapters::load(model, options.adapters));
   LLMPATCH_ASSIGN(auto made, Context::create(model.handle(), plan));
-  auto state = std::make_unique<State>(model, std::move(made));
+  LLMPATCH_TRY(made->apply(adapters));
+  auto state = std::make_unique<State>(model, std::move(adapters), std::move(made));
   state->max_concurrent = static_cast<std::size_t>(options.max_concurrent);
   state->context_tokens = static_cast<std::size_t>(context);
   return std::unique_ptr<Engine>(new Engine(std::move(state)));

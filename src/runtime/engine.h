@@ -16,6 +16,7 @@
 #include "base/result.h"
 #include "llmpatch/compose.h"
 #include "patch/rows.h"
+#include "runtime/adapters.h"
 #include "runtime/model.h"
 
 namespace llmpatch {
@@ -75,6 +76,7 @@ struct EngineOptions {
   int context = 0;          // tokens one request may take, prefix excluded; 0: the trained context,
                             // at most 4096
   int cache_tokens = 0;     // cells shared by all requests; 0: planned from the two above
+  Adapters adapters;        // in force for everything this engine runs, its prefixes included
 };
 
 // What a run cost.
@@ -91,7 +93,9 @@ struct EngineStats {
 // a different batch shape may flip a near-tie.
 class Engine {
  public:
-  // kLimit when the cache does not fit the memory, naming both figures.
+  // kLimit when the cache does not fit the memory, naming both figures; the errors of
+  // LoadedAdapters::load. Engines of one model do not disturb each other, whatever their adapters;
+  // but while one with adapters is made or destroyed, no other thread may use the model.
   static Result<std::unique_ptr<Engine>> create(const Model& model, const EngineOptions& options);
   ~Engine();
 

@@ -42,6 +42,7 @@ class Model {
   ~Model();
 
   const std::filesystem::path& path() const { return path_; }
+  const GgufFile& file() const { return *file_; }  // metadata and tensors, as they lie in the file
   const std::string& architecture() const { return architecture_; }
   std::size_t n_embd() const { return n_embd_; }  // width of an input embedding row
   std::size_t n_vocab() const { return n_vocab_; }
@@ -86,7 +87,7 @@ class Model {
   float embedding_scale_ = 1;
   Token end_token_ = -1;
   Tokens suppressed_;
-  std::unique_ptr<GgufFile> file_;  // for the rows of the embedding table
+  std::unique_ptr<GgufFile> file_;
   std::unique_ptr<SpecialTokens> special_tokens_;
   std::unique_ptr<ChatTemplate> chat_template_;
   llama_model* model_ = nullptr;
