@@ -6,6 +6,7 @@ namespace llmpatch {
 std::span<const Subcommand> subcommands() {
   static constexpr Subcommand kSubcommands[] = {
       {"learn", "Learn a patch from a model, a safer teacher and prompts", declare_learn},
+      {"merge", "Merge a LoRA adapter into a model file", declare_merge},
       {"eval", "Measure what a patch does and write a report", declare_eval},
       {"diff", "Show which answers a patch changes", declare_diff},
       {"generate", "Answer the prompts of a JSON-lines file", declare_generate},
