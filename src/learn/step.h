@@ -85,9 +85,10 @@ struct StepNumbers {
   std::vector<double> harmful_difficulty, benign_difficulty;
 };
 
-// The loss of a step, a scalar with a gradient to `rows` [n, width]; `step` must outlive
-// backward().
-std::pair<torch::Tensor, StepNumbers> step_loss(const Transformer& model, const torch::Tensor& rows,
-                                                const Step& step, const StageOptions& options);
+// The loss of a step, a scalar with a gradient to the tensors of `adaptation`; `step`, packed
+// behind as many rows as that has, must outlive backward().
+std::pair<torch::Tensor, StepNumbers> step_loss(const Transformer& model,
+                                                const Adaptation& adaptation, const Step& step,
+                                                const StageOptions& options);
 
 }  // namespace llmpatch

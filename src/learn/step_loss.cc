@@ -64,11 +64,12 @@ Beginnings unwanted_beginnings(const Step& step, const torch::Tensor& unwanted,
 
 }  // namespace
 
-std::pair<torch::Tensor, StepNumbers> step_loss(const Transformer& model, const torch::Tensor& rows,
-                                                const Step& step, const StageOptions& options) {
+std::pair<torch::Tensor, StepNumbers> step_loss(const Transformer& model,
+                                                const Adaptation& adaptation, const Step& step,
+                                                const StageOptions& options) {
   const Layout& layout = step.layout;
   const torch::Tensor predicting =
-      run_batch(model, rows, layout).index_select(0, layout.predict_rows);
+      run_batch(model, adaptation, layout).index_select(0, layout.predict_rows);
   TokenLists answers(predicting, layout.targets), beginnings(predicting, layout.targets);
   answers.want(step.chosen.tokens);
   answers.want(step.rejected.tokens);

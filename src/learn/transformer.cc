@@ -42,11 +42,13 @@ Result<std::unique_ptr<Transformer>> load_transformer(const GgufFile& file, Arit
                         ", expected one that can be learned on (" + known + ")");
 }
 
-torch::Tensor run_batch(const Transformer& model, const torch::Tensor& prefix,
+torch::Tensor run_batch(const Transformer& model, const Adaptation& adaptation,
                         const Layout& layout) {
-  const torch::Tensor tokens = model.embed(layout.token_ids);
-  if (layout.prefix_rows == 0) return model.forward(tokens, layout);
-  return model.forward(torch::cat({prefix.to(tokens.scalar_type()), tokens}), layout);
+  torch::Tensor embeddings = model.embed(layout.token_ids);
+  if (layout.prefix_rows > 0) {
+    embeddings = torch::cat({adaptation.prefix.to(embeddings.scalar_type()), embeddings});
+  }
+  return model.forward(embeddings, layout, adaptation.updates);
 }
 
 }  // namespace llmpatch
