@@ -49,6 +49,7 @@ RunFn declare_install(CLI::App& app);
 RunFn declare_keygen(CLI::App& app);
 RunFn declare_learn(CLI::App& app);
 RunFn declare_list(CLI::App& app);
+RunFn declare_merge(CLI::App& app);
 RunFn declare_pack(CLI::App& app);
 RunFn declare_pull(CLI::App& app);
 RunFn declare_push(CLI::App& app);

@@ -3,6 +3,7 @@
 
 #include <cstdio>
 #include <memory>
+#include <optional>
 
 #include "base/json.h"
 #include "command.h"
@@ -17,6 +18,11 @@ namespace {
 struct Options {
   LearnOptions learn;
   std::string chosen = "teacher", stages = "sft+dpo", reference, format, precision = "auto";
+  std::string method = "prefix";
+  // What depends on the method: its default where they are not given.
+  std::optional<std::int64_t> length, rank;
+  std::optional<double> alpha, sft_rate, dpo_rate;
+  std::vector<std::string> targets;
   bool json = false;
 };
 
@@ -33,6 +39,14 @@ class Group {
   CLI::App& app_;
   const char* name_;
 };
+
+// "Learning rate of SFT (default: 0.02, with LoRA 0.001)".
+std::string rate_text(double LearningRates::*rate, const char* stage) {
+  char text[96];
+  std::snprintf(text, sizeof text, "Learning rate of %s (default: %g, with LoRA %g)", stage,
+                default_rates(Method::kPrefix).*rate, default_rates(Method::kLora).*rate);
+  return text;
+}
 
 void declare_data(CLI::App& app, Options& options) {
   LearnOptions& learn = options.learn;
@@ -107,16 +121,27 @@ void declare_learning(CLI::App& app, Options& options) {
   app.add_option("--reference", options.reference,
                  "DPO's reference: teacher, base or sft (default: teacher where there is one)")
       ->group(group);
-  add("--length", learn.length, "Rows of the prefix");
+  add("--method", options.method,
+      "What is learned: `prefix`, the rows of a patch, or `lora`, low-rank updates of the model's "
+      "matrices");
+  app.add_option("--length", options.length, "Rows of the prefix (default: 50)")->group(group);
   app.add_option("--init-text", learn.init_text,
                  "Begin with this text's embeddings, repeated; a chat template's special tokens "
                  "count as such "
                  "(default: the teacher's system prompt, else "
                  "random rows; `random` for random rows)")
       ->group(group);
+  app.add_option("--lora-rank", options.rank, "Rank of the updates (default: 16)")->group(group);
+  app.add_option("--lora-alpha", options.alpha,
+                 "An update counts alpha / rank (default: twice the rank, as is usual with PEFT)")
+      ->group(group);
+  app.add_option("--lora-targets", options.targets,
+                 "Matrices that are updated, of q, k, v, o, gate, up, down (default: q,k,v,o)")
+      ->delimiter(',')
+      ->group(group);
   add("--beta", learn.dpo_stage.beta, "DPO's beta");
-  add("--sft-lr", learn.sft_stage.schedule.peak, "Learning rate of SFT");
-  add("--dpo-lr", learn.dpo_stage.schedule.peak, "Learning rate of DPO");
+  app.add_option("--sft-lr", options.sft_rate, rate_text(&LearningRates::sft, "SFT"))->group(group);
+  app.add_option("--dpo-lr", options.dpo_rate, rate_text(&LearningRates::dpo, "DPO"))->group(group);
   add("--sft-steps", learn.sft_stage.schedule.total, "Steps of SFT");
   add("--dpo-steps", learn.dpo_stage.schedule.total, "Steps of DPO at most");
   add("--sft-batch", learn.sft_stage.pairs_per_step, "Prompts per SFT step");
@@ -158,10 +183,10 @@ void declare_learning(CLI::App& app, Options& options) {
          "turns to that instead of its refusal (repeatable; with unlikelihood)")
       ->group(group);
   add("--over-refusal", learn.over_refusal,
-      "After SFT, move the rows along the direction in which refusing grows likelier everywhere, "
-      "to where they refuse this share of the --retain prompts (0: leave them)");
+      "After SFT, move what was learned along the direction in which refusing grows likelier "
+      "everywhere, to where this share of the --retain prompts is refused (0: leave it)");
   add("--averaging", learn.sft_stage.averaging,
-      "Decay of the running mean of the rows that is kept (0: the rows themselves)");
+      "Decay of the running mean of what is learned, which is kept (0: the last step's)");
   add("--evaluate-every", learn.sft_stage.evaluate_every, "Steps between validations");
   add("--patience", learn.dpo_stage.patience,
       "Stop DPO after so many validations without a better one (0: never)");
@@ -179,7 +204,7 @@ void declare_learning(CLI::App& app, Options& options) {
       "Of matrix products: f32, bf16, int8 (with the model's matrices in 8-bit integers, "
       "others as bf16) or auto, the fastest here");
   add("--threads", learn.threads, "Threads (0: every core)");
-  add("--seed", learn.seed, "Of samples, order and random rows");
+  add("--seed", learn.seed, "Of samples, order and random beginnings");
 }
 
 void declare_output(CLI::App& app, Options& options) {
@@ -210,19 +235,56 @@ void declare_output(CLI::App& app, Options& options) {
   app.add_option("--share", learn.share,
                  "Folder that keeps finished stages for other runs with the same settings")
       ->group(group);
-  app.add_option("-o,--output", learn.output, "Patch directory to write")->required()->group(group);
+  app.add_option("-o,--output", learn.output,
+                 "Directory to write: a patch, or with LoRA an adapter (PEFT's and llama.cpp's)")
+      ->required()
+      ->group(group);
   app.add_flag("--force", learn.force, "Replace an existing patch; write one that was caught")
       ->group(group);
   app.add_flag("--json", options.json, "Print the result as JSON")->group(group);
 }
 
+Error unknown(const char* option, const std::string& found, const char* expected) {
+  return make_error(ErrorKind::kInvalidArgument, "learn",
+                    std::string(option) + ": found " + found + ", expected " + expected);
+}
+
+// The method, and options that belong to one of them.
+Status interpret_method(Options& options) {
+  LearnOptions& learn = options.learn;
+  if (options.method != "prefix" && options.method != "lora") {
+    return unknown("--method", options.method, "prefix or lora");
+  }
+  const bool lora = options.method == "lora";
+  learn.method = lora ? Method::kLora : Method::kPrefix;
+  const auto check = [&](bool given, const char* option, bool belongs_to_lora) -> Status {
+    if (!given || belongs_to_lora == lora) return {};
+    return make_error(ErrorKind::kInvalidArgument, "learn",
+                      std::string(option) + ": found --method " + options.method + ", expected " +
+                          (belongs_to_lora ? "lora" : "prefix"));
+  };
+  LLMPATCH_TRY(check(options.length.has_value(), "--length", false));
+  LLMPATCH_TRY(check(!learn.init_text.empty(), "--init-text", false));
+  LLMPATCH_TRY(check(options.rank.has_value(), "--lora-rank", true));
+  LLMPATCH_TRY(check(options.alpha.has_value(), "--lora-alpha", true));
+  LLMPATCH_TRY(check(!options.targets.empty(), "--lora-targets", true));
+  learn.length = options.length.value_or(learn.length);
+  learn.lora.rank = options.rank.value_or(learn.lora.rank);
+  learn.lora.alpha = options.alpha.value_or(2 * static_cast<double>(learn.lora.rank));
+  if (!options.targets.empty()) learn.lora.targets = options.targets;
+  const LearningRates rates = default_rates(learn.method);
+  learn.sft_stage.schedule.peak = options.sft_rate.value_or(rates.sft);
+  learn.dpo_stage.schedule.peak = options.dpo_rate.value_or(rates.dpo);
+  if (lora) return {};
+  if (learn.init_text.empty()) learn.init_text = learn.teacher_system;
+  if (learn.init_text == "random") learn.init_text.clear();
+  return {};
+}
+
 // Words to values; the rest of the checking is learn_patch's.
 Status interpret(Options& options) {
   LearnOptions& learn = options.learn;
-  const auto unknown = [](const char* option, const std::string& found, const char* expected) {
-    return make_error(ErrorKind::kInvalidArgument, "learn",
-                      std::string(option) + ": found " + found + ", expected " + expected);
-  };
+  LLMPATCH_TRY(interpret_method(options));
   if (options.stages != "sft" && options.stages != "dpo" && options.stages != "sft+dpo") {
     return unknown("--stages", options.stages, "sft, dpo or sft+dpo");
   }
@@ -254,8 +316,6 @@ Status interpret(Options& options) {
   if (!options.format.empty()) {
     LLMPATCH_ASSIGN(learn.format, parse_prompt_format(options.format));
   }
-  if (learn.init_text.empty()) learn.init_text = learn.teacher_system;
-  if (learn.init_text == "random") learn.init_text.clear();
   if (learn.run.empty()) learn.run = learn.output.string() + ".run";
   learn.dpo_stage.evaluate_every = learn.sft_stage.evaluate_every;
   learn.dpo_stage.averaging = learn.sft_stage.averaging;

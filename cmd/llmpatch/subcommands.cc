@@ -6,6 +6,7 @@ namespace llmpatch {
 std::span<const Subcommand> subcommands() {
   static constexpr Subcommand kSubcommands[] = {
       {"learn", "Learn a patch from a model, a safer teacher and prompts", declare_learn},
+      {"merge", "Merge a LoRA adapter into a model file", declare_merge},
       {"eval", "Measure what a patch does and write a report", declare_eval},
       {"report", "Make one page of evaluations, any number of them", declare_report},
       {"ablate", "Learn and measure a grid of variants", declare_ablate},

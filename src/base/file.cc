@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <cstring>
 
+#include "base/atomic_file.h"
 #include "base/descriptor.h"
 
 namespace llmpatch {
@@ -109,21 +110,45 @@ Result<std::string> read_file(const fs::path& path, std::uint64_t max_bytes,
 }
 
 Status write_file_atomic(const fs::path& path, std::string_view bytes, Overwrite overwrite) {
+  LLMPATCH_ASSIGN(AtomicFile file, AtomicFile::create(path, overwrite));
+  LLMPATCH_TRY(file.append(bytes));
+  return file.commit();
+}
+
+Result<AtomicFile> AtomicFile::create(const fs::path& path, Overwrite overwrite) {
   if (overwrite == Overwrite::kNo && fs::exists(fs::symlink_status(path)))
     return exists_already(path);
-  const fs::path temporary = temporary_beside(path);
-  Descriptor fd(
-      ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644));
-  if (fd.get() < 0) return io_error("create", temporary, errno);
-  Status status = write_synced(fd, bytes, path);
-  if (status.ok() && ::rename(temporary.c_str(), path.c_str()) != 0) {
-    status = io_error("rename to", path, errno);
+  fs::path temporary = temporary_beside(path);
+  const int fd =
+      ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+  if (fd < 0) return io_error("create", temporary, errno);
+  return AtomicFile(path, std::move(temporary), fd);
+}
+
+AtomicFile::AtomicFile(AtomicFile&& other) noexcept
+    : path_(std::move(other.path_)),
+      temporary_(std::move(other.temporary_)),
+      fd_(std::exchange(other.fd_, -1)) {}
+
+AtomicFile::~AtomicFile() {
+  if (fd_ < 0) return;
+  ::close(fd_);
+  ::unlink(temporary_.c_str());
+}
+
+Status AtomicFile::append(std::string_view bytes) { return write_all(fd_, bytes, path_); }
+
+Status AtomicFile::commit() {
+  Descriptor fd(std::exchange(fd_, -1));
+  Status status = write_synced(fd, "", path_);
+  if (status.ok() && ::rename(temporary_.c_str(), path_.c_str()) != 0) {
+    status = io_error("rename to", path_, errno);
   }
   if (!status.ok()) {
-    ::unlink(temporary.c_str());
+    ::unlink(temporary_.c_str());
     return status;
   }
-  return sync_directory_of(path);
+  return sync_directory_of(path_);
 }
 
 Status write_new_file(const fs::path& path, std::string_view bytes, unsigned mode) {

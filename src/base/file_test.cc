@@ -8,6 +8,8 @@
 #include <csignal>
 #include <fstream>
 
+#include "base/atomic_file.h"
+
 namespace llmpatch {
 namespace {
 
@@ -140,6 +142,33 @@ TEST_F(FileTest, AWriteThatFailsHalfwayLeavesTheOldFileAndNothingElse) {
   }
   EXPECT_EQ(get(path), "old");
   EXPECT_EQ(entries(), 1u);
+}
+
+TEST_F(FileTest, AFileInPiecesAppearsWholeOrNotAtAll) {
+  const fs::path path = folder_ / "model";
+  {
+    auto file = AtomicFile::create(path, Overwrite::kNo).value();
+    ASSERT_TRUE(file.append("one ").ok());
+    ASSERT_TRUE(file.append("two").ok());
+    EXPECT_FALSE(fs::exists(path));
+    ASSERT_TRUE(file.commit().ok());
+  }
+  EXPECT_EQ(get(path), "one two");
+  EXPECT_EQ(AtomicFile::create(path, Overwrite::kNo).error().kind, ErrorKind::kExists);
+  {
+    auto dropped = AtomicFile::create(path, Overwrite::kYes).value();
+    ASSERT_TRUE(dropped.append("three").ok());
+    const AtomicFile moved = std::move(dropped);
+  }
+  EXPECT_EQ(get(path), "one two");
+  EXPECT_EQ(entries(), 1U);
+  {
+    const FileSizeLimit limit(2);
+    auto full = AtomicFile::create(path, Overwrite::kYes).value();
+    EXPECT_EQ(full.append("three").error().kind, ErrorKind::kIo);
+  }
+  EXPECT_EQ(get(path), "one two");
+  EXPECT_EQ(entries(), 1U);
 }
 
 TEST_F(FileTest, ANewFileHasItsPermissionsAndReplacesNothing) {

@@ -52,10 +52,6 @@ std::vector<Sequence> as_sequences(const std::vector<Retained>& texts,
   return sequences;
 }
 
-std::int64_t prefix_length(const torch::Tensor& prefix) {
-  return prefix.defined() ? prefix.size(0) : 0;
-}
-
 }  // namespace
 
 std::vector<std::size_t> spread_places(std::size_t size, std::size_t count) {
@@ -70,14 +66,14 @@ void cut_answer(Tokens& answer, std::int64_t limit) {
   if (limit > 0 && answer.size() > most) answer.resize(most);
 }
 
-Result<std::vector<double>> answer_logprobs(const Transformer& model, const torch::Tensor& prefix,
+Result<std::vector<double>> answer_logprobs(const Transformer& model, const Adaptation& adaptation,
                                             const std::vector<Sequence>& sequences,
                                             const CancelFlag* cancel, const ProgressFn& progress) {
   torch::NoGradGuard frozen;
   std::vector<double> sums;
   LLMPATCH_TRY(for_batches(sequences, cancel, progress, [&](std::size_t first, std::size_t last) {
-    const Layout layout = pack(slice(sequences, first, last), prefix_length(prefix));
-    const torch::Tensor hidden = run_batch(model, prefix, layout);
+    const Layout layout = pack(slice(sequences, first, last), adaptation.prefix_rows());
+    const torch::Tensor hidden = run_batch(model, adaptation, layout);
     const torch::Tensor tokens =
         token_logprobs(hidden.index_select(0, layout.predict_rows), model.output(), layout.targets);
     const torch::Tensor batch =
@@ -110,15 +106,15 @@ Status fill_base_hidden(const Transformer& model, std::vector<Retained>& texts,
   });
 }
 
-Result<double> mean_divergence(const Transformer& model, const torch::Tensor& prefix,
+Result<double> mean_divergence(const Transformer& model, const Adaptation& adaptation,
                                const std::vector<Retained>& texts, const CancelFlag* cancel) {
   torch::NoGradGuard frozen;
   double sum = 0;
   const auto sequences = as_sequences(texts, all_places(texts));
   LLMPATCH_TRY(for_batches(sequences, cancel, {}, [&](std::size_t first, std::size_t last) {
-    const Layout layout = pack(slice(sequences, first, last), prefix_length(prefix));
+    const Layout layout = pack(slice(sequences, first, last), adaptation.prefix_rows());
     const torch::Tensor hidden =
-        run_batch(model, prefix, layout).index_select(0, layout.predict_rows);
+        run_batch(model, adaptation, layout).index_select(0, layout.predict_rows);
     std::int64_t row = 0;
     for (std::size_t i = first; i < last; ++i) {
       const auto count = texts[i].hidden.size(0);

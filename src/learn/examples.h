@@ -34,9 +34,9 @@ struct Retained {
                          // Undefined until fill_base_hidden
 };
 
-// Log-probability of every sequence's answers, summed over their tokens, in order; behind `prefix`
-// ([n, width], or undefined for none). Runs in batches of bounded size. kCancelled.
-Result<std::vector<double>> answer_logprobs(const Transformer& model, const torch::Tensor& prefix,
+// Log-probability of every sequence's answers, summed over their tokens, in order. Runs in batches
+// of bounded size. kCancelled.
+Result<std::vector<double>> answer_logprobs(const Transformer& model, const Adaptation& adaptation,
                                             const std::vector<Sequence>& sequences,
                                             const CancelFlag* cancel, const ProgressFn& progress);
 
@@ -48,8 +48,8 @@ Status fill_base_hidden(const Transformer& model, std::vector<Retained>& texts,
                         const std::vector<std::size_t>& which, const CancelFlag* cancel,
                         const ProgressFn& progress);
 
-// Mean KL(base || patched) per token over `texts` (the mean of the per-text means), in nats.
-Result<double> mean_divergence(const Transformer& model, const torch::Tensor& prefix,
+// Mean KL(base || adapted) per token over `texts` (the mean of the per-text means), in nats.
+Result<double> mean_divergence(const Transformer& model, const Adaptation& adaptation,
                                const std::vector<Retained>& texts, const CancelFlag* cancel);
 
 }  // namespace llmpatch

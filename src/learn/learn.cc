@@ -10,7 +10,6 @@
 #include <cmath>
 #include <limits>
 #include <memory>
-#include <random>
 #include <sstream>
 #include <thread>
 
@@ -19,6 +18,7 @@
 #include "gguf/identity.h"
 #include "learn/examples.h"
 #include "learn/material.h"
+#include "learn/method.h"
 #include "learn/processor.h"
 #include "learn/reference.h"
 #include "learn/run_directory.h"
@@ -26,7 +26,6 @@
 #include "learn/threshold.h"
 #include "learn/transformer.h"
 #include "learn/validator.h"
-#include "patch/patch.h"
 #include "runtime/engine.h"
 
 namespace llmpatch {
@@ -60,6 +59,9 @@ class Learner {
     keep_freed_memory();
     LLMPATCH_TRY(check_output());
     LLMPATCH_TRY(open_model());
+    LLMPATCH_ASSIGN(
+        method_,
+        make_method({options_, *file_, *model_, options_.run / "validated.gguf"}, options_.method));
     LLMPATCH_ASSIGN(data_, read_learn_data(options_, *model_));
     LLMPATCH_ASSIGN(auto directory, RunDirectory::open(options_.run));
     run_ = std::make_unique<RunDirectory>(std::move(directory));
@@ -77,7 +79,7 @@ class Learner {
       return report_;
     }
     if (!options_.force && !written_already()) {
-      LLMPATCH_TRY(check_patch_output(options_.output, Overwrite::kNo));
+      LLMPATCH_TRY(llmpatch::check_output(options_.method, options_.output, Overwrite::kNo));
     }
     say_plan();
     LLMPATCH_ASSIGN(material_, make_material({options_, hooks_, data_, *engine_,
@@ -86,11 +88,11 @@ class Learner {
     LLMPATCH_TRY(fill_hidden());
     LLMPATCH_TRY(add_companions());
     validator_ = std::make_unique<Validator>(
-        *engine_, *transformer_, *judge_, material_.validation,
+        *engine_, *transformer_, *method_, *judge_, material_.validation,
         ValidatorOptions{options_.validate_tokens, options_.validate_samples,
                          nucleus_sampling(options_), options_.divergence_limit},
         hooks_.cancel);
-    LLMPATCH_ASSIGN(torch::Tensor rows, initial_rows());
+    LLMPATCH_ASSIGN(torch::Tensor rows, method_->initial(*transformer_));
     StageState state;
     if (options_.sft) {
       LLMPATCH_ASSIGN(state, train("sft", options_.sft_stage, rows, {}));
@@ -105,7 +107,8 @@ class Learner {
     LLMPATCH_TRY(catch_bad(state));
     LLMPATCH_TRY(write(state.best_rows));
     report_.seconds = run_->seconds();
-    report_.generated_tokens = engine_->stats().generated_tokens;
+    report_.generated_tokens =
+        engine_->stats().generated_tokens + validator_->generated_elsewhere();
     return report_;
   }
 
@@ -113,10 +116,10 @@ class Learner {
   // Whether the patch may be written at all, before anything else is done. A patch that is there
   // may be this run's own, which only its settings tell.
   Status check_output() const {
-    const bool may_be_ours = !options_.force && load_patch(options_.output).ok();
-    return may_be_ours ? Status()
-                       : check_patch_output(options_.output,
-                                            options_.force ? Overwrite::kYes : Overwrite::kNo);
+    const bool may_be_ours = !options_.force && read_output(options_.method, options_.output).ok();
+    if (may_be_ours) return {};
+    return llmpatch::check_output(options_.method, options_.output,
+                                  options_.force ? Overwrite::kYes : Overwrite::kNo);
   }
 
   Status open_model() {
@@ -143,13 +146,13 @@ class Learner {
 
   // Whether the patch at the output is this very release of this run.
   bool written_already() const {
-    const auto patch = load_patch(options_.output);
-    if (!patch.ok()) return false;
-    Manifest said = patch->manifest;
+    const auto written = read_output(options_.method, options_.output);
+    if (!written.ok()) return false;
+    Manifest said = *written;
     said.base = {};
     said.learned = Json::object();
     said.files.clear();
-    const Json& learned = patch->manifest.learned;
+    const Json& learned = written->learned;
     return said == options_.manifest && learned.contains("run") &&
            learned["run"] == run_->key(last_stage_);
   }
@@ -238,34 +241,6 @@ class Learner {
     return stage;
   }
 
-  // The tokens of --init-text repeated to the length, or random rows with the table's spread.
-  Result<torch::Tensor> initial_rows() {
-    if (!options_.init_text.empty()) {
-      LLMPATCH_ASSIGN(Tokens tokens, model_->tokenize(options_.init_text, /*parse_special=*/true));
-      if (tokens.empty()) {
-        return make_error(ErrorKind::kInvalidArgument, "learn", "init text: found no tokens in it");
-      }
-      Tokens repeated;
-      for (std::int64_t i = 0; i < options_.length; ++i) {
-        repeated.push_back(tokens[static_cast<std::size_t>(i) % tokens.size()]);
-      }
-      LLMPATCH_ASSIGN(const Rows rows, model_->embed(repeated));
-      return to_tensor(rows);
-    }
-    const torch::Tensor ids = torch::arange(transformer_->shape().vocabulary, torch::kLong);
-    const double spread = transformer_->embed(ids).to(torch::kFloat32).std().item<double>();
-    torch::Tensor rows = torch::empty({options_.length, transformer_->shape().width});
-    std::mt19937_64 random(options_.seed ^ 0x9e3779b97f4a7c15U);
-    const auto uniform = [&] { return (static_cast<double>(random() >> 11) + 0.5) * 0x1.0p-53; };
-    for (std::int64_t i = 0; i < rows.numel(); ++i) {
-      // Box-Muller by hand: std::normal_distribution may differ between standard libraries.
-      const double radius = std::sqrt(-2 * std::log(uniform()));
-      rows.data_ptr<float>()[i] =
-          static_cast<float>(spread * radius * std::cos(2 * M_PI * uniform()));
-    }
-    return rows;
-  }
-
   Result<StageState> train(const std::string& name, const StageOptions& stage,
                            const torch::Tensor& start, const StageState& before) {
     const fs::path file = run_->file(name + ".state");
@@ -285,6 +260,7 @@ class Learner {
     LLMPATCH_TRY(run_->rewind_metrics(name, state.best_step < 0 ? -1 : state.step));
     StageHooks hooks;
     hooks.cancel = hooks_.cancel;
+    hooks.adapt = adapting();
     hooks.progress = hooks_.begin(name, "steps");
     hooks.log = [&](const std::string& line) { return run_->log(line); };
     hooks.validate = [&](const torch::Tensor& rows) {
@@ -323,8 +299,8 @@ class Learner {
       const auto [prompts, formats] = some_benign();
       const torch::Tensor rows = state.best_rows;
       const torch::Tensor direction =
-          refusal_direction(*transformer_, rows, material_.set.pairs, material_.set.retained,
-                            kDirectionPrompts, options_.sft_stage.greedy);
+          refusal_direction(*transformer_, adapting(), rows, material_.set.pairs,
+                            material_.set.retained, kDirectionPrompts, options_.sft_stage.greedy);
       const ProgressFn progress = hooks_.begin("threshold", "measurements");
       std::uint64_t measured = 0;
       const auto measure = [&](double by) -> Result<double> {
@@ -425,8 +401,8 @@ class Learner {
         sequences.push_back({pair->prompt, {pair->chosen, pair->rejected}});
       }
       const bool sft = options_.reference == Reference::kSft;
-      return answer_logprobs(*transformer_, sft ? sft_rows : torch::Tensor(), sequences,
-                             hooks_.cancel, hooks_.begin("reference", "pairs"));
+      return answer_logprobs(*transformer_, sft ? method_->adapt(sft_rows) : Adaptation(),
+                             sequences, hooks_.cancel, hooks_.begin("reference", "pairs"));
     }
     const std::vector<Preference> preferences = dpo_preferences();
     if (teacher_model_) LLMPATCH_TRY(check_first_tokens(preferences));
@@ -479,20 +455,19 @@ class Learner {
   }
 
   Status write(const torch::Tensor& rows) {
-    Patch patch;
-    patch.rows = to_rows(rows);
-    patch.manifest = options_.manifest;
-    patch.manifest.base = identity_;
-    patch.manifest.learned =
+    Manifest manifest = options_.manifest;
+    manifest.base = identity_;
+    manifest.learned =
         learned_record(options_, data_, teacher_digest_, name_of(arithmetic_), judge_->identity());
-    patch.manifest.learned["pairs"] = material_.set.pairs.size();
-    patch.manifest.learned["run"] = run_->key(last_stage_);
-    patch.adapter.base_model = identity_.name;
-    patch.adapter.attention_heads = transformer_->shape().heads;
-    patch.adapter.layers = transformer_->shape().layers;
-    patch.adapter.init_text = options_.init_text;
+    manifest.learned["pairs"] = material_.set.pairs.size();
+    manifest.learned["run"] = run_->key(last_stage_);
     const bool replace = options_.force || written_already();
-    return write_patch(patch, options_.output, replace ? Overwrite::kYes : Overwrite::kNo);
+    return method_->write(rows, manifest, *transformer_, options_.output,
+                          replace ? Overwrite::kYes : Overwrite::kNo);
+  }
+
+  AdaptFn adapting() const {
+    return [this](const torch::Tensor& rows) { return method_->adapt(rows); };
   }
 
   const LearnOptions& options_;
@@ -506,6 +481,7 @@ class Learner {
   std::unique_ptr<Judge> judge_;
   std::unique_ptr<Transformer> transformer_;
   std::unique_ptr<RunDirectory> run_;
+  std::unique_ptr<LearnMethod> method_;
   LearnData data_;
   Material material_;
   std::unique_ptr<Validator> validator_;

@@ -28,6 +28,18 @@ struct Companion {
   Rows rows;
 };
 
+// What is learned: the rows of a prefix (a patch), or low-rank updates of the model's matrices.
+enum class Method { kPrefix, kLora };
+
+// The updates of `--method lora`. As PEFT has them, and with its usual scale: an update counts
+// alpha / rank, and alpha = 2 rank keeps that at 2 whatever the rank, so that a learning rate suits
+// all ranks about equally.
+struct LoraOptions {
+  std::int64_t rank = 16;
+  double alpha = 32;
+  std::vector<std::string> targets = {"q", "k", "v", "o"};  // lora_targets()
+};
+
 enum class Reference { kTeacher, kBase, kSft };  // whose log-probabilities DPO compares with
 
 struct LearnOptions {
@@ -61,9 +73,11 @@ struct LearnOptions {
   double margin = 0.5;                // keep pairs with |S(rejected) - S(chosen)| above this
   double max_chosen_score = 0.5;      // and S(chosen) below this
 
-  // The rows.
-  std::int64_t length = 50;
-  std::string init_text;                // empty: random rows with the embedding table's spread
+  // What is learned.
+  Method method = Method::kPrefix;
+  std::int64_t length = 50;  // of a prefix
+  std::string init_text;     // of a prefix; empty: random rows with the embedding table's spread
+  LoraOptions lora;
   std::optional<Arithmetic> precision;  // none: the fastest
   int threads = 0;                      // 0: every core
 
@@ -79,8 +93,8 @@ struct LearnOptions {
   int dpo_tokens = 0;  // of each answer that DPO compares; 0: all
   std::uint64_t seed = 0;
 
-  // Share of the benign learning prompts to be refused: after SFT the rows are moved to where it is
-  // so. 0: they stay as they are.
+  // Share of the benign learning prompts to be refused: after SFT what is learned is moved to where
+  // it is so. 0: it stays as it is.
   double over_refusal = 0;
 
   // Validation and what is caught.
@@ -99,8 +113,14 @@ struct LearnOptions {
   std::filesystem::path share;  // RunDirectory::share(); empty: nothing is shared
   bool force = false;
 
-  LearnOptions();  // the recipe's defaults for both stages
+  LearnOptions();  // the recipe's defaults for both stages, for a prefix
 };
+
+// Learning rates that suit a method: a prefix takes far higher ones than weights do.
+struct LearningRates {
+  double sft, dpo;
+};
+LearningRates default_rates(Method method);
 
 struct LearnHooks {
   // Starts a progress display for a stage; the returned function may be empty.
@@ -123,15 +143,16 @@ struct LearnReport {
   std::uint64_t generated_tokens = 0;                   // in this run of the program
 };
 
-// Learns and writes `options.output`. Every stage is a file in `options.run`; the same call goes on
+// Learns and writes `options.output`: a patch directory, or for LoRA an adapter directory
+// (lora_directory.h). Every stage is a file in `options.run`; the same call goes on
 // where an earlier one stopped and ends with the same bytes. A changed setting is said together
 // with the stages it invalidates, which are done again.
 //
-// kInvalidArgument: options that contradict each other, a learned prompt that is also a test
-// prompt; kUnmet: a patch that refuses too many benign prompts (nothing is written unless `force`),
-// no pairs left after filtering, a loss that is not finite; kMismatch: a companion whose rows are
-// not as wide as the model's; kExists: another patch at `output`; and the errors of reading the
-// model and the data.
+// kInvalidArgument: options that contradict each other or do not suit the model, a learned prompt
+// that is also a test prompt; kUnmet: a patch that refuses too many benign prompts (nothing is
+// written unless `force`), no pairs left after filtering, a loss that is not finite; kMismatch: a
+// companion whose rows are not as wide as the model's; kExists: another patch at `output`; and the
+// errors of reading the model and the data.
 Result<LearnReport> learn_patch(const LearnOptions& options, const LearnHooks& hooks);
 
 }  // namespace llmpatch

@@ -6,6 +6,7 @@
 #include "learn/attention.h"
 #include "learn/dtype.h"
 #include "learn/linear.h"
+#include "learn/linear_layer.h"
 #include "learn/ops.h"
 #include "learn/weights.h"
 
@@ -15,8 +16,8 @@ namespace {
 using torch::Tensor;
 
 struct Block {
-  Tensor attention_norm, qkv_bias, attention_output_bias, ffn_norm;
-  FrozenMatrix qkv, attention_output, gate_up, down;
+  Tensor attention_norm, ffn_norm;
+  LinearLayer qkv, attention_output, gate_up, down;
 };
 
 struct Hyperparameters {
@@ -42,17 +43,18 @@ class Llama : public Transformer {
 
   // The residual stream stays in f32 when products are bf16: the sum of 60 bf16 terms would lose
   // more than the products do.
-  Tensor forward(const Tensor& embeddings, const Layout& layout) const override {
+  Tensor forward(const Tensor& embeddings, const Layout& layout,
+                 const LowRankUpdates& updates) const override {
     const auto [cos, sin] = rotation(layout.positions);
     Tensor x = embeddings;
     Tensor h = rms_norm(x, blocks_[0].attention_norm, sizes_.norm_epsilon, dtype_);
     for (std::size_t i = 0; i < blocks_.size(); ++i) {
       const Block& block = blocks_[i];
-      const Tensor qkv = frozen_linear(h, block.qkv, block.qkv_bias);
+      const Tensor qkv = block.qkv.run(h, updates);
       const Tensor attended = prefix_attention(qkv, cos, sin, layout, sizes_.attention);
-      Tensor y = frozen_linear(attended, block.attention_output, block.attention_output_bias);
+      Tensor y = block.attention_output.run(attended, updates);
       std::tie(x, h) = add_norm(x, y, block.ffn_norm, sizes_.norm_epsilon);
-      y = frozen_linear(swiglu(frozen_linear(h, block.gate_up)), block.down);
+      y = block.down.run(swiglu(block.gate_up.run(h, updates)), updates);
       const Tensor& next = i + 1 < blocks_.size() ? blocks_[i + 1].attention_norm : output_norm_;
       std::tie(x, h) = add_norm(x, y, next, sizes_.norm_epsilon);
     }
@@ -83,22 +85,22 @@ class Llama : public Transformer {
                 : std::vector<WeightReader::Part>{{prefix + "attn_q.weight", query_width},
                                                   {prefix + "attn_k.weight", key_width},
                                                   {prefix + "attn_v.weight", key_width}};
-      LLMPATCH_ASSIGN(block.qkv, frozen(weights.stacked(parts, sizes_.width)));
-      LLMPATCH_ASSIGN(block.qkv_bias, qkv_bias(weights, prefix, query_width, key_width));
-      LLMPATCH_ASSIGN(block.attention_output, frozen(weights.matrix(prefix + "attn_output.weight",
-                                                                    sizes_.width, query_width)));
-      LLMPATCH_ASSIGN(block.attention_output_bias,
-                      weights.optional_vector(prefix + "attn_output.bias", sizes_.width));
-      if (block.attention_output_bias.defined()) {
-        block.attention_output_bias = block.attention_output_bias.to(dtype_);
-      }
+      const auto linear = [&](std::vector<WeightReader::Part> of, std::int64_t inputs,
+                              Tensor bias = {}) {
+        return LinearLayer::load(weights, std::move(of), inputs, int8_, std::move(bias));
+      };
+      LLMPATCH_ASSIGN(Tensor bias, qkv_bias(weights, prefix, query_width, key_width));
+      LLMPATCH_ASSIGN(block.qkv, linear(parts, sizes_.width, bias));
+      LLMPATCH_ASSIGN(bias, weights.optional_vector(prefix + "attn_output.bias", sizes_.width));
+      if (bias.defined()) bias = bias.to(dtype_);
+      LLMPATCH_ASSIGN(block.attention_output,
+                      linear({{prefix + "attn_output.weight", sizes_.width}}, query_width, bias));
       LLMPATCH_ASSIGN(block.ffn_norm, weights.vector(prefix + "ffn_norm.weight", sizes_.width));
-      LLMPATCH_ASSIGN(block.gate_up,
-                      frozen(weights.stacked({{prefix + "ffn_gate.weight", sizes_.feed_forward},
-                                              {prefix + "ffn_up.weight", sizes_.feed_forward}},
-                                             sizes_.width)));
-      LLMPATCH_ASSIGN(block.down, frozen(weights.matrix(prefix + "ffn_down.weight", sizes_.width,
-                                                        sizes_.feed_forward)));
+      LLMPATCH_ASSIGN(block.gate_up, linear({{prefix + "ffn_gate.weight", sizes_.feed_forward},
+                                             {prefix + "ffn_up.weight", sizes_.feed_forward}},
+                                            sizes_.width));
+      LLMPATCH_ASSIGN(block.down,
+                      linear({{prefix + "ffn_down.weight", sizes_.width}}, sizes_.feed_forward));
       blocks_.push_back(std::move(block));
     }
     return {};

@@ -6,6 +6,9 @@
 
 #include "base/file.h"
 #include "base/sha256.h"
+#include "gguf/lora.h"
+#include "learn/lora_targets.h"
+#include "learn/method.h"
 #include "patch/manifest.h"
 #include "runtime/prompt_overlap.h"
 
@@ -94,6 +97,8 @@ void limit_to(std::vector<Prompt>& prompts, std::int64_t limit) {
   prompts.resize(static_cast<std::size_t>(limit));
 }
 
+constexpr double kMaxLoraAlpha = 65536;
+
 Error invalid(const std::string& message, const std::string& hint = "") {
   return make_error(ErrorKind::kInvalidArgument, "learn", message, hint);
 }
@@ -126,6 +131,30 @@ Json companion_settings(const LearnOptions& options, bool names) {
 // Only where there are any: a run that began without them goes on.
 void add_companions(const LearnOptions& options, Json& settings) {
   if (has_companions(options)) settings["companions"] = companion_settings(options, false);
+}
+
+// What is learned, apart from how.
+Json shape_settings(const LearnOptions& options, const std::string& dtype) {
+  if (options.method == Method::kPrefix) {
+    return {{"length", options.length}, {"init_text", options.init_text}, {"dtype", dtype}};
+  }
+  return {{"method", name_of(options.method)},
+          {"rank", options.lora.rank},
+          {"alpha", options.lora.alpha},
+          {"targets", options.lora.targets},
+          {"dtype", dtype}};
+}
+
+Status check_lora(const LoraOptions& lora) {
+  if (lora.rank < 1 || lora.rank > static_cast<std::int64_t>(kMaxLoraRank)) {
+    return invalid("LoRA rank: found " + std::to_string(lora.rank) + ", expected 1 to " +
+                   std::to_string(kMaxLoraRank));
+  }
+  if (!(lora.alpha > 0) || !(lora.alpha <= kMaxLoraAlpha)) {
+    return invalid("LoRA alpha: found " + std::to_string(lora.alpha) +
+                   ", expected more than 0 and at most 65536");
+  }
+  return check_lora_targets(lora.targets);
 }
 
 Json stage_settings(const StageOptions& stage) {
@@ -162,12 +191,13 @@ LearnOptions::LearnOptions() {
   manifest.version = "1.0.0";
   manifest.risk = "unspecified";
   manifest.license = "Apache-2.0";
+  const LearningRates rates = default_rates(method);
   sft_stage.objective = Objective::kSft;
-  sft_stage.schedule = {.peak = 2e-2, .warmup = 8, .total = 480, .final_share = 0.02};
+  sft_stage.schedule = {.peak = rates.sft, .warmup = 8, .total = 480, .final_share = 0.02};
   sft_stage.pairs_per_step = 3;
   sft_stage.retained_per_step = 5;
   dpo_stage.objective = Objective::kDpo;
-  dpo_stage.schedule = {.peak = 5e-3, .warmup = 4, .total = 50, .final_share = 0.1};
+  dpo_stage.schedule = {.peak = rates.dpo, .warmup = 4, .total = 50, .final_share = 0.1};
   dpo_stage.pairs_per_step = 6;
   dpo_stage.retained_per_step = 10;
   dpo_stage.beta = 0.1;
@@ -203,6 +233,7 @@ Status check_learn_options(const LearnOptions& options) {
     return invalid("reference sft: found stages without SFT before DPO, expected sft+dpo");
   }
   if (!options.sft && !options.dpo) return invalid("stages: found none");
+  if (options.method == Method::kLora) LLMPATCH_TRY(check_lora(options.lora));
   if (options.length < 1 || options.length > static_cast<std::int64_t>(kMaxRows)) {
     return invalid("length: found " + std::to_string(options.length) + ", expected 1 to " +
                    std::to_string(kMaxRows));
@@ -382,16 +413,13 @@ std::vector<StageRecord> plan_stages(const LearnOptions& options, const LearnDat
         {"correction_answers", answers_corrections(options)},
         {"seed", options.seed}},
        {"retain.jsonl", "corrections.jsonl", "retain-validation.jsonl", "retain-whole.jsonl"}});
-  const Json rows{{"length", options.length},
-                  {"init_text", options.init_text},
-                  {"dtype", dtype},
-                  {"seed", options.seed},
-                  {"model", model_digest},
-                  {"unwanted", options.unwanted},
-                  {"validate", digest_of(data.validate, data.validate_formats)},
-                  {"validate_tokens", options.validate_tokens},
-                  {"validate_samples", options.validate_samples},
-                  {"divergence_limit", options.divergence_limit}};
+  Json rows{{"seed", options.seed},
+            {"model", model_digest},
+            {"unwanted", options.unwanted},
+            {"validate", digest_of(data.validate, data.validate_formats)},
+            {"validate_tokens", options.validate_tokens},
+            {"divergence_limit", options.divergence_limit}};
+  rows.update(shape_settings(options, dtype));
   std::vector<std::string> before{"pairs", "retain"};
   if (options.sft) {
     Json settings = stage_settings(options.sft_stage);
@@ -446,26 +474,26 @@ Json learned_record(const LearnOptions& options, const LearnData& data,
   add(options.retain, "retain");
   add(options.validate, "validation");
   add(options.validate_retain, "benign validation");
-  Json record{
-      {"method", options.sft && options.dpo ? "sft+dpo"
-                 : options.sft              ? "sft"
-                                            : "dpo"},
-      {"judge", options.pairs.empty() ? Json(judge) : Json()},
-      {"teacher", {{"model", teacher_digest}, {"system", options.teacher_system}}},
-      {"chosen", chosen_name(options)},
-      {"reference", options.dpo ? Json(reference_name(options.reference)) : Json()},
-      {"unwanted", options.unwanted},
-      {"rows", {{"length", options.length}, {"init_text", options.init_text}, {"dtype", dtype}}},
-      {"data",
-       {{"files", files},
-        {"prompts",
-         {{"count", data.prompts.size()},
-          {"sha256", digest_of(data.prompts, data.prompt_formats)}}},
-        {"retain",
-         {{"count", data.retain.size()},
-          {"sha256", digest_of(data.retain, data.retain_formats)}}}}},
-      {"seed", options.seed},
-      {"tool", options.tool}};
+  Json record{{"method", options.sft && options.dpo ? "sft+dpo"
+                         : options.sft              ? "sft"
+                                                    : "dpo"},
+              {"judge", options.pairs.empty() ? Json(judge) : Json()},
+              {"teacher", {{"model", teacher_digest}, {"system", options.teacher_system}}},
+              {"chosen", chosen_name(options)},
+              {"reference", options.dpo ? Json(reference_name(options.reference)) : Json()},
+              {"unwanted", options.unwanted},
+              {"data",
+               {{"files", files},
+                {"prompts",
+                 {{"count", data.prompts.size()},
+                  {"sha256", digest_of(data.prompts, data.prompt_formats)}}},
+                {"retain",
+                 {{"count", data.retain.size()},
+                  {"sha256", digest_of(data.retain, data.retain_formats)}}}}},
+              {"seed", options.seed},
+              {"tool", options.tool}};
+  record[options.method == Method::kPrefix ? "rows" : name_of(options.method)] =
+      shape_settings(options, dtype);
   if (options.sft) record["sft"] = stage_settings(options.sft_stage);
   if (has_companions(options)) record["companions"] = companion_settings(options, true);
   if (options.over_refusal > 0) record["over_refusal"] = options.over_refusal;

@@ -9,7 +9,8 @@
 namespace llmpatch {
 namespace {
 
-constexpr std::uint64_t kMaxStateBytes = std::uint64_t{1} << 30;
+// Five tensors of what is learned; LoRA of rank 64 on all matrices of a 7B model has 160 M numbers.
+constexpr std::uint64_t kMaxStateBytes = std::uint64_t{1} << 32;
 
 }  // namespace
 

@@ -51,7 +51,7 @@ struct Step {
   Layout layout;
   AnswerGroup chosen, rejected;  // of pairs; SFT has no rejected ones
   std::int64_t harmful = 0;  // so many answers of `chosen`, the first ones, are to harmful prompts
-  AnswerGroup retained;         // of retained texts, then of those with longer answers
+  AnswerGroup retained;      // of retained texts, then of those with longer answers
   std::int64_t short_tokens = 0;  // so many of its tokens are of the former
   // How answers to benign prompts should not begin: as the base model's own refusals of some, as
   // the examples say, and (the first token alone) as chosen answers to harmful prompts.
@@ -69,7 +69,7 @@ struct Step {
     return places;
   }
   std::vector<double> reference_chosen, reference_rejected;  // of each pair
-  torch::Tensor retained_hidden;                       // [retained tokens, width]
+  torch::Tensor retained_hidden;                             // [retained tokens, width]
   // With a companion: the retained texts behind the companion alone, for retained_reference().
   Layout retained_beside;
 };
@@ -100,9 +100,10 @@ struct StepNumbers {
 // reference. DPO's reference stays what it is alone, a constant of each pair: it sets the margin by
 // which the chosen answer is to be preferred, and that is to be reached whatever stands beside.
 //
-// The loss of a step, a scalar with a gradient to `rows` [n, width]; `step` must outlive
-// backward().
-std::pair<torch::Tensor, StepNumbers> step_loss(const Transformer& model, const torch::Tensor& rows,
-                                                const Step& step, const StageOptions& options);
+// The loss of a step, a scalar with a gradient to the tensors of `adaptation`; `step`, packed
+// behind as many rows as that has, must outlive backward().
+std::pair<torch::Tensor, StepNumbers> step_loss(const Transformer& model,
+                                                const Adaptation& adaptation, const Step& step,
+                                                const StageOptions& options);
 
 }  // namespace llmpatch

@@ -71,11 +71,12 @@ torch::Tensor retained_reference(const Transformer& model, const Step& step) {
       .index_select(0, step.retained_beside.predict_rows);
 }
 
-std::pair<torch::Tensor, StepNumbers> step_loss(const Transformer& model, const torch::Tensor& rows,
-                                                const Step& step, const StageOptions& options) {
+std::pair<torch::Tensor, StepNumbers> step_loss(const Transformer& model,
+                                                const Adaptation& adaptation, const Step& step,
+                                                const StageOptions& options) {
   const Layout& layout = step.layout;
   const torch::Tensor predicting =
-      run_batch(model, rows, layout).index_select(0, layout.predict_rows);
+      run_batch(model, adaptation, layout).index_select(0, layout.predict_rows);
   TokenLists answers(predicting, layout.targets), beginnings(predicting, layout.targets);
   answers.want(step.chosen.tokens);
   answers.want(step.rejected.tokens);

@@ -22,20 +22,22 @@ double log_odds(double share) {
   return std::log(inside / (1 - inside));
 }
 
-// Gradient to `rows` of the log-odds of the first answers' tokens, each weighing p (1 - p): of the
-// expected number of refusals, over the sum of the weights.
-torch::Tensor gradient_of_refusals(const Transformer& model, const torch::Tensor& rows,
+// Gradient to `learned` of the log-odds of the first answers' tokens, each weighing p (1 - p): of
+// the expected number of refusals, over the sum of the weights.
+torch::Tensor gradient_of_refusals(const Transformer& model, const AdaptFn& adapt,
+                                   const torch::Tensor& learned,
                                    const std::vector<Sequence>& sequences, bool greedy) {
-  torch::Tensor sum = torch::zeros_like(rows);
+  torch::Tensor sum = torch::zeros_like(learned);
   double weights = 1e-9;  // where nothing is in doubt, no direction is better than another
   for (std::size_t first = 0; first < sequences.size(); first += kBatch) {
     const std::size_t last = std::min(sequences.size(), first + kBatch);
     const std::vector<Sequence> batch(sequences.begin() + static_cast<std::ptrdiff_t>(first),
                                       sequences.begin() + static_cast<std::ptrdiff_t>(last));
-    const torch::Tensor moving = rows.detach().clone().requires_grad_(true);
-    const Layout layout = pack(batch, rows.size(0));
+    const torch::Tensor moving = learned.detach().clone().requires_grad_(true);
+    const Adaptation adaptation = adapt(moving);
+    const Layout layout = pack(batch, adaptation.prefix_rows());
     const torch::Tensor predicting =
-        run_batch(model, moving, layout).index_select(0, layout.predict_rows);
+        run_batch(model, adaptation, layout).index_select(0, layout.predict_rows);
     const torch::Tensor refusing =
         log_taken(predicting, model.output(), layout.targets, greedy).exp().clamp_max(1 - 1e-6);
     refusing.sum().backward();  // d p = p (1 - p) d log-odds
@@ -47,8 +49,8 @@ torch::Tensor gradient_of_refusals(const Transformer& model, const torch::Tensor
 
 }  // namespace
 
-torch::Tensor refusal_direction(const Transformer& model, const torch::Tensor& rows,
-                                const std::vector<Pair>& harmful,
+torch::Tensor refusal_direction(const Transformer& model, const AdaptFn& adapt,
+                                const torch::Tensor& learned, const std::vector<Pair>& harmful,
                                 const std::vector<Retained>& retained, std::size_t prompts,
                                 bool greedy) {
   const Tokens begins{harmful.front().chosen.front()};
@@ -59,8 +61,8 @@ torch::Tensor refusal_direction(const Transformer& model, const torch::Tensor& r
   for (const std::size_t i : spread_places(retained.size(), prompts)) {
     answered.push_back({retained[i].prompt, {begins}});
   }
-  const torch::Tensor harm = gradient_of_refusals(model, rows, refused, greedy);
-  const torch::Tensor benign = gradient_of_refusals(model, rows, answered, greedy);
+  const torch::Tensor harm = gradient_of_refusals(model, adapt, learned, refused, greedy);
+  const torch::Tensor benign = gradient_of_refusals(model, adapt, learned, answered, greedy);
   const torch::Tensor both = harm / harm.norm() + benign / benign.norm();
   return both / ((harm + benign) * both).sum() * 2;
 }

@@ -14,13 +14,13 @@
 
 namespace llmpatch {
 
-// The direction [n, width] in which prompts of both kinds that could go either way begin with the
-// chosen answers' first token likelier: of the gradients of the expected number that do, one of
-// harmful and one of retained prompts, counting the same. Rows moved by it have the log-odds of
-// such prompts (log_taken's) higher by one, to first order. Taken from at most `prompts` prompts of each kind;
-// both kinds must be there.
-torch::Tensor refusal_direction(const Transformer& model, const torch::Tensor& rows,
-                                const std::vector<Pair>& harmful,
+// The direction, shaped as `learned`, in which prompts of both kinds that could go either way begin
+// with the chosen answers' first token likelier: of the gradients of the expected number that do,
+// one of harmful and one of retained prompts, counting the same. What is learned, moved by it, has
+// the log-odds of such prompts (log_taken's) higher by one, to first order. Taken from at most
+// `prompts` prompts of each kind; both kinds must be there.
+torch::Tensor refusal_direction(const Transformer& model, const AdaptFn& adapt,
+                                const torch::Tensor& learned, const std::vector<Pair>& harmful,
                                 const std::vector<Retained>& retained, std::size_t prompts,
                                 bool greedy);
 

@@ -154,9 +154,10 @@ Status train_stage(const Transformer& model, const TrainingSet& set, const Stage
     LLMPATCH_TRY(check_cancelled(hooks.cancel, "learn"));
     const StepExamples examples = samplers.draw(state.step);
     const torch::Tensor companion = set.companions.draw(model, options.seed, state.step);
-    const Step step = make_step(options, examples, state.rows.size(0), companion);
     torch::Tensor rows = state.rows.detach().clone().requires_grad_(true);
-    auto [loss, numbers] = step_loss(model, rows, step, options);
+    const Adaptation adaptation = hooks.adapt(rows);
+    const Step step = make_step(options, examples, adaptation.prefix_rows(), companion);
+    auto [loss, numbers] = step_loss(model, adaptation, step, options);
     if (!std::isfinite(loss.item<double>())) {
       return not_finite(options, state.step, "loss", loss.item<double>());
     }
@@ -168,13 +169,11 @@ Status train_stage(const Transformer& model, const TrainingSet& set, const Stage
     ++state.step;
     state.average.lerp_(state.rows, 1 - options.averaging);
 
-    OrderedJson line{{"stage", stage},
-                     {"step", state.step},
-                     {"loss", numbers.loss},
-                     {"kl/retain", numbers.retain},
-                     {"grad_norm", norm},
-                     {"learning_rate", rate},
-                     {"rows/rms", state.rows.square().mean().sqrt().item<double>()}};
+    OrderedJson line{{"stage", stage},       {"step", state.step},
+                     {"loss", numbers.loss}, {"kl/retain", numbers.retain},
+                     {"grad_norm", norm},    {"learning_rate", rate}};
+    line[adaptation.prefix.defined() ? "rows/rms" : "factors/rms"] =
+        state.rows.square().mean().sqrt().item<double>();
     if (!set.companions.none()) line["companion"] = companion.defined();
     line.update(numbers.metrics);
     LLMPATCH_TRY(hooks.log(json_line(line)));

@@ -36,7 +36,7 @@ struct SamplingState {
 
 // The state a stage is resumed from, and what it ends with.
 struct StageState {
-  torch::Tensor rows;  // [n, width] f32
+  torch::Tensor rows;  // what is learned, [n, m] f32: a prefix's rows as they are
   Adam adam;
   torch::Tensor average;  // running mean of the rows: what is validated and kept
   std::int64_t step = 0;  // steps done
@@ -70,7 +70,9 @@ struct StageDraws {
 StageDraws draws_of_stage(const StageOptions& options, const TrainingSet& set);
 
 struct StageHooks {
-  // Measures rows [n, width].
+  // What rows become; by default the prefix that they are.
+  AdaptFn adapt = [](const torch::Tensor& rows) { return Adaptation(rows); };
+  // Measures rows.
   std::function<Result<Validation>(const torch::Tensor& rows)> validate;
   // One line of metrics.jsonl: the numbers of a step.
   std::function<Status(const std::string& line)> log;

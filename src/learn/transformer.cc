@@ -42,15 +42,15 @@ Result<std::unique_ptr<Transformer>> load_transformer(const GgufFile& file, Arit
                         ", expected one that can be learned on (" + known + ")");
 }
 
-torch::Tensor run_batch(const Transformer& model, const torch::Tensor& prefix,
+torch::Tensor run_batch(const Transformer& model, const Adaptation& adaptation,
                         const Layout& layout) {
   torch::Tensor embeddings = model.embed(layout.token_ids);
   const auto put_before = [&](const torch::Tensor& rows) {
     embeddings = torch::cat({rows.to(embeddings.scalar_type()), embeddings});
   };
   if (layout.companion.defined()) put_before(layout.companion.detach());
-  if (layout.prefix_rows > 0) put_before(prefix);
-  return model.forward(embeddings, layout);
+  if (layout.prefix_rows > 0) put_before(adaptation.prefix);
+  return model.forward(embeddings, layout, adaptation.updates);
 }
 
 }  // namespace llmpatch

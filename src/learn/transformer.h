@@ -10,6 +10,7 @@
 
 #include "base/result.h"
 #include "gguf/gguf_file.h"
+#include "learn/adaptation.h"
 #include "learn/arithmetic.h"
 #include "learn/layout.h"
 #include "learn/linear.h"
@@ -24,7 +25,8 @@ struct TransformerShape {
   std::int64_t heads = 0;
 };
 
-// Thread-safe for reading; holds the weights. Gradients flow to the embeddings alone.
+// Thread-safe for reading; holds the weights. Gradients flow to the embeddings and to low-rank
+// updates of the weights.
 class Transformer {
  public:
   virtual ~Transformer() = default;
@@ -34,9 +36,10 @@ class Transformer {
   // expects.
   virtual torch::Tensor embed(const torch::Tensor& ids) const = 0;
   // Hidden states after the final norm, [layout.rows, width], ready for output(). `embeddings`
-  // [layout.rows, width]: the prefix rows, the companion's, then every token's. `layout` must
-  // outlive backward().
-  virtual torch::Tensor forward(const torch::Tensor& embeddings, const Layout& layout) const = 0;
+  // [layout.rows, width]: the prefix rows, the companion's, then every token's. `updates` of matrices
+  // that the model has no linear layer of are not looked at. `layout` must outlive backward().
+  virtual torch::Tensor forward(const torch::Tensor& embeddings, const Layout& layout,
+                                const LowRankUpdates& updates) const = 0;
   // The output matrix [vocabulary, width]; logits are hidden . output^T.
   virtual const FrozenMatrix& output() const = 0;
 };
@@ -47,9 +50,9 @@ class Transformer {
 Result<std::unique_ptr<Transformer>> load_transformer(const GgufFile& file, Arithmetic arithmetic);
 std::vector<std::string> transformer_architectures();
 
-// Runs `layout` behind `prefix` ([n, width], or undefined for none), beside the layout's companion
-// where it has one, and returns the hidden states.
-torch::Tensor run_batch(const Transformer& model, const torch::Tensor& prefix,
+// Runs `layout`, packed behind as many rows as `adaptation` has, beside the layout's companion where
+// it has one, and returns the hidden states.
+torch::Tensor run_batch(const Transformer& model, const Adaptation& adaptation,
                         const Layout& layout);
 
 }  // namespace llmpatch

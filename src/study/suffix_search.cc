@@ -104,7 +104,7 @@ class SuffixSearch {
     tokens.requires_grad_(true);
     const torch::Tensor all =
         prefix.defined() ? torch::cat({prefix.to(tokens.scalar_type()), tokens}) : tokens;
-    const torch::Tensor hidden = attacked_.transformer.forward(all, layout);
+    const torch::Tensor hidden = attacked_.transformer.forward(all, layout, {});
     const torch::Tensor loss = -token_logprobs(hidden.index_select(0, layout.predict_rows),
                                                attacked_.transformer.output(), layout.targets)
                                     .mean();

@@ -5,7 +5,7 @@ import json
 from program import MODEL, ProgramTest, main
 
 SUBCOMMANDS = ["learn", "eval", "generate", "chat", "inspect", "keygen", "sign", "verify", "pack",
-               "unpack", "report", "diff", "doctor"]
+               "unpack", "report", "diff", "merge", "doctor"]
 
 
 class Usage(ProgramTest):

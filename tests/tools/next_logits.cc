@@ -1,6 +1,7 @@
-// next_logits MODEL.gguf PATCH OUT: for each line of standard input, as raw text behind the patch,
-// the logits of the next token (float32, one row of n_vocab a line, to OUT) and the token ids (a
-// JSON array a line, to standard output). Exact arithmetic, for comparisons with other programs.
+// next_logits MODEL.gguf PATCH|ADAPTER.gguf OUT: for each line of standard input, as raw text
+// behind the patch or under the LoRA adapter, the logits of the next token (float32, one row of
+// n_vocab a line, to OUT) and the token ids (a JSON array a line, to standard output). Exact
+// arithmetic, for comparisons with other programs.
 #include <cstdio>
 #include <filesystem>
 #include <iostream>
@@ -18,11 +19,17 @@ namespace {
 Status next_logits(const std::filesystem::path& model_path, const std::filesystem::path& patch_path,
                    const std::filesystem::path& out) {
   LLMPATCH_ASSIGN(const auto model, Model::load(model_path, {.exact = true}));
-  LLMPATCH_ASSIGN(const Patch patch, load_patch(patch_path));
+  const bool is_adapter = patch_path.extension() == ".gguf";
   EngineOptions options;
   options.exact = true;
+  if (is_adapter) options.adapters.lora = {{patch_path, 1}};
   LLMPATCH_ASSIGN(const auto engine, Engine::create(*model, options));
-  LLMPATCH_ASSIGN(const PrefixId prefix, engine->add_prefix(patch.rows));
+  Stack stack;
+  if (!is_adapter) {
+    LLMPATCH_ASSIGN(const Patch patch, load_patch(patch_path));
+    LLMPATCH_ASSIGN(const PrefixId prefix, engine->add_prefix(patch.rows));
+    stack.prefixes = {prefix};
+  }
 
   std::vector<ScoreRequest> requests;
   for (std::string line; std::getline(std::cin, line);) {
@@ -31,7 +38,7 @@ Status next_logits(const std::filesystem::path& model_path, const std::filesyste
     request.prompt = model->bos();
     request.prompt.insert(request.prompt.end(), text.begin(), text.end());
     request.continuation = {0};  // any token: what predicts it is wanted, not its probability
-    request.stack.prefixes = {prefix};
+    request.stack = stack;
     std::cout << json_line(Json(request.prompt)) << "\n";
     requests.push_back(std::move(request));
   }
@@ -49,7 +56,7 @@ Status next_logits(const std::filesystem::path& model_path, const std::filesyste
 
 int main(int argc, char** argv) {
   if (argc != 4) {
-    std::fprintf(stderr, "usage: next_logits MODEL.gguf PATCH OUT < lines\n");
+    std::fprintf(stderr, "usage: next_logits MODEL.gguf PATCH|ADAPTER.gguf OUT < lines\n");
     return 2;
   }
   const auto status = llmpatch::next_logits(argv[1], argv[2], argv[3]);
