@@ -4,6 +4,9 @@
     bench/serve.py --model M.gguf --patch out/demo/refuse --stack one=refuse
     bench/serve.py --model M.gguf --llama-server PATH --prompt-tokens 64,1500
 
+`bench/llama_server` builds the llama-server of the llama.cpp that llmpatch is built on. It is
+measured with a unified and with a split KV cache; both have room for a whole context in every slot.
+
 Every round measures every system once, in an order that turns with the rounds, so that what else the
 machine does falls on all of them alike. A ratio is the median over rounds of the ratios within a
 round, to the first system. Prompts are random words, other ones for every request, so that nothing
@@ -14,6 +17,7 @@ text is biased away).
 import argparse
 import http.client
 import json
+import os
 import random
 import re
 import socket
@@ -27,6 +31,7 @@ from dataclasses import dataclass, field
 WORDS = ("river stone garden window paper music bridge yellow winter teacher market silver ocean "
          "letter engine forest candle mirror planet shadow corner basket pillow thunder ribbon "
          "harbor meadow cotton ladder velvet copper island").split()
+LLAMA_SERVER = "llama-server, "
 STARTING = 120  # seconds a server may take to answer
 
 
@@ -74,11 +79,11 @@ def wait_until_ready(port, process):
     sys.exit(f"bench: no answer from port {port} within {STARTING} s")
 
 
-def start_llmpatch(options):
+def start_llmpatch(options, layout):
     port = free_port()
     command = [options.llmpatch, "serve", "--model", options.model, "--port", str(port),
                "--allow-unpatched", "--allow-unsigned", "--max-concurrent", str(options.slots),
-               "--context", str(options.context)]
+               "--context", str(options.context), "--cache-layout", layout]
     for patch in options.patch:
         command += ["--patch", patch]
     if options.threads:
@@ -92,19 +97,24 @@ def start_llama_server(options, unified):
     port = free_port()
     command = [options.llama_server, "--model", options.model, "--port", str(port),
                "--parallel", str(options.slots), "--flash-attn", "on", "--jinja",
-               "--ctx-size", str(options.context * (1 if unified else options.slots)),
+               "--ctx-size", str(options.context * options.slots),
                "--kv-unified" if unified else "--no-kv-unified"]
     if options.threads:
         command += ["--threads", str(options.threads)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    environment = dict(os.environ)
+    if options.llama_libraries:
+        environment["LD_LIBRARY_PATH"] = options.llama_libraries
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL)
     wait_until_ready(port, process)
     return port, process
 
 
 def ask(system, model, prompt, options, measured, lock):
     body = {"model": model, "messages": [{"role": "user", "content": prompt}], "stream": True,
-            "temperature": 0, "max_tokens": options.tokens,
-            "logit_bias": {str(options.end_token): -100}, **system.extra}
+            "stream_options": {"include_usage": True}, "temperature": 0,
+            "max_tokens": options.tokens,
+            "logit_bias": {token: -100 for token in options.end_tokens.split(",")}, **system.extra}
     connection = http.client.HTTPConnection("127.0.0.1", system.port, timeout=600)
     start = time.monotonic()
     connection.request("POST", "/v1/chat/completions", json.dumps(body),
@@ -112,17 +122,24 @@ def ask(system, model, prompt, options, measured, lock):
     response = connection.getresponse()
     if response.status != 200:
         sys.exit(f"bench: {system.name}: {response.status} {response.read().decode()[:300]}")
-    first = None
+    first, rest = None, b""
     for line in response:
         if not line.startswith(b"data: {"):
             continue
         event = json.loads(line[6:])
         if any(choice.get("delta", {}).get("content") for choice in event.get("choices", [])):
-            first = first or time.monotonic() - start
+            first = time.monotonic() - start
+            break
+    rest = response.read()  # reading every event would take time from the server
     connection.close()
+    usage = [json.loads(line[6:]).get("usage") for line in rest.split(b"\n")[-8:]
+             if line.startswith(b"data: {")]
+    counts = [each["completion_tokens"] for each in usage if each]
+    if first is None or not counts:
+        sys.exit(f"bench: {system.name}: an answer without text or usage: {rest[-300:]}")
     with lock:
-        measured.first_token.append(first if first is not None else float("nan"))
-        measured.tokens += options.tokens
+        measured.first_token.append(first)
+        measured.tokens += counts[-1]
 
 
 def words_of(generator, tokens):
@@ -171,6 +188,7 @@ def parse(arguments):
     parser.add_argument("--stack", action="append", default=[], metavar="NAME=P+Q[:parallel]",
                         help="a stack to measure beside the model alone; repeatable")
     parser.add_argument("--llama-server", help="measure this program too, without patches")
+    parser.add_argument("--llama-libraries", help="folder of libllama and libggml it shall load")
     parser.add_argument("--clients", default="1,8,32")
     parser.add_argument("--prompt-tokens", default="64", help="about so many, in words")
     parser.add_argument("--tokens", type=int, default=64, help="of every answer")
@@ -179,7 +197,8 @@ def parse(arguments):
     parser.add_argument("--slots", type=int, default=32, help="requests decoded at a time")
     parser.add_argument("--context", type=int, default=4096)
     parser.add_argument("--threads", type=int, default=0)
-    parser.add_argument("--end-token", type=int, default=2, help="id that ends an answer")
+    parser.add_argument("--end-tokens", default="0,2", help="ids that end an answer")
+    parser.add_argument("--layouts", default="auto", help="of llmpatch's cache: split, unified, auto")
     parser.add_argument("-o", "--output", help="write every measurement there as JSON")
     return parser.parse_args(arguments)
 
@@ -189,17 +208,20 @@ def main(arguments):
     model = re.sub(r"\.gguf$", "", options.model.rsplit("/", 1)[-1])
     processes = []
     try:
-        port, process = start_llmpatch(options)
-        processes.append(process)
-        systems = [System("llmpatch, no patch", port, {"patches": []})]
-        for text in options.stack:
-            name, extra = parse_stack(text)
-            systems.append(System(name, port, extra))
+        systems = []
+        for layout in options.layouts.split(","):
+            port, process = start_llmpatch(options, layout)
+            processes.append(process)
+            mark = "" if layout == "auto" else f", {layout}"
+            systems.append(System(f"llmpatch, no patch{mark}", port, {"patches": []}))
+            for text in options.stack:
+                name, extra = parse_stack(text)
+                systems.append(System(name + mark, port, extra))
         if options.llama_server:
             for unified in (True, False):
                 port, process = start_llama_server(options, unified)
                 processes.append(process)
-                systems.append(System("llama-server, " + ("unified" if unified else "split"), port,
+                systems.append(System(LLAMA_SERVER + ("unified" if unified else "split"), port,
                                       {"cache_prompt": True}))
         report(measure(systems, model, options), systems, options)
     finally:
@@ -229,27 +251,41 @@ def measure(systems, model, options):
     return results
 
 
+def row_of(prompt_tokens, clients, name, speed, first, base):
+    """A system's measurements of every round, and its ratios to those of `base`, if there is one."""
+    row = {"prompt": prompt_tokens, "clients": clients, "system": name,
+           "tokens_per_second": speed, "first_token_seconds": first}
+    line = (f"{prompt_tokens:5} words {clients:3} clients  {name:28} "
+            f"{statistics.median(speed):8.1f} tokens/s  first "
+            f"{1000 * statistics.median(first):8.1f} ms")
+    if base is not None:
+        row["speed_ratio"] = [a / b for a, b in zip(base["tokens_per_second"], speed)]
+        row["first_ratio"] = [a / b for a, b in zip(first, base["first_token_seconds"])]
+        line += (f"   {base['system']} / it: speed {spread(row['speed_ratio'])}, it / "
+                 f"{base['system']}: first token {spread(row['first_ratio'])}")
+    print(line)
+    return row
+
+
 def report(results, systems, options):
-    base = systems[0].name
     rows = []
     for (prompt_tokens, clients), rounds in results.items():
+        base = None
+        found = {}
         for system in systems:
-            speed = [found[system.name].tokens_per_second() for found in rounds]
-            first = [found[system.name].median_first_token() for found in rounds]
-            row = {"prompt": prompt_tokens, "clients": clients, "system": system.name,
-                   "tokens_per_second": speed, "first_token_seconds": first}
-            line = (f"{prompt_tokens:5} words {clients:3} clients  {system.name:24} "
-                    f"{statistics.median(speed):8.1f} tokens/s  first "
-                    f"{1000 * statistics.median(first):8.1f} ms")
-            if system.name != base:
-                row["speed_ratio"] = [found[base].tokens_per_second() /
-                                      found[system.name].tokens_per_second() for found in rounds]
-                row["first_ratio"] = [found[system.name].median_first_token() /
-                                      found[base].median_first_token() for found in rounds]
-                line += (f"   {base} / it: speed {spread(row['speed_ratio'])}, it / {base}: first "
-                         f"token {spread(row['first_ratio'])}")
-            print(line)
+            speed = [each[system.name].tokens_per_second() for each in rounds]
+            first = [each[system.name].median_first_token() for each in rounds]
+            row = row_of(prompt_tokens, clients, system.name, speed, first, base)
+            base = base or row
             rows.append(row)
+            if system.name.startswith(LLAMA_SERVER):
+                found[system.name] = (speed, first)
+        if found:
+            # The better of both in each round and measure: a mark that none of them may reach.
+            speeds, firsts = zip(*found.values())
+            rows.append(row_of(prompt_tokens, clients, LLAMA_SERVER + "best of both",
+                               [max(each) for each in zip(*speeds)],
+                               [min(each) for each in zip(*firsts)], base))
     if options.output:
         with open(options.output, "w", encoding="utf-8") as file:
             json.dump({"options": vars(options), "rows": rows}, file, indent=1)

@@ -25,7 +25,8 @@ void watch_hang_ups() {
 }
 
 void say_plan(const ServingPlan& plan) {
-  say("cache of " + bytes_text(static_cast<double>(plan.cache_bytes)) + " for " +
+  say((plan.split ? "split cache of " : "cache of ") +
+      bytes_text(static_cast<double>(plan.cache_bytes)) + " for " +
       count_text(static_cast<std::uint64_t>(plan.cells), "token") + "; " +
       count_text(static_cast<std::uint64_t>(plan.sequences), "sequence") +
       " (requests at a time, and prefixes); up to " +

@@ -80,6 +80,13 @@ void CommandServeOptions::declare(CLI::App& app) {
       ->capture_default_str()
       ->check(CLI::Range(0, 1 << 26))
       ->group(limits);
+  app.add_option("--cache-layout", cache_layout,
+                 "split: room for a whole context for each answer, faster where there are many;\n"
+                 "unified: all draw on the same; auto: split where it is at most 1/8 of the free\n"
+                 "memory and --cache-tokens is 0")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"auto", "split", "unified"}))
+      ->group(limits);
   app.add_option("--max-body", max_body_mib, "MiB of one request's body")
       ->capture_default_str()
       ->check(CLI::Range(1, 256))
@@ -156,6 +163,9 @@ Result<std::string> CommandServeOptions::model_id() const {
 
 ServingOptions CommandServeOptions::engine_options() const {
   ServingOptions options = engine;
+  options.layout = cache_layout == "split"     ? CacheLayout::kSplit
+                   : cache_layout == "unified" ? CacheLayout::kUnified
+                                               : CacheLayout::kAuto;
   options.exact = run.exact();
   options.threads = run.threads;
   return options;

@@ -14,7 +14,36 @@
 namespace llmpatch {
 namespace {
 
-// Memory the system can still give out, if it says so.
+std::string mebibytes(std::uint64_t bytes) { return std::to_string(bytes >> 20) + " MiB"; }
+
+std::uint64_t metadata_integer(const llama_model* model, const std::string& key) {
+  char text[32];
+  if (llama_model_meta_val_str(model, key.c_str(), text, sizeof text) <= 0) return 0;
+  return std::strtoull(text, nullptr, 10);
+}
+
+Status check_memory(const llama_model* model, const ContextOptions& options) {
+  const std::uint64_t cells =
+      options.split ? std::uint64_t{options.cells} * options.sequences : options.cells;
+  const std::uint64_t cache = cells * cell_bytes(model, options.exact);
+  const std::uint64_t vocabulary =
+      static_cast<std::uint64_t>(llama_vocab_n_tokens(llama_model_get_vocab(model)));
+  const std::uint64_t logits =
+      std::max(options.outputs, options.sequences) * vocabulary * sizeof(float);
+  const auto available = available_memory();
+  if (cells <= std::numeric_limits<std::int32_t>::max() &&
+      (!available || cache + logits <= *available)) {
+    return {};
+  }
+  return make_error(ErrorKind::kLimit, "runtime",
+                    "KV cache of " + std::to_string(cells) + " cells: needs " +
+                        mebibytes(cache + logits) + ", the system has " +
+                        mebibytes(available.value_or(0)),
+                    "use a shorter context or fewer requests at once");
+}
+
+}  // namespace
+
 std::optional<std::uint64_t> available_memory() {
   std::ifstream file("/proc/meminfo");
   std::string key, unit;
@@ -25,30 +54,6 @@ std::optional<std::uint64_t> available_memory() {
   }
   return std::nullopt;
 }
-
-std::string mebibytes(std::uint64_t bytes) { return std::to_string(bytes >> 20) + " MiB"; }
-
-std::uint64_t metadata_integer(const llama_model* model, const std::string& key) {
-  char text[32];
-  if (llama_model_meta_val_str(model, key.c_str(), text, sizeof text) <= 0) return 0;
-  return std::strtoull(text, nullptr, 10);
-}
-
-Status check_memory(const llama_model* model, const ContextOptions& options) {
-  const std::uint64_t cache = options.cells * cell_bytes(model, options.exact);
-  const std::uint64_t vocabulary =
-      static_cast<std::uint64_t>(llama_vocab_n_tokens(llama_model_get_vocab(model)));
-  const std::uint64_t logits =
-      std::max(options.outputs, options.sequences) * vocabulary * sizeof(float);
-  const auto available = available_memory();
-  if (!available || cache + logits <= *available) return {};
-  return make_error(ErrorKind::kLimit, "runtime",
-                    "KV cache of " + std::to_string(options.cells) + " cells: needs " +
-                        mebibytes(cache + logits) + ", the system has " + mebibytes(*available),
-                    "use a shorter context or fewer requests at once");
-}
-
-}  // namespace
 
 std::uint64_t cell_bytes(const llama_model* model, bool exact) {
   char text[128];
@@ -93,7 +98,7 @@ Result<std::unique_ptr<Context>> Context::create(llama_model* model,
   made->n_vocab_ = static_cast<std::size_t>(llama_vocab_n_tokens(llama_model_get_vocab(model)));
 
   llama_context_params params = llama_context_default_params();
-  params.n_ctx = options.cells;
+  params.n_ctx = options.split ? options.cells * options.sequences : options.cells;
   params.n_batch = std::max(options.batch, options.outputs);
   params.n_ubatch = options.batch;
   params.n_seq_max = options.sequences;
@@ -102,8 +107,8 @@ Result<std::unique_ptr<Context>> Context::create(llama_model* model,
   params.n_batch = std::max(params.n_batch, params.n_outputs_max);
   params.n_threads = options.threads;
   params.n_threads_batch = options.threads;
-  params.kv_unified = true;  // copying a sequence tags its cells and moves no bytes
-  params.swa_full = true;    // otherwise rolling back a sliding-window model gives wrong logits
+  params.kv_unified = !options.split;  // then copying a sequence tags its cells and moves no bytes
+  params.swa_full = true;  // otherwise rolling back a sliding-window model gives wrong logits
   params.no_perf = true;
   if (options.exact) {
     params.flash_attn_type = LLAMA_FLASH_ATTN_TYPE_DISABLED;
@@ -170,8 +175,10 @@ void Context::copy(llama_seq_id from, llama_seq_id to, llama_pos begin, llama_po
   llama_memory_seq_cp(llama_get_memory(context_.get()), from, to, begin, end);
 }
 
-void Context::remove(llama_seq_id sequence) {
-  llama_memory_seq_rm(llama_get_memory(context_.get()), sequence, -1, -1);
+void Context::remove(llama_seq_id sequence) { remove(sequence, -1); }
+
+void Context::remove(llama_seq_id sequence, llama_pos begin) {
+  llama_memory_seq_rm(llama_get_memory(context_.get()), sequence, begin, -1);
 }
 
 Result<std::vector<std::uint8_t>> Context::save(llama_seq_id sequence) {

@@ -1,10 +1,11 @@
-// A llama_context with errors as values: one unified KV cache, token and row batches, sequences.
+// A llama_context with errors as values: its KV cache, token and row batches, sequences.
 #pragma once
 
 #include <llama.h>
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -20,7 +21,11 @@ class LoadedAdapters;
 struct ContextOptions {
   bool exact = false;  // F32 cache, no flash attention
   int threads = 1;
-  std::uint32_t cells = 512;    // KV cells shared by all sequences
+  // Whether every sequence has cells of its own. Then a token is compared with the cells of its
+  // sequence only, not with those in use by all; but no two sequences can share cells, and a batch
+  // is computed in parts, each of sequences with neighbouring ids and equally many tokens.
+  bool split = false;
+  std::uint32_t cells = 512;    // KV cells shared by all sequences; if split, of each
   std::uint32_t sequences = 1;  // sequence ids are 0 .. sequences-1
   std::uint32_t batch = 512;    // most tokens of one decode()
   std::uint32_t outputs = 1;    // most logit rows of one decode()
@@ -69,10 +74,13 @@ class Context {
   std::span<const float> logits(std::int32_t index) const;
 
   void clear();  // forgets every sequence
+  // Not where the cache is split.
   void copy(llama_seq_id from, llama_seq_id to);
   // The cells at positions [begin, end) only.
   void copy(llama_seq_id from, llama_seq_id to, llama_pos begin, llama_pos end);
   void remove(llama_seq_id sequence);
+  // Those at positions from `begin` up.
+  void remove(llama_seq_id sequence, llama_pos begin);
 
   // The cells of a sequence as bytes, and back into an empty sequence of this context or of one
   // with equal options.
@@ -90,6 +98,9 @@ class Context {
   std::size_t n_vocab_ = 0;
   const CancelFlag* cancel_ = nullptr;
 };
+
+// Memory the system can still give out, if it says so.
+std::optional<std::uint64_t> available_memory();
 
 // Bytes the KV cache takes for one cell.
 std::uint64_t cell_bytes(const llama_model* model, bool exact);

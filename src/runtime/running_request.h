@@ -8,7 +8,7 @@
 #include <span>
 
 #include "runtime/answer_stream.h"
-#include "runtime/sequence_pool.h"
+#include "runtime/cache_pool.h"
 #include "runtime/serving_engine.h"
 #include "runtime/serving_job.h"
 #include "runtime/token_chooser.h"

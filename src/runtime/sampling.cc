@@ -5,7 +5,9 @@
 #include <cmath>
 #include <cstdint>
 #include <functional>
+#include <iterator>
 #include <limits>
+#include <optional>
 
 namespace llmpatch {
 namespace {
@@ -46,14 +48,47 @@ double sum(std::span<const float> values) {
 }
 
 float maximum(std::span<const float> values) {
-  float best = -std::numeric_limits<float>::infinity();
-  for (const float value : values) best = value > best ? value : best;
+  constexpr float kLeast = -std::numeric_limits<float>::infinity();
+  float lanes[16];
+  std::fill(std::begin(lanes), std::end(lanes), kLeast);
+  std::size_t i = 0;
+  for (; i + 16 <= values.size(); i += 16) {
+    for (std::size_t lane = 0; lane < 16; ++lane) {
+      lanes[lane] = values[i + lane] > lanes[lane] ? values[i + lane] : lanes[lane];
+    }
+  }
+  float best = kLeast;
+  for (; i < values.size(); ++i) best = values[i] > best ? values[i] : best;
+  for (const float lane : lanes) best = lane > best ? lane : best;
   return best;
+}
+
+// The first of the greatest values; nothing where none is above -infinity.
+std::optional<std::size_t> first_of_greatest(std::span<const float> values) {
+  constexpr std::size_t kPart = 1024;
+  float best = -std::numeric_limits<float>::infinity();
+  std::optional<std::size_t> part;
+  for (std::size_t begin = 0; begin < values.size(); begin += kPart) {
+    const float top = maximum(values.subspan(begin, std::min(kPart, values.size() - begin)));
+    if (!(top > best)) continue;
+    best = top;
+    part = begin;
+  }
+  if (!part) return std::nullopt;
+  std::size_t i = *part;
+  while (values[i] != best) ++i;
+  return i;
 }
 
 }  // namespace
 
 Token Sampler::greedy(std::span<const float> logits) {
+  const auto first = first_of_greatest(logits);
+  if (first &&
+      !std::binary_search(suppressed_.begin(), suppressed_.end(), static_cast<Token>(*first))) {
+    return static_cast<Token>(*first);
+  }
+  // One by one past what is suppressed.
   Token best = -1;
   float best_logit = 0;
   auto banned = suppressed_.begin();

@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
+#include <random>
 #include <set>
 
 #include "runtime/random.h"
@@ -31,6 +34,31 @@ TEST(Sampler, GreedyTakesTheFirstOfTheLargest) {
   Sampler sampler(none);
   EXPECT_EQ(sampler.greedy(std::vector<float>{-3, 2, 5, 5, 1}), 2);
   EXPECT_EQ(sampler.sample(std::vector<float>{-3, 2, 5, 5, 1}, with(0), 0.99), 2);
+}
+
+// Against a plain search, for vocabularies around the parts that are searched at a time.
+TEST(Sampler, GreedyFindsTheLargestWhereverItIs) {
+  const Tokens none;
+  Sampler all(none);
+  std::mt19937 random(3);
+  for (const std::size_t n : {1u, 15u, 17u, 1023u, 1024u, 1025u, 3000u}) {
+    for (int round = 0; round < 40; ++round) {
+      std::vector<float> logits(n);
+      for (float& logit : logits) logit = static_cast<float>(random() % (n / 2 + 1));  // with ties
+      const auto best = std::max_element(logits.begin(), logits.end()) - logits.begin();
+      EXPECT_EQ(all.greedy(logits), best) << n;
+      // Without the best one the next.
+      if (n == 1) continue;
+      const Tokens suppressed{static_cast<Token>(best)};
+      Sampler others(suppressed);
+      logits[static_cast<std::size_t>(best)] = -1;
+      const auto next = std::max_element(logits.begin(), logits.end()) - logits.begin();
+      logits[static_cast<std::size_t>(best)] = static_cast<float>(n);
+      EXPECT_EQ(others.greedy(logits), next) << n;
+    }
+  }
+  const float least = -std::numeric_limits<float>::infinity();
+  EXPECT_EQ(all.greedy(std::vector<float>(2000, least)), 0);
 }
 
 TEST(Sampler, NeverTakesSuppressedTokens) {

@@ -161,7 +161,7 @@ Result<std::optional<OpenSequence>> SequencePool::open(const OpenRequest& reques
   return std::optional<OpenSequence>(std::move(opened));
 }
 
-void SequencePool::copy(OpenSequence& sequence, const OpenSequence& from, std::size_t n) {
+Result<bool> SequencePool::copy(OpenSequence& sequence, const OpenSequence& from, std::size_t n) {
   const std::size_t begin = sequence.tokens.size();
   const auto first = static_cast<llama_pos>(sequence.stack->next);
   context_.copy(from.id, sequence.id, first + static_cast<llama_pos>(begin),
@@ -175,6 +175,7 @@ void SequencePool::copy(OpenSequence& sequence, const OpenSequence& from, std::s
                          from.tokens.begin() + static_cast<std::ptrdiff_t>(n));
   sequence.reserved -= n - begin;
   reserved_ -= n - begin;
+  return true;
 }
 
 void SequencePool::append(OpenSequence& sequence, Token token) {

@@ -116,7 +116,7 @@ TEST_F(SequencePoolTest, CopiesFromARequestThatRuns) {
   auto second = open(prompt, 0);
   EXPECT_EQ(second->tokens.size(), 0u);
   const auto logits = decode(*first, prompt);
-  pool_->copy(*second, *first, 19);
+  EXPECT_TRUE(pool_->copy(*second, *first, 19).value());
   EXPECT_EQ(pool_->used_cells(), 20u);
   EXPECT_EQ(pool_->promised_cells(), 1u);
   expect_near(decode(*second, prompt), logits);

@@ -1,7 +1,5 @@
 #include "runtime/serving_engine.h"
 
-#include <llama.h>
-
 #include <algorithm>
 #include <condition_variable>
 #include <mutex>
@@ -10,26 +8,17 @@
 #include <utility>
 
 #include "base/cancel.h"
-#include "runtime/context.h"
 #include "runtime/prefix_table.h"
+#include "runtime/serving_cache.h"
 #include "runtime/serving_job.h"
 #include "runtime/serving_loop.h"
 
 namespace llmpatch {
 namespace {
 
-constexpr int kMaxSequences = 256;     // libllama's limit
-constexpr int kResidentPrefixes = 32;  // lists of prefixes that stay decoded
-constexpr int kMaxConcurrent = 192;    // leaves sequences for prefixes and kept prompts
+constexpr int kMaxConcurrent = 192;  // leaves sequences for prefixes and kept prompts
 constexpr int kMaxQueue = 1 << 20;
 constexpr std::size_t kMaxPrefixes = 1024;
-constexpr int kDefaultContext = 4096;
-constexpr int kCellsPerRequest = 256;  // planned; longer requests wait for each other
-constexpr int kPrefixCells = 1024;     // planned for prefixes
-// Prompts kept for reuse fill at most this part of the cells: every batch passes over all in use.
-constexpr std::uint32_t kKeptPart = 8;
-constexpr std::uint32_t kBatchTokens = 512;
-constexpr std::size_t kLogitBytes = std::size_t{64} << 20;
 
 Error invalid(const std::string& message) {
   return make_error(ErrorKind::kInvalidArgument, "runtime", message);
@@ -52,16 +41,16 @@ Status check_options(const ServingOptions& options) {
 }  // namespace
 
 struct ServingEngine::State {
-  State(const Model& from, const ServingPlan& planned, const ServingOptions& options,
-        std::unique_ptr<Context> made, const LoopOptions& loop_options)
+  State(const Model& from, const ServingOptions& options, ServingCache made,
+        const LoopOptions& loop_options)
       : model(from),
-        plan(planned),
-        limits{static_cast<std::size_t>(planned.context), static_cast<std::size_t>(planned.cells),
-               loop_options.pool.prefixes},
+        plan(made.plan),
+        limits{static_cast<std::size_t>(plan.context), static_cast<std::size_t>(plan.request_cells),
+               kResidentPrefixes},
         most_open(static_cast<std::size_t>(options.max_concurrent + options.max_queue)),
-        context(std::move(made)),
-        loop(from, *context, loop_options) {
-    context->set_cancel(&stop);
+        cache(std::move(made)),
+        loop(from, *cache.context, *cache.pool, loop_options) {
+    cache.context->set_cancel(&stop);
   }
 
   void run();
@@ -89,7 +78,7 @@ struct ServingEngine::State {
 
   CancelFlag stop;
   // The decode thread's alone:
-  std::unique_ptr<Context> context;
+  ServingCache cache;
   ServingLoop loop;
 
   std::thread thread;
@@ -150,46 +139,12 @@ ServingEngine::~ServingEngine() {
 Result<std::unique_ptr<ServingEngine>> ServingEngine::create(const Model& model,
                                                              const ServingOptions& options) {
   LLMPATCH_TRY(check_options(options));
-  int context = options.context;
-  if (context == 0) {
-    const auto trained = static_cast<int>(std::min<std::size_t>(model.context_length(), 1 << 24));
-    context = trained > 0 ? std::min(trained, kDefaultContext) : kDefaultContext;
-  }
-  int cells = options.cache_tokens;
-  if (cells == 0) {
-    cells = std::max(context, options.max_concurrent * kCellsPerRequest) + kPrefixCells;
-  }
-  const auto cores = static_cast<int>(std::max(std::thread::hardware_concurrency(), 1u));
-  const int kept = std::min(std::max(options.max_concurrent, 8),
-                            kMaxSequences - kResidentPrefixes - options.max_concurrent);
-  // Only the cells of attention can be shared in part.
-  const bool reuse =
-      !llama_model_is_recurrent(model.handle()) && !llama_model_is_hybrid(model.handle());
-
-  ContextOptions wanted;
-  wanted.exact = options.exact;
-  wanted.threads = options.threads > 0 ? options.threads : cores;
-  wanted.cells = (static_cast<std::uint32_t>(cells) + 255) / 256 * 256;
-  wanted.sequences = static_cast<std::uint32_t>(options.max_concurrent + kResidentPrefixes + kept);
-  wanted.batch = kBatchTokens;
-  const std::size_t rows =
-      std::clamp<std::size_t>(kLogitBytes / (model.n_vocab() * sizeof(float)), 16, kBatchTokens);
-  wanted.outputs = std::max(static_cast<std::uint32_t>(rows), wanted.sequences);
-  LLMPATCH_ASSIGN(auto made, Context::create(model.handle(), wanted));
-
-  ServingPlan plan;
-  plan.cells = static_cast<int>(wanted.cells);
-  plan.cache_bytes = wanted.cells * cell_bytes(model.handle(), options.exact);
-  plan.context = std::min(context, plan.cells);
-  plan.sequences = static_cast<int>(wanted.sequences);
-  plan.threads = wanted.threads;
+  LLMPATCH_ASSIGN(ServingCache cache, make_serving_cache(model, options));
   LoopOptions loop;
   loop.max_running = static_cast<std::size_t>(options.max_concurrent);
   loop.prefill_tokens = static_cast<std::size_t>(options.prefill_tokens);
-  loop.reuse = reuse;
-  loop.pool = {loop.max_running, kResidentPrefixes, static_cast<std::size_t>(kept),
-               wanted.cells / kKeptPart};
-  auto state = std::make_unique<State>(model, plan, options, std::move(made), loop);
+  loop.reuse = cache.reuse;
+  auto state = std::make_unique<State>(model, options, std::move(cache), loop);
   return std::unique_ptr<ServingEngine>(new ServingEngine(std::move(state)));
 }
 

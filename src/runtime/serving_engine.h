@@ -1,5 +1,5 @@
 // Serves requests that arrive at any time: one decode loop on a thread of its own, continuous
-// batching over one unified KV cache, requests behind different stacks of prefixes in one batch.
+// batching, requests behind different stacks of prefixes in one batch.
 #pragma once
 
 #include <chrono>
@@ -89,19 +89,33 @@ struct ServingSink {
   std::function<void(const ServingResult&)> on_end;
 };
 
+// How requests share the KV cache. Unified: all draw on the same cells, and copying what they have
+// in common moves no bytes, but every token passes over the cells of all. Split: each that runs has
+// room for a whole context, which takes far more memory and makes many requests at a time faster.
+enum class CacheLayout {
+  kAuto,  // split where that takes at most an eighth of the free memory, cache_tokens is 0 and the
+          // model's cells can be taken apart
+  kUnified,
+  kSplit,
+};
+
 struct ServingOptions {
-  bool exact = false;        // F32 KV cache, no flash attention
-  int threads = 0;           // 0: every core
-  int max_concurrent = 32;   // requests decoded at the same time
-  int max_queue = 256;       // requests that wait beyond those; 0: none
-  int context = 0;           // tokens of one request, prefix excluded; 0: as Engine
-  int cache_tokens = 0;      // KV cells shared by all; 0: planned
+  bool exact = false;       // F32 KV cache, no flash attention
+  int threads = 0;          // 0: every core
+  int max_concurrent = 32;  // requests decoded at the same time
+  int max_queue = 256;      // requests that wait beyond those; 0: none
+  int context = 0;          // tokens of one request, prefix excluded; 0: as Engine
+  CacheLayout layout = CacheLayout::kAuto;
+  int cache_tokens = 0;      // KV cells of all requests together; 0: planned
   int prefill_tokens = 256;  // prompt tokens a batch takes at most while answers are being decoded
 };
 
 struct ServingPlan {  // what was planned at start
+  bool split = false;
   std::uint64_t cache_bytes = 0;
-  int cells = 0, context = 0, sequences = 0, threads = 0;
+  int cells = 0;          // of all requests together
+  int request_cells = 0;  // most that one can take, the rows of its stack among them
+  int context = 0, sequences = 0, threads = 0;
 };
 
 // Counts since the start, and how it stands after the last batch.
@@ -109,7 +123,7 @@ struct ServingStats {
   std::uint64_t prompt_tokens = 0;  // decoded; those found in the cache are counted apart
   std::uint64_t cached_tokens = 0, generated_tokens = 0, batches = 0;
   int running = 0, waiting = 0;  // requests
-  int used_cells = 0;            // those of prompts kept for reuse among them
+  int used_cells = 0;            // those of prompts kept for reuse in the cache among them
 };
 
 using RequestId = std::uint64_t;
@@ -121,7 +135,8 @@ using RequestId = std::uint64_t;
 // Engine::generate gives, but where a different batch shape flips a near-tie.
 class ServingEngine {
  public:
-  // kInvalidArgument, kLimit (memory, naming both figures).
+  // kInvalidArgument, kLimit (memory, naming both figures), kUnsupported (a model whose cells
+  // cannot be taken apart, asked to split its cache).
   static Result<std::unique_ptr<ServingEngine>> create(const Model& model,
                                                        const ServingOptions& options);
   ~ServingEngine();

@@ -137,10 +137,14 @@ ServingOptions exact_options() {
   return options;
 }
 
-// The tiny model in F32: a batch's shape changes nothing but the order of sums.
-class TinyServing : public ::testing::Test {
+// The tiny model in F32: a batch's shape changes nothing but the order of sums. Both layouts of the
+// cache.
+class TinyServing : public ::testing::TestWithParam<CacheLayout> {
  protected:
-  TinyServing() : serving_(make_serving(tiny_model(), exact_options())) {
+  TinyServing() {
+    ServingOptions serving_options = exact_options();
+    serving_options.layout = GetParam();
+    serving_ = make_serving(tiny_model(), serving_options);
     EngineOptions options;
     options.exact = true;
     options.threads = 1;
@@ -158,10 +162,15 @@ class TinyServing : public ::testing::Test {
   std::unique_ptr<Engine> engine_;
   std::vector<PrefixId> ids_;
 };
+INSTANTIATE_TEST_SUITE_P(Layouts, TinyServing,
+                         ::testing::Values(CacheLayout::kUnified, CacheLayout::kSplit),
+                         [](const auto& layout) {
+                           return layout.param == CacheLayout::kSplit ? "Split" : "Unified";
+                         });
 
 // --- The same answers as Engine ---------------------------------------------------------------
 
-TEST_F(TinyServing, ManyRequestsBehindManyStacksAnswerAsTheyDoAlone) {
+TEST_P(TinyServing, ManyRequestsBehindManyStacksAnswerAsTheyDoAlone) {
   const auto [a, b, c] = std::tuple(ids_[0], ids_[1], ids_[2]);
   const std::vector<Stack> stacks{
       {}, {{a}}, {{b, a}}, {{a, b}}, {{a, b}, Compose::kParallel}, {{c, b, a}, Compose::kParallel}};
@@ -178,7 +187,7 @@ TEST_F(TinyServing, ManyRequestsBehindManyStacksAnswerAsTheyDoAlone) {
   }
 }
 
-TEST_F(TinyServing, SampledRequestsDrawWhatEngineDraws) {
+TEST_P(TinyServing, SampledRequestsDrawWhatEngineDraws) {
   for (std::uint32_t i = 0; i < 6; ++i) {
     ServingRequest request = serving(letters(9, i), 12, i % 2 == 0 ? Stack{} : Stack{{ids_[0]}});
     request.sampling.base = {1.1f, i % 3 == 0 ? 1.0f : 0.9f, i % 2 == 0 ? 0 : 40, 7, i};
@@ -239,7 +248,7 @@ TEST(ServingEngine, ReusesPromptsOfASlidingWindowModel) {
 
 // --- Reuse ------------------------------------------------------------------------------------
 
-TEST_F(TinyServing, ASecondRequestReusesThePromptOfTheFirst) {
+TEST_P(TinyServing, ASecondRequestReusesThePromptOfTheFirst) {
   const ServingRequest request = serving(letters(50), 6, {{ids_[0]}});
   const Answer first = serve(*serving_, request);
   const Answer second = serve(*serving_, request);
@@ -276,7 +285,7 @@ TEST(ServingEngine, AGrammarForcesItsForm) {
   }
 }
 
-TEST_F(TinyServing, AStopTextEndsTheAnswerAndIsNotPartOfIt) {
+TEST_P(TinyServing, AStopTextEndsTheAnswerAndIsNotPartOfIt) {
   ServingRequest request = serving(letters(8), 40);
   request.sampling.grammar = "root ::= \"abcdefghijklmnop\"";
   request.stop = {"zz", "hijk"};
@@ -289,7 +298,7 @@ TEST_F(TinyServing, AStopTextEndsTheAnswerAndIsNotPartOfIt) {
   EXPECT_EQ(serve(*serving_, request).text, "abcdefghijklmnop");
 }
 
-TEST_F(TinyServing, LogProbabilitiesAreThoseOfTheModel) {
+TEST_P(TinyServing, LogProbabilitiesAreThoseOfTheModel) {
   ServingRequest request = serving(letters(12), 5);
   request.logprobs = 20;
   request.sampling.logit_bias = {{260, 50.0f}};  // what is chosen changes, what is reported not
@@ -321,7 +330,7 @@ ServingRequest endless(std::size_t start = 0) {
   return request;
 }
 
-TEST_F(TinyServing, CancelledRequestsAreToldSo) {
+TEST_P(TinyServing, CancelledRequestsAreToldSo) {
   ServingOptions options = exact_options();
   options.max_concurrent = 1;
   const auto engine = make_serving(tiny_model(), options);
@@ -336,7 +345,7 @@ TEST_F(TinyServing, CancelledRequestsAreToldSo) {
   EXPECT_EQ(serve(*engine, serving(letters(3), 2)).result.end, ServingEnd::kLength);
 }
 
-TEST_F(TinyServing, ASinkMayCancelItsOwnRequest) {
+TEST_P(TinyServing, ASinkMayCancelItsOwnRequest) {
   Pending pending;
   ServingSink sink = pending.sink();
   std::atomic<RequestId> id = 0;
@@ -353,13 +362,13 @@ TEST_F(TinyServing, ASinkMayCancelItsOwnRequest) {
   EXPECT_EQ(answer.chunks, 3u);
 }
 
-TEST_F(TinyServing, AnswersEndAtTheirDeadline) {
+TEST_P(TinyServing, AnswersEndAtTheirDeadline) {
   ServingRequest late = endless();
   late.deadline = Clock::now();
   EXPECT_EQ(serve(*serving_, late).result.end, ServingEnd::kDeadline);
 }
 
-TEST_F(TinyServing, AFullQueueRefuses) {
+TEST_P(TinyServing, AFullQueueRefuses) {
   ServingOptions options = exact_options();
   options.max_concurrent = 1;
   options.max_queue = 2;
@@ -386,7 +395,7 @@ TEST_F(TinyServing, AFullQueueRefuses) {
   EXPECT_EQ(serve(*engine, serving(letters(5), 2)).result.end, ServingEnd::kLength);
 }
 
-TEST_F(TinyServing, RefusesWhatMakesNoSense) {
+TEST_P(TinyServing, RefusesWhatMakesNoSense) {
   const auto refusal = [&](const std::function<void(ServingRequest&)>& change) {
     ServingRequest request = serving(letters(4), 3);
     change(request);
@@ -430,7 +439,7 @@ TEST_F(TinyServing, RefusesWhatMakesNoSense) {
             ErrorKind::kLimit);
 }
 
-TEST_F(TinyServing, AnswersEndWhereContextOrCacheEnd) {
+TEST_P(TinyServing, AnswersEndWhereContextOrCacheEnd) {
   ServingRequest request = endless();
   const Answer answer = serve(*serving_, request);
   EXPECT_EQ(answer.result.end, ServingEnd::kLength);
@@ -444,7 +453,7 @@ TEST_F(TinyServing, AnswersEndWhereContextOrCacheEnd) {
   EXPECT_EQ(serve(*tight, request).tokens.size(), 151u);
 }
 
-TEST_F(TinyServing, ARetiredPrefixIsUnknownToNewRequests) {
+TEST_P(TinyServing, ARetiredPrefixIsUnknownToNewRequests) {
   const ServingRequest request = serving(letters(9), 20, {{ids_[1]}});
   const Answer before = serve(*serving_, request);
   std::vector<Pending> pending;
@@ -455,7 +464,7 @@ TEST_F(TinyServing, ARetiredPrefixIsUnknownToNewRequests) {
   for (Pending& one : pending) EXPECT_EQ(one.get().tokens, before.tokens);
 }
 
-TEST_F(TinyServing, RefusesRowsOfAnotherModel) {
+TEST_P(TinyServing, RefusesRowsOfAnotherModel) {
   EXPECT_EQ(serving_->add_prefix({2, 576, std::vector<float>(2 * 576)}).error().kind,
             ErrorKind::kMismatch);
   EXPECT_EQ(serving_->add_prefix({0, 64, {}}).error().kind, ErrorKind::kInvalidArgument);
@@ -485,6 +494,29 @@ TEST(ServingEngine, PlansItsMemoryAtStart) {
   EXPECT_NE(refused.error().message.find("MiB, the system has"), std::string::npos);
 }
 
+TEST(ServingEngine, ASplitCacheHasAWholeContextForEveryRequest) {
+  ServingOptions options = exact_options();  // 8 requests of 256 tokens
+  options.layout = CacheLayout::kSplit;
+  const auto engine = make_serving(tiny_model(), options);
+  EXPECT_TRUE(engine->plan().split);
+  EXPECT_EQ(engine->plan().request_cells, 512);  // with room for a stack
+  EXPECT_EQ(engine->plan().cells, 8 * 512);
+  EXPECT_EQ(engine->plan().cache_bytes, 8 * 512u * 3 * 2 * 2 * 16 * 4);
+  EXPECT_EQ(engine->plan().context, 256);
+
+  options.cache_tokens = 8 * 100;
+  const auto small = make_serving(tiny_model(), options);
+  EXPECT_EQ(small->plan().cells, 8 * 256);  // multiples of 256
+
+  options.layout = CacheLayout::kAuto;  // a given size is for all
+  EXPECT_FALSE(make_serving(tiny_model(), options)->plan().split);
+  options.cache_tokens = 0;
+  EXPECT_TRUE(make_serving(tiny_model(), options)->plan().split);
+  options.context = 1 << 24;  // 8 of these are too much
+  options.layout = CacheLayout::kSplit;
+  EXPECT_EQ(ServingEngine::create(tiny_model(), options).error().kind, ErrorKind::kLimit);
+}
+
 TEST(ServingEngine, RefusesOptionsOutOfRange) {
   for (const auto& change : std::vector<std::function<void(ServingOptions&)>>{
            [](ServingOptions& options) { options.max_concurrent = 0; },
@@ -503,7 +535,7 @@ TEST(ServingEngine, RefusesOptionsOutOfRange) {
 
 // --- Life -------------------------------------------------------------------------------------
 
-TEST_F(TinyServing, DrainsWhatRunsAndRefusesMore) {
+TEST_P(TinyServing, DrainsWhatRunsAndRefusesMore) {
   std::vector<Pending> pending;
   for (std::size_t i = 0; i < 20; ++i)
     pending.push_back(submit(*serving_, serving(letters(5, i), 9)));
@@ -517,7 +549,7 @@ TEST_F(TinyServing, DrainsWhatRunsAndRefusesMore) {
   EXPECT_EQ(serving_->submit(serving(letters(5), 1), {}).error().kind, ErrorKind::kLimit);
 }
 
-TEST_F(TinyServing, DrainCancelsWhatIsLeftAtItsDeadline) {
+TEST_P(TinyServing, DrainCancelsWhatIsLeftAtItsDeadline) {
   std::vector<Pending> pending;
   for (std::size_t i = 0; i < 20; ++i) pending.push_back(submit(*serving_, endless(i)));
   serving_->drain(Clock::now());
@@ -528,14 +560,14 @@ TEST_F(TinyServing, DrainCancelsWhatIsLeftAtItsDeadline) {
   EXPECT_GT(cancelled, 0);
 }
 
-TEST_F(TinyServing, TheDestructorCancelsWhatRuns) {
+TEST_P(TinyServing, TheDestructorCancelsWhatRuns) {
   std::vector<Pending> pending;
   for (std::size_t i = 0; i < 20; ++i) pending.push_back(submit(*serving_, endless(i)));
   serving_.reset();
   for (Pending& one : pending) one.get();
 }
 
-TEST_F(TinyServing, ServesManyThreadsAtOnce) {
+TEST_P(TinyServing, ServesManyThreadsAtOnce) {
   std::vector<std::thread> threads;
   std::atomic<int> answered = 0;
   for (std::size_t t = 0; t < 6; ++t) {
@@ -559,7 +591,7 @@ TEST_F(TinyServing, ServesManyThreadsAtOnce) {
   EXPECT_EQ(answered, 36);
 }
 
-TEST_F(TinyServing, CountsWhatItDoes) {
+TEST_P(TinyServing, CountsWhatItDoes) {
   serve(*serving_, serving(letters(10), 4));
   serve(*serving_, serving(letters(10), 4));
   serving_->drain(Clock::time_point::max());

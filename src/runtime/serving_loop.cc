@@ -10,17 +10,22 @@ namespace {
 // A prompt that another one is just decoding is worth waiting for from so many tokens on.
 constexpr std::size_t kWorthWaiting = 16;
 
+// From so many tokens on, ggml's attention works on tiles of queries, each on all cells that any of
+// its tokens sees: in a unified cache answers in one tile with prompts would cost as much as these.
+constexpr std::size_t kTile = 64;
+
 ServingEnd end_of(const Error& error) {
   return error.kind == ErrorKind::kCancelled ? ServingEnd::kCancelled : ServingEnd::kFailed;
 }
 
 }  // namespace
 
-ServingLoop::ServingLoop(const Model& model, Context& context, const LoopOptions& options)
+ServingLoop::ServingLoop(const Model& model, Context& context, CachePool& pool,
+                         const LoopOptions& options)
     : model_(model),
       context_(context),
       options_(options),
-      pool_(context, options.pool),
+      pool_(pool),
       scratch_(model.suppressed()) {}
 
 void ServingLoop::add(std::unique_ptr<ServingJob> job) {
@@ -102,6 +107,12 @@ void ServingLoop::admit() {
 
 // --- Batches ----------------------------------------------------------------------------------
 
+void ServingLoop::compact() {
+  std::vector<OpenSequence*> sequences;
+  for (const auto& request : running_) sequences.push_back(&request->sequence);
+  pool_.compact(sequences);
+}
+
 // Before a request decodes its own prompt: copies what others have decoded since it came. False
 // while an older one is about to decode much of the same.
 bool ServingLoop::catch_up(std::size_t index) {
@@ -125,7 +136,12 @@ bool ServingLoop::catch_up(std::size_t index) {
   }
   if (source != nullptr) {
     const std::size_t n = most - request.decoded;
-    pool_.copy(request.sequence, source->sequence, most);
+    const Result<bool> copied = pool_.copy(request.sequence, source->sequence, most);
+    if (!copied.ok()) {
+      request.end(ServingEnd::kFailed, copied.error());
+      return false;
+    }
+    if (!*copied) return true;
     request.decoded = most;
     request.count_cached(n);
     stats_.cached_tokens += n;
@@ -133,10 +149,11 @@ bool ServingLoop::catch_up(std::size_t index) {
   return coming < most + kWorthWaiting;
 }
 
-// Puts the request's next token into the batch; false when the batch has no output left for it.
-bool ServingLoop::append(RunningRequest& request) {
+// Puts the request's next token into the batch; false when that would be an output more than
+// `outputs`.
+bool ServingLoop::append(RunningRequest& request, std::size_t outputs) {
   const bool output = request.wants_logits();
-  if (output && batch_.outputs() >= context_.options().outputs) return false;
+  if (output && batch_.outputs() >= outputs) return false;
   const std::size_t index = request.sequence.tokens.size();
   const Token token = request.next();
   const std::int32_t entry =
@@ -148,11 +165,7 @@ bool ServingLoop::append(RunningRequest& request) {
   return true;
 }
 
-void ServingLoop::fill_prompts(std::size_t budget) {
-  struct Share {
-    RunningRequest* request;
-    std::size_t tokens;
-  };
+void ServingLoop::share_among_prompts(std::size_t budget) {
   std::vector<Share> shares;
   for (std::size_t i = 0; i < running_.size(); ++i) {
     if (running_[i]->prompt_left() > 0 && catch_up(i)) shares.push_back({running_[i].get(), 0});
@@ -171,35 +184,48 @@ void ServingLoop::fill_prompts(std::size_t budget) {
   });
   for (Share* share : shortest) give(*share, budget);
   for (const Share& share : shares) {
-    if (share.tokens > 0) batched_.push_back(share.request);
-    for (std::size_t n = 0; n < share.tokens && append(*share.request); ++n) ++stats_.prompt_tokens;
+    if (share.tokens > 0) shares_.push_back(share);
   }
 }
 
-void ServingLoop::fill() {
+void ServingLoop::share_out() {
+  shares_.clear();
+  for (const auto& request : running_) {
+    if (request->prompt_left() == 0) shares_.push_back({request.get(), 1});
+  }
+  answers_ = shares_.size();
+  const std::size_t room = context_.options().batch - answers_;
+  share_among_prompts(answers_ == 0 ? room : std::min(options_.prefill_tokens, room));
+}
+
+void ServingLoop::fill(std::span<Share> shares) {
   batch_.clear();
   outputs_.clear();
-  batched_.clear();
-  for (const auto& request : running_) {
-    if (request->prompt_left() > 0) continue;
-    batched_.push_back(request.get());
-    append(*request);
+  std::size_t answers = 0;
+  for (const Share& share : shares) answers += share.request->prompt_left() == 0 ? 1 : 0;
+  for (const Share& share : shares) {
+    const bool prompt = share.request->prompt_left() > 0;
+    // Prompts whose logits are all wanted leave every answer its own.
+    const std::size_t outputs = context_.options().outputs - (prompt ? answers : 0);
+    if (!prompt) --answers;
+    for (std::size_t n = 0; n < share.tokens && append(*share.request, outputs); ++n) {
+      if (prompt) ++stats_.prompt_tokens;
+    }
   }
-  const std::size_t room = context_.options().batch - batch_.size();
-  fill_prompts(batch_.size() > 0 ? std::min(options_.prefill_tokens, room) : room);
 }
 
-void ServingLoop::decode() {
+void ServingLoop::decode(std::span<Share> shares) {
+  fill(shares);
   if (batch_.size() == 0) return;
   const Status status = context_.decode(batch_);
   ++stats_.batches;
   if (!status.ok()) {
-    for (RunningRequest* request : batched_) {
-      request->end(end_of(status.error()), status.error());
+    for (const Share& share : shares) {
+      share.request->end(end_of(status.error()), status.error());
     }
     return;
   }
-  for (RunningRequest* request : batched_) request->decoded = request->sequence.tokens.size();
+  for (const Share& share : shares) share.request->decoded = share.request->sequence.tokens.size();
   for (const Output& output : outputs_) {
     const std::span<const float> logits = context_.logits(output.entry);
     if (logits.empty()) {
@@ -227,8 +253,24 @@ void ServingLoop::retire() {
 void ServingLoop::step() {
   end_late();
   admit();
-  fill();
-  decode();
+  compact();
+  share_out();
+  const auto answers = std::span(shares_).first(answers_);
+  const auto prompts = std::span(shares_).subspan(answers_);
+  std::size_t tokens = answers_;
+  for (const Share& share : prompts) tokens += share.tokens;
+  if (context_.options().split) {
+    // Neighbours of equal length are computed together: a token of all, then the rest of prompts.
+    std::sort(shares_.begin(), shares_.end(), [](const Share& a, const Share& b) {
+      return a.request->sequence.id < b.request->sequence.id;
+    });
+    decode(shares_);
+  } else if (!answers.empty() && !prompts.empty() && tokens >= kTile) {
+    decode(answers);
+    decode(prompts);
+  } else {
+    decode(shares_);
+  }
   retire();
 }
 

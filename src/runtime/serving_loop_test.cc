@@ -5,6 +5,8 @@
 #include <random>
 #include <set>
 
+#include "runtime/sequence_pool.h"
+#include "runtime/stream_pool.h"
 #include "runtime/test_models.h"
 
 namespace llmpatch {
@@ -19,24 +21,29 @@ struct Heard {
 
 // Drives the loop a batch at a time, on the tiny model in F32. Answers never end by themselves: the
 // grammar wants letters without end.
-class ServingLoopTest : public ::testing::Test {
+class LoopFixture : public ::testing::Test {
  protected:
   static constexpr std::size_t kCells = 512;
 
+  explicit LoopFixture(bool split) : split_(split) {}
+
   void start(std::size_t max_running = 4, std::size_t prefill_tokens = 16, bool reuse = true) {
+    loop_.reset();
     ContextOptions options;
     options.exact = true;
+    options.split = split_;
     options.cells = kCells;
-    options.sequences = static_cast<std::uint32_t>(max_running) + 4 + 4 + 1;
+    options.sequences = static_cast<std::uint32_t>(split_ ? max_running : max_running + 4 + 4 + 1);
     options.outputs = options.sequences;
     context_ = Context::create(tiny_model().handle(), options).value();
     outside_ = static_cast<llama_seq_id>(options.sequences) - 1;
-    LoopOptions loop;
-    loop.max_running = max_running;
-    loop.prefill_tokens = prefill_tokens;
-    loop.reuse = reuse;
-    loop.pool = {max_running, 4, 4, kCells};
-    loop_ = std::make_unique<ServingLoop>(tiny_model(), *context_, loop);
+    if (split_) {
+      pool_ = std::make_unique<StreamPool>(*context_, StreamOptions{max_running, 4, 1 << 18, 0});
+    } else {
+      pool_ = std::make_unique<SequencePool>(*context_, PoolOptions{max_running, 4, 4, kCells});
+    }
+    loop_ = std::make_unique<ServingLoop>(tiny_model(), *context_, *pool_,
+                                          LoopOptions{max_running, prefill_tokens, reuse});
   }
 
   ServingRequest request(Tokens prompt, int max_tokens, Stack stack = {}) {
@@ -81,16 +88,31 @@ class ServingLoopTest : public ::testing::Test {
   }
   int cached(RequestId id) { return heard_.at(id).result.value().usage.cached_tokens; }
 
+  bool split_;
   PrefixTable table_;
   std::unique_ptr<Context> context_;
-  llama_seq_id outside_ = 0;  // a sequence that the loop does not use
+  llama_seq_id outside_ = 0;  // a sequence that the loop does not use, in a unified cache
+  std::unique_ptr<CachePool> pool_;
   std::unique_ptr<ServingLoop> loop_;
   std::map<RequestId, Heard> heard_;
   std::vector<RequestId> order_;  // of endings
   RequestId next_id_ = 1;
 };
 
-TEST_F(ServingLoopTest, ALongPromptDoesNotStallAnAnswer) {
+// Both layouts of the cache: whether it is split.
+class ServingLoopTest : public LoopFixture, public ::testing::WithParamInterface<bool> {
+ protected:
+  ServingLoopTest() : LoopFixture(GetParam()) {}
+};
+INSTANTIATE_TEST_SUITE_P(Layouts, ServingLoopTest, ::testing::Bool(),
+                         [](const auto& layout) { return layout.param ? "Split" : "Unified"; });
+
+class UnifiedServingLoopTest : public LoopFixture {
+ protected:
+  UnifiedServingLoopTest() : LoopFixture(false) {}
+};
+
+TEST_P(ServingLoopTest, ALongPromptDoesNotStallAnAnswer) {
   start();
   const RequestId answer = add(request(letters(3), 60));
   loop_->step();
@@ -105,7 +127,7 @@ TEST_F(ServingLoopTest, ALongPromptDoesNotStallAnAnswer) {
   EXPECT_EQ(end(long_prompt), ServingEnd::kLength);
 }
 
-TEST_F(ServingLoopTest, AShortPromptPassesALongOne) {
+TEST_P(ServingLoopTest, AShortPromptPassesALongOne) {
   start();
   add(request(letters(3), 60));
   loop_->step();
@@ -120,7 +142,7 @@ TEST_F(ServingLoopTest, AShortPromptPassesALongOne) {
   EXPECT_EQ(end(long_prompt), ServingEnd::kLength);
 }
 
-TEST_F(ServingLoopTest, ShortPromptsWithoutEndDoNotStarveALongOne) {
+TEST_P(ServingLoopTest, ShortPromptsWithoutEndDoNotStarveALongOne) {
   start(4, 16);
   add(request(letters(3), 200));
   loop_->step();
@@ -138,7 +160,7 @@ TEST_F(ServingLoopTest, ShortPromptsWithoutEndDoNotStarveALongOne) {
   EXPECT_LE(batches, 20u);  // half of 16 tokens a batch
 }
 
-TEST_F(ServingLoopTest, AdmitsTenantsInTurn) {
+TEST_P(ServingLoopTest, AdmitsTenantsInTurn) {
   start(1);
   const auto of = [&](const char* tenant) {
     ServingRequest made = request(letters(4), 2);
@@ -151,7 +173,7 @@ TEST_F(ServingLoopTest, AdmitsTenantsInTurn) {
   EXPECT_EQ(order_, (std::vector<RequestId>{a1, b1, c1, a2, b2, a3}));
 }
 
-TEST_F(ServingLoopTest, MoreRequestsThanCellsWait) {
+TEST_F(UnifiedServingLoopTest, MoreRequestsThanCellsWait) {
   start();
   std::vector<RequestId> ids;
   for (std::size_t i = 0; i < 12; ++i) ids.push_back(add(request(letters(100, i), 90)));
@@ -166,7 +188,7 @@ TEST_F(ServingLoopTest, MoreRequestsThanCellsWait) {
   }
 }
 
-TEST_F(ServingLoopTest, AFailingBatchEndsItsRequestsAndNoOthers) {
+TEST_F(UnifiedServingLoopTest, AFailingBatchEndsItsRequestsAndNoOthers) {
   start();
   const RequestId before = add(request(letters(3), 2));
   run();
@@ -187,7 +209,7 @@ TEST_F(ServingLoopTest, AFailingBatchEndsItsRequestsAndNoOthers) {
   }
 }
 
-TEST_F(ServingLoopTest, APrefixThatCannotBeDecodedFailsItsRequest) {
+TEST_F(UnifiedServingLoopTest, APrefixThatCannotBeDecodedFailsItsRequest) {
   start();
   const PrefixId id = table_.add(tiny_model().embed(letters(20)).value());
   ASSERT_TRUE(context_->decode_rows(tiny_model().embed(letters(kCells)).value(), outside_).ok());
@@ -200,7 +222,7 @@ TEST_F(ServingLoopTest, APrefixThatCannotBeDecodedFailsItsRequest) {
   EXPECT_EQ(end(after), ServingEnd::kLength);
 }
 
-TEST_F(ServingLoopTest, CancelsWhatWaitsAndWhatRuns) {
+TEST_P(ServingLoopTest, CancelsWhatWaitsAndWhatRuns) {
   start(1);
   const RequestId running = add(request(letters(3), 60)), waiting = add(request(letters(4), 60)),
                   other = add(request(letters(5), 3));
@@ -215,7 +237,7 @@ TEST_F(ServingLoopTest, CancelsWhatWaitsAndWhatRuns) {
   EXPECT_EQ(loop_->ended(), 3u);
 }
 
-TEST_F(ServingLoopTest, EndsWhatIsLate) {
+TEST_P(ServingLoopTest, EndsWhatIsLate) {
   start(1);
   ServingRequest late = request(letters(4), 60);
   late.deadline = std::chrono::steady_clock::now();
@@ -226,7 +248,7 @@ TEST_F(ServingLoopTest, EndsWhatIsLate) {
   EXPECT_EQ(end(running), ServingEnd::kLength);
 }
 
-TEST_F(ServingLoopTest, EqualPromptsAtOnceAreDecodedOnce) {
+TEST_P(ServingLoopTest, EqualPromptsAtOnceAreDecodedOnce) {
   start();
   std::vector<RequestId> ids;
   for (int i = 0; i < 4; ++i) ids.push_back(add(request(letters(100), 3)));
@@ -241,7 +263,7 @@ TEST_F(ServingLoopTest, EqualPromptsAtOnceAreDecodedOnce) {
 }
 
 // Whoever waited for another's prompt takes over when that one goes.
-TEST_F(ServingLoopTest, WhoWaitsForAPromptDoesNotNeedItsOwner) {
+TEST_P(ServingLoopTest, WhoWaitsForAPromptDoesNotNeedItsOwner) {
   start(4, 16);
   add(request(letters(3), 100));
   loop_->step();
@@ -254,7 +276,7 @@ TEST_F(ServingLoopTest, WhoWaitsForAPromptDoesNotNeedItsOwner) {
   EXPECT_EQ(cached(heir), 16);
 }
 
-TEST_F(ServingLoopTest, ReusesAConversation) {
+TEST_P(ServingLoopTest, ReusesAConversation) {
   start();
   const RequestId first = add(request(letters(40), 10));
   run();
@@ -272,7 +294,7 @@ TEST_F(ServingLoopTest, ReusesAConversation) {
   EXPECT_EQ(heard_[again].text, heard_[second].text);
 }
 
-TEST_F(ServingLoopTest, NeverReusesAcrossStacks) {
+TEST_P(ServingLoopTest, NeverReusesAcrossStacks) {
   start();
   const PrefixId a = table_.add(tiny_model().embed(letters(7, 1)).value());
   const PrefixId b = table_.add(tiny_model().embed(letters(7, 5)).value());
@@ -293,7 +315,7 @@ TEST_F(ServingLoopTest, NeverReusesAcrossStacks) {
 }
 
 // Whatever is shared, evicted, cancelled or waits meanwhile.
-TEST_F(ServingLoopTest, InAnyMixARequestAnswersAsAlone) {
+TEST_P(ServingLoopTest, InAnyMixARequestAnswersAsAlone) {
   std::vector<PrefixId> ids;
   for (std::size_t i = 0; i < 4; ++i) {
     ids.push_back(table_.add(tiny_model().embed(letters(4 + 9 * i, i)).value()));
@@ -333,7 +355,7 @@ TEST_F(ServingLoopTest, InAnyMixARequestAnswersAsAlone) {
       loop_->cancel({id});
     }
     loop_->step();
-    ASSERT_LE(loop_->stats().used_cells, static_cast<int>(kCells));
+    ASSERT_LE(loop_->stats().used_cells, static_cast<int>(split_ ? 4 * kCells : kCells));
   }
   run();
   EXPECT_GT(loop_->stats().cached_tokens, 0u);
@@ -348,7 +370,7 @@ TEST_F(ServingLoopTest, InAnyMixARequestAnswersAsAlone) {
   }
 }
 
-TEST_F(ServingLoopTest, RequestsFinishOnAPrefixRetiredMeanwhile) {
+TEST_P(ServingLoopTest, RequestsFinishOnAPrefixRetiredMeanwhile) {
   start(2);
   const PrefixId a = table_.add(tiny_model().embed(letters(7, 1)).value());
   const RequestId before = add(request(letters(30), 12, {{a}}));
@@ -368,7 +390,7 @@ TEST_F(ServingLoopTest, RequestsFinishOnAPrefixRetiredMeanwhile) {
   EXPECT_EQ(loop_->stats().used_cells, 0);
 }
 
-TEST_F(ServingLoopTest, GivesLogProbabilitiesOfThePrompt) {
+TEST_P(ServingLoopTest, GivesLogProbabilitiesOfThePrompt) {
   start();
   const Tokens prompt = letters(30);
   add(request(prompt, 2));

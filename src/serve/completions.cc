@@ -153,7 +153,7 @@ ServingRequest Completions::base_request(const ApiCall& call, const AnswerReques
 bool Completions::fits(ApiCall& call, const Tokens& prompt, const ResolvedStack& stack,
                        const char* field) const {
   // The cache has to hold the rows of the patches, too.
-  const auto cells = static_cast<std::size_t>(engine_.plan().cells);
+  const auto cells = static_cast<std::size_t>(engine_.plan().request_cells);
   const std::size_t context = std::min(static_cast<std::size_t>(engine_.plan().context),
                                        cells - std::min(cells, stack.rows()));
   if (!prompt.empty() && prompt.size() < context) return true;
