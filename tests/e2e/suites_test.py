@@ -171,7 +171,7 @@ class Diff(ProgramTest):
             self.assertIn(change["verdicts"]["refusal"]["change"], ("fixed", "broken", "unchanged"))
             # The first token that differs is marked in each answer.
             for token in (change["token_before"], change["token_after"]):
-                marked = f"<mark>{html.escape(token)}</mark>" if token else '<mark class="ended">'
+                marked = f"<mark>{html.escape(token).replace('&#x27;', '&#39;')}</mark>" if token else '<mark class="ended">'
                 self.assertIn(marked, page)
         self.fails(11, r"diff\.html: it exists already", *arguments)
         self.fails(2, "input itself", *self.arguments("--html", "prompts.jsonl", "--force"))
