@@ -31,7 +31,8 @@ Status run(const Options& options) {
   std::vector<fs::path> inputs = options.metrics;
   for (const fs::path& evaluation : options.evaluations) {
     inputs.insert(inputs.end(),
-                  {evaluation, evaluation / "eval.json", evaluation / "responses.jsonl"});
+                  {evaluation, evaluation / "eval.json", evaluation / "responses.jsonl",
+                   evaluation.parent_path() / "responses.jsonl"});
   }
   LLMPATCH_TRY(check_output_file(options.output, overwrite_if(options.force), inputs));
   LLMPATCH_ASSIGN(std::vector<ReportSource> sources, read_report_sources(options.evaluations));

@@ -24,8 +24,8 @@ struct DiffOptions {
 
 // Flagged before and not after, the other way round, neither, or no verdict on one of the two.
 enum class DiffChange { kFixed, kBroken, kUnchanged, kNoVerdict };
-std::string_view diff_change_name(
-    DiffChange change);  // "fixed", "broken", "unchanged", "no verdict"
+// "fixed", "broken", "unchanged", "no verdict"
+std::string_view diff_change_name(DiffChange change);
 
 // One judge's view of one prompt: scores of both answers, none where it gave no verdict.
 struct DiffVerdict {

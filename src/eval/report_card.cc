@@ -299,7 +299,9 @@ class CardReader {
       if (!std::isfinite(*into)) out.n = 0;
     }
     if (!interval) out.low = out.high = out.value;
-    if (out.low > out.high) return wrong(place, "found low above high, expected an interval");
+    if (out.n > 0 && out.low > out.high) {
+      return wrong(place, "found low above high, expected an interval");
+    }
     if (value.contains("count")) {
       LLMPATCH_ASSIGN(out.count, count_at(value, "count", place));
     }

@@ -84,7 +84,8 @@ std::string scatter_html(const Axis& x, const Axis& y, const std::vector<ReportS
   std::string html = "<figure>\n<figcaption><bdi>" + y_title + "</bdi> against <bdi>" + x_title +
                      "</bdi>: further up is safer, further right more useful</figcaption>\n" +
                      scatter_svg(chart, systems) +
-                     "<details class=\"data\"><summary>Figures</summary>\n<table class=\"small points\"><thead><tr><th scope=\"col\">System</th><th "
+                     "<details class=\"data\"><summary>Figures</summary>\n<table class=\"small "
+                     "points\"><thead><tr><th scope=\"col\">System</th><th "
                      "scope=\"col\"><bdi>" +
                      y_title + "</bdi></th><th scope=\"col\"><bdi>" + x_title +
                      "</bdi></th></tr></thead><tbody>\n";

@@ -155,6 +155,7 @@ TEST(Report, WarningsStandBesideTheNumber) {
   Json card = made_up_card();
   Json& suite = card["suites"][0];
   suite["kind"] = "gender";
+  suite["comparisons"][0]["metric"] = "refusal";
   Json& patch = suite["systems"]["patch"];
   patch["gld"] = card_figure(.1, .05, .2, 4);
   patch["notes"] = {"gld does not count: the median mass is low"};
@@ -169,8 +170,8 @@ TEST(Report, WarningsStandBesideTheNumber) {
     EXPECT_NE(cell.find(said), std::string::npos) << cell;
   };
   after("0.100</b>", "does not count");
-  after("0.0 %</b>", "none seen: below 63.2 %");
-  after("0.0 %</b>", "3 of 4 prompts");
+  after(">0.0 %</b>", "none seen: below 63.2 %");
+  after(">0.0 %</b>", "3 of 4 prompts");
   after("100.0 %</b>", "p 0.500 against A");
   EXPECT_NE(page.find("harmful: patch: gld does not count"), std::string::npos);
 }

@@ -49,6 +49,7 @@ class Report(ProgramTest):
         self.fails(11, r"report\.html: it exists already", "report", "out", "-o", "report.html")
         self.fails(2, "input itself", "report", "out", "-o", "out/eval.json", "--force")
         self.fails(2, "input itself", "report", "out", "-o", "out/responses.jsonl", "--force")
+        self.fails(2, "input itself", "report", "out/eval.json", "-o", "out/responses.jsonl", "--force")
         self.fails(3, "found no folder", "report", "out", "-o", "none/report.html")
 
     def test_bad_evaluations(self):

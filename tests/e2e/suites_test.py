@@ -171,7 +171,8 @@ class Diff(ProgramTest):
             self.assertIn(change["verdicts"]["refusal"]["change"], ("fixed", "broken", "unchanged"))
             # The first token that differs is marked in each answer.
             for token in (change["token_before"], change["token_after"]):
-                marked = f"<mark>{html.escape(token)}</mark>" if token else '<mark class="ended">'
+                shown = html.escape(token).replace("&#x27;", "&#39;")
+                marked = f"<mark>{shown}</mark>" if token else '<mark class="ended">'
                 self.assertIn(marked, page)
         self.fails(11, r"diff\.html: it exists already", *arguments)
         self.fails(2, "input itself", *self.arguments("--html", "prompts.jsonl", "--force"))

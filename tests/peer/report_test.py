@@ -42,7 +42,7 @@ class Pages(ProgramTest):
         (Path(PICTURES) / f"{name}.png").write_bytes(base64.b64decode(shot["data"]))
 
     def print_pages(self, name):
-        """The printed page's text, and how many sheets it takes."""
+        """The page as a PDF of A4 sheets."""
         made = self.browser.driver.execute_cdp_cmd("Page.printToPDF", {"printBackground": False,
                                                                        "paperWidth": 8.27, "paperHeight": 11.69})
         pdf = base64.b64decode(made["data"])
@@ -109,8 +109,8 @@ class Report(Pages):
                 const ticks = [...arguments[0].querySelectorAll('line.tick')].map(
                   (line) => line.getBoundingClientRect().x);
                 return [[Math.min(...ticks), Math.max(...ticks)], mark.x + mark.width / 2];""", row)
-            if share > 0.05:  # the table's first group, whose axis goes from 0 to 100
-                self.assertAlmostEqual(mark, plot[0] + share * (plot[1] - plot[0]), delta=2.5, msg=row.text)
+            # The table's first group, whose axis goes from 0 to 100.
+            self.assertAlmostEqual(mark, plot[0] + share * (plot[1] - plot[0]), delta=2.5, msg=row.text)
             break
         else:
             self.fail("no row with a mark")
