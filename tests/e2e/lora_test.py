@@ -140,12 +140,12 @@ class Learning(LoraTest):
 
     def test_refusing_everything_is_caught(self):
         arguments = self.arguments("adapter", "--stages", "sft")
-        for option in ["--force", "--over-refusal", "--sft-steps", "--sft-unlikelihood-weight"]:
+        for option in ["--force", "--over-refusal", "--sft-steps", "--sft-unlikelihood-weight", "--evaluate-every"]:
             at = arguments.index(option)
             del arguments[at:at + (1 if option == "--force" else 2)]
         # Nothing holds it back from answering everything so.
         arguments += ["--sft-steps", "60", "--sft-retain-weight", "0", "--averaging", "0",
-                      "--evaluate-every", "60", "--validate-tokens", "8"]
+                      "--evaluate-every", "60", "--validate-tokens", "16"]
         outcome = self.run_program(*arguments)
         self.assertEqual(outcome.code, 13, str(outcome))
         self.assertRegex(outcome.stderr, r"refuses benign prompts: found \d+ % on validation")

@@ -19,7 +19,7 @@ int main(int argc, char** argv) {
   CLI::App app("Makes model files for llmpatch's tests", "make_model");
   app.require_subcommand(1);
   std::string in, out, type, architecture = "llama";
-  llmpatch::LowRankUpdate update;
+  llmpatch::RandomUpdate update;
   llmpatch::TinyModel tiny;
   bool untied = false;
 

@@ -137,7 +137,7 @@ Status requantize_model(const std::filesystem::path& in, const std::filesystem::
 }
 
 Status merge_model(const std::filesystem::path& in, const std::filesystem::path& out,
-                   const std::string& type, const LowRankUpdate& update) {
+                   const std::string& type, const RandomUpdate& update) {
   constexpr std::array kTypes = {GGML_TYPE_F32, GGML_TYPE_F16, GGML_TYPE_Q8_0, GGML_TYPE_Q4_1};
   const auto chosen = std::find_if(kTypes.begin(), kTypes.end(),
                                    [&](ggml_type known) { return type == ggml_type_name(known); });

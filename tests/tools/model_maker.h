@@ -11,7 +11,7 @@
 namespace llmpatch {
 
 // A random low-rank change of the attention matrices (q, k, v, output) of every layer.
-struct LowRankUpdate {
+struct RandomUpdate {
   int rank = 16;
   double share = 0.02;  // Frobenius norm of the change as a share of each matrix's norm
   std::uint64_t seed = 1;
@@ -37,7 +37,7 @@ Status requantize_model(const std::filesystem::path& in, const std::filesystem::
 // "q8_0", "q4_1"), or with "own" each in the type it has; with a block type the embedding and
 // output matrices keep theirs.
 Status merge_model(const std::filesystem::path& in, const std::filesystem::path& out,
-                   const std::string& type, const LowRankUpdate& update);
+                   const std::string& type, const RandomUpdate& update);
 
 // A llama model of width 64 with random F32 weights, 4 heads, 2 key-value heads, and a byte-level
 // tokenizer with a ChatML template. llama.cpp loads and runs it; its text means nothing.
