@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "adapter_options.h"
 #include "command.h"
 #include "patch_options.h"
 #include "run_options.h"
@@ -21,6 +22,7 @@ namespace {
 struct Options {
   RunOptions run;
   PatchOptions patches;
+  AdapterOptions adapters;
   SamplingOptions sampling;
   std::string system;
   bool force = false;
@@ -73,6 +75,7 @@ Result<Chat> Chat::open(const Options& options) {
   LLMPATCH_ASSIGN(chat.model_, options.run.load_model());
   EngineOptions engine_options = options.run.engine_options();
   engine_options.max_concurrent = 1;
+  LLMPATCH_ASSIGN(engine_options.adapters, options.adapters.adapters());
   LLMPATCH_ASSIGN(chat.engine_, Engine::create(*chat.model_, engine_options));
   for (AdmittedPatch& patch : admitted.patches) {
     LLMPATCH_ASSIGN(const PrefixId prefix, chat.engine_->add_prefix(patch.patch.rows));
@@ -180,6 +183,7 @@ RunFn declare_chat(CLI::App& app) {
   auto options = std::make_shared<Options>();
   options->run.declare(app);
   options->patches.declare(app);
+  options->adapters.declare(app);
   app.add_option("--system", options->system, "System message");
   options->sampling.declare(app);
   app.add_flag("--force", options->force, "Run a patch on a model it was not made for");

@@ -1,5 +1,6 @@
 // llmpatch eval: measures a model with and without patches, and writes the report.
 #include <algorithm>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
@@ -8,6 +9,7 @@
 #include "command.h"
 #include "eval/card.h"
 #include "eval/evaluate.h"
+#include "eval_systems.h"
 #include "machine.h"
 #include "output_file.h"
 #include "patch_options.h"
@@ -26,6 +28,7 @@ namespace fs = std::filesystem;
 struct Options {
   RunOptions run;
   PatchOptions patches;
+  EvalSystemOptions systems;
   EvalOptions eval;  // the figures that go through as they are
   std::vector<std::string> suites;
   std::string expect, format;
@@ -115,13 +118,14 @@ Result<EvalOptions> eval_options(const Options& options, const CancelFlag& cance
                       admitted.without.front() + ", and what is not there is not measured");
   }
   LLMPATCH_TRY(check_cancelled(&cancel, "eval"));
+  std::vector<std::string> forced;
+  eval.patches = eval_patches(std::move(admitted.patches), forced);
+  LLMPATCH_ASSIGN(FurtherSystems further,
+                  options.systems.read(options.patches, options.run.model, options.force));
+  eval.systems = std::move(further.systems);
+  std::ranges::move(further.forced, std::back_inserter(forced));
   eval.command = command_line();
-  for (AdmittedPatch& patch : admitted.patches) {
-    Manifest& manifest = patch.patch.manifest;
-    eval.patches.push_back(
-        {manifest.name, manifest.version, manifest.files[kRowsFile], std::move(patch.patch.rows)});
-    if (!patch.forced.empty()) eval.command += "  # " + patch.forced;
-  }
+  for (const std::string& line : forced) eval.command += "  # " + line;
   eval.data = options.data;
   eval.engine = options.run.engine_options();
   eval.tool_version = tool_version();
@@ -134,6 +138,7 @@ Status reproduce(const Options& options, EvalOptions& eval, const Json& card,
                  const CancelFlag& cancel) {
   LLMPATCH_TRY(apply_card(card, eval));
   LLMPATCH_TRY(check_card_matches(card, options.run.model, eval));
+  LLMPATCH_ASSIGN(const Json expected, without_missing_systems(card, eval));
   ModelOptions model_options;
   model_options.exact = eval.engine.exact;
   LLMPATCH_ASSIGN(const auto model, Model::load(options.run.model, model_options));
@@ -146,7 +151,7 @@ Status reproduce(const Options& options, EvalOptions& eval, const Json& card,
   }
   const OrderedJson again = eval_card(*result);
   LLMPATCH_TRY(print(options.json ? json_pretty(again) : eval_table(*result)));
-  LLMPATCH_TRY(check_reproduced(card, Json(again)));
+  LLMPATCH_TRY(check_reproduced(expected, Json(again)));
   say("reproduced: every figure lies in its recorded interval");
   return {};
 }
@@ -191,6 +196,7 @@ RunFn declare_eval(CLI::App& app) {
                  "Suite by name, suite file or prompt file; repeatable");
   app.add_option("--teacher", eval.teacher,
                  "A safer model, a GGUF file, to measure as the reference beside the others");
+  options->systems.declare(app);
   app.add_option(
          "--judge", eval.judges,
          "Judge to add to every suite whose answers are judged, by name or file; repeatable")

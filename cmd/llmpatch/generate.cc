@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "adapter_options.h"
 #include "base/file_digest.h"
 #include "base/join.h"
 #include "base/sha256.h"
@@ -14,6 +15,7 @@
 #include "progress_bar.h"
 #include "response_file.h"
 #include "run_options.h"
+#include "runtime/adapter_record.h"
 #include "runtime/prompt.h"
 #include "sampling_options.h"
 #include "terminal.h"
@@ -26,6 +28,7 @@ namespace fs = std::filesystem;
 struct Options {
   RunOptions run;
   PatchOptions patches;
+  AdapterOptions adapters;
   SamplingOptions sampling;
   fs::path prompts, output;
   std::string system, format;
@@ -37,6 +40,7 @@ struct Options {
 struct Job {
   std::vector<Prompt> prompts;
   AdmittedStack admitted;
+  Adapters adapters;
   Sampling sampling;
   Compose compose = Compose::kSequential;
   PromptFormat format = PromptFormat::kChat;
@@ -57,8 +61,10 @@ Result<Json> job_settings(const Options& options, const Job& job) {
   for (const AdmittedPatch& patch : job.admitted.patches) {
     patches.push_back(sha256_hex(rows_to_safetensors(patch.patch.rows)));
   }
+  LLMPATCH_ASSIGN(const Json adapters, describe(job.adapters));
   return Json{{"version", LLMPATCH_VERSION},
               {"model", model},
+              {"adapters", adapters},
               {"prompts", prompts},
               {"patches", patches},
               {"warning", joined_warnings(job)},
@@ -81,6 +87,7 @@ Result<Job> check_job(const Options& options) {
   Job job;
   LLMPATCH_ASSIGN(job.sampling, options.sampling.sampling());
   LLMPATCH_ASSIGN(job.compose, options.patches.composition());
+  LLMPATCH_ASSIGN(job.adapters, options.adapters.adapters());
   if (!options.format.empty()) LLMPATCH_TRY(parse_prompt_format(options.format));
   if (options.samples > 1 && job.sampling.temperature == 0) {
     return make_error(ErrorKind::kInvalidArgument, "generate",
@@ -130,6 +137,7 @@ Status load(const Options& options, Job& job) {
 
   EngineOptions engine_options = options.run.engine_options();
   engine_options.context = static_cast<int>(longest);
+  engine_options.adapters = job.adapters;
   LLMPATCH_ASSIGN(job.engine, Engine::create(*job.model, engine_options));
   job.stack.compose = job.compose;
   for (const AdmittedPatch& patch : job.admitted.patches) {
@@ -257,6 +265,7 @@ RunFn declare_generate(CLI::App& app) {
   auto options = std::make_shared<Options>();
   options->run.declare(app);
   options->patches.declare(app);
+  options->adapters.declare(app);
   app.add_option("--prompts", options->prompts,
                  "JSON lines with `prompt` (text) or `messages`; other fields are kept")
       ->required();

@@ -8,6 +8,7 @@
 #include "eval/reproduce.h"
 #include "judge/judge.h"
 #include "patch/patch.h"
+#include "runtime/adapter_record.h"
 #include "terminal.h"
 
 namespace llmpatch {
@@ -87,11 +88,32 @@ Status check_card_matches(const Json& card, const std::filesystem::path& model,
   for (const EvalPatch& patch : options.patches) {
     now["patches"].push_back(Json{{"sha256", patch.digest}});
   }
+  for (const SystemSpec& system : options.systems) {
+    LLMPATCH_ASSIGN(const std::string digest,
+                    sha256_of_file(system.model.empty() ? model : system.model, "model"));
+    LLMPATCH_ASSIGN(const Json adapters, describe(system.adapters));
+    now["systems"].push_back(Json(system_record(system, digest, adapters)));
+  }
   for (const Suite& suite : options.suites) {
     LLMPATCH_ASSIGN(const std::string digest, sha256_of_file(suite.prompts, "prompts"));
     now["suites"].push_back(Json{{"name", suite.name}, {"prompts_sha256", digest}});
   }
   return check_same_run(card, now);
+}
+
+Result<Json> without_missing_systems(const Json& card, const EvalOptions& options) {
+  LLMPATCH_ASSIGN(const RecordedRun run, recorded_run(card));
+  std::vector<std::string> missing;
+  for (const std::string& label : run.further) {
+    if (std::ranges::find(options.systems, label, &SystemSpec::label) != options.systems.end()) {
+      continue;
+    }
+    warn("system " + quote(label) +
+         " of the card is not measured again: found none of that "
+         "label, expected it in --systems");
+    missing.push_back(label);
+  }
+  return without_systems(card, missing);
 }
 
 Status check_reproduced(const Json& card, const Json& again) {

@@ -21,10 +21,14 @@ Result<Json> card_of(const std::filesystem::path& patch);
 // Errors of recorded_run(); kInvalidArgument for a suite or judge that cannot be had that way.
 Status apply_card(const Json& card, EvalOptions& options);
 
-// Whether `options` (with patches, and the files of `model` and the teacher) is what `card` was
-// measured on: kMismatch, before an hour is spent on it.
+// Whether `options` (with patches, further systems, and the files of `model` and the teacher) is
+// what `card` was measured on: kMismatch, before an hour is spent on it.
 Status check_card_matches(const Json& card, const std::filesystem::path& model,
                           const EvalOptions& options);
+
+// `card` without the further systems that `options` do not have (a card names no file): what is
+// left can be reproduced. Says which are left out.
+Result<Json> without_missing_systems(const Json& card, const EvalOptions& options);
 
 // kUnmet, naming the metrics, when figures of `again` left the intervals of `card`.
 Status check_reproduced(const Json& card, const Json& again);
