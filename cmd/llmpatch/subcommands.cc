@@ -7,6 +7,8 @@ std::span<const Subcommand> subcommands() {
   static constexpr Subcommand kSubcommands[] = {
       {"learn", "Learn a patch from a model, a safer teacher and prompts", declare_learn},
       {"eval", "Measure what a patch does and write a report", declare_eval},
+      {"compose", "Measure patches alone and together, and how to compose them best",
+       declare_compose},
       {"diff", "Show which answers a patch changes", declare_diff},
       {"generate", "Answer the prompts of a JSON-lines file", declare_generate},
       {"chat", "Talk with a model, patches on or off", declare_chat},

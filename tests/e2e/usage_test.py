@@ -5,7 +5,7 @@ import json
 from program import MODEL, ProgramTest, main
 
 SUBCOMMANDS = ["learn", "eval", "generate", "chat", "inspect", "keygen", "sign", "verify", "pack",
-               "unpack", "diff", "doctor"]
+               "unpack", "compose", "diff", "doctor"]
 
 
 class Usage(ProgramTest):
