@@ -38,6 +38,7 @@ RunFn declare_activate(CLI::App& app);
 RunFn declare_attack(CLI::App& app);
 RunFn declare_channel(CLI::App& app);
 RunFn declare_chat(CLI::App& app);
+RunFn declare_compose(CLI::App& app);
 RunFn declare_deactivate(CLI::App& app);
 RunFn declare_diff(CLI::App& app);
 RunFn declare_doctor(CLI::App& app);

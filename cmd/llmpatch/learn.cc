@@ -4,9 +4,11 @@
 #include <cstdio>
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include "base/json.h"
 #include "command.h"
+#include "companion_options.h"
 #include "judge/judge.h"
 #include "progress_bar.h"
 #include "terminal.h"
@@ -17,6 +19,7 @@ namespace {
 
 struct Options {
   LearnOptions learn;
+  LoadCompanions companions;
   std::string chosen = "teacher", stages = "sft+dpo", reference, format, precision = "auto";
   std::string method = "prefix";
   // What depends on the method: its default where they are not given.
@@ -207,6 +210,13 @@ void declare_learning(CLI::App& app, Options& options) {
   add("--seed", learn.seed, "Of samples, order and random beginnings");
 }
 
+void declare_beside(CLI::App& app, Options& options) {
+  const char* group = "Companions";
+  const Group add(app, group);
+  options.companions = declare_companions(app, group);
+  add("--companion-rate", options.learn.companion_rate, "Share of the steps with a companion");
+}
+
 void declare_output(CLI::App& app, Options& options) {
   LearnOptions& learn = options.learn;
   const char* group = "Patch";
@@ -323,6 +333,17 @@ Status interpret(Options& options) {
   return {};
 }
 
+Status load_companions(Options& options) {
+  LLMPATCH_ASSIGN(CompanionPatches loaded,
+                  options.companions(options.learn.model, options.learn.force));
+  options.learn.random_companions = loaded.random;
+  for (CompanionPatch& patch : loaded.patches) {
+    options.learn.companions.push_back(
+        {std::move(patch.name), std::move(patch.digest), std::move(patch.rows)});
+  }
+  return {};
+}
+
 std::string result_text(const Options& options, const LearnReport& report) {
   if (options.json) {
     OrderedJson seconds = OrderedJson::object();
@@ -381,9 +402,11 @@ RunFn declare_learn(CLI::App& app) {
   declare_data(app, *options);
   declare_sampling(app, *options);
   declare_learning(app, *options);
+  declare_beside(app, *options);
   declare_output(app, *options);
   return [options](const CancelFlag& cancel) -> Status {
     LLMPATCH_TRY(interpret(*options));
+    LLMPATCH_TRY(load_companions(*options));
     return run(*options, cancel);
   };
 }

@@ -82,9 +82,13 @@ void PatchOptions::declare(CLI::App& app) {
                  "Patch directory, .llmpatch file, or NAME, NAME@VERSION or NAME@sha256:DIGEST of "
                  "the store; repeatable, in order")
       ->allow_extra_args(false);
-  store.declare(app);
   app.add_option("--compose", compose, "How patches are stacked: sequential or parallel")
       ->capture_default_str();
+  declare_checks(app);
+}
+
+void PatchOptions::declare_checks(CLI::App& app) {
+  store.declare(app);
   trust.declare(app);
   trust.declare_allow_unsigned(app);
   app.add_flag("--accept-base", accept_base,

@@ -46,6 +46,8 @@ struct PatchOptions {
   bool accept_base = false;
 
   void declare(CLI::App& app);
+  // All but --patch and --compose, for commands that name patches otherwise.
+  void declare_checks(CLI::App& app);
   // How the patches are stacked; kInvalidArgument for an unknown name.
   Result<Compose> composition() const { return parse_compose(compose); }
 

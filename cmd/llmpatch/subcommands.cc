@@ -11,6 +11,8 @@ std::span<const Subcommand> subcommands() {
       {"report", "Make one page of evaluations, any number of them", declare_report},
       {"ablate", "Learn and measure a grid of variants", declare_ablate},
       {"attack", "Search suffixes that break a patch, and say how often they do", declare_attack},
+      {"compose", "Measure patches alone and together, and how to compose them best",
+       declare_compose},
       {"diff", "Show which answers a patch changes", declare_diff},
       {"generate", "Answer the prompts of a JSON-lines file", declare_generate},
       {"chat", "Talk with a model, patches on or off", declare_chat},

@@ -101,6 +101,46 @@ class Learning(ProgramTest):
         self.assertIn("dpo.peak: 0.002 -> 0.001 (redoing dpo)", changed.stderr)
         self.assertNotEqual(self.patch_bytes("patch"), before)
 
+    def test_companions_stand_beside_the_patch(self):
+        other = self.make_patch("other", "Blue and green.", self.dir / "tiny.gguf")
+        companions = ("--companions", other, "random", "--companion-rate", "0.7", "--allow-unsigned")
+        self.run_ok(*self.arguments("alone"))
+        self.run_ok(*self.arguments("whole", *companions))
+        metrics = self.read_lines("whole.run/metrics.jsonl")
+        beside = [line["companion"] for line in metrics if "loss" in line]
+        self.assertEqual(set(beside), {True, False}, "the seed draws both in 12 steps")
+        self.assertNotEqual(self.patch_bytes("whole")["adapter_model.safetensors"],
+                            self.patch_bytes("alone")["adapter_model.safetensors"])
+        self.assertNotIn("companion", next(line for line in self.read_lines("alone.run/metrics.jsonl")
+                                           if "loss" in line))
+        learned = json.loads((self.dir / "whole/manifest.json").read_text())["learned"]
+        self.assertEqual(learned["companions"]["patches"][0]["patch"], "other@1.0.0")
+        self.assertEqual((learned["companions"]["random"], learned["companions"]["rate"]), (True, 0.7))
+        # Killed in the middle of a stage it draws the same companions again.
+        for stage in ["sft.state", "dpo.state"]:
+            process = self.start_program(*self.arguments("killed", *companions))
+            waited_for = self.dir / "killed.run" / stage
+            while process.poll() is None and not waited_for.exists():
+                time.sleep(0.002)
+            process.send_signal(signal.SIGKILL)
+            process.communicate()
+        self.run_ok(*self.arguments("killed", *companions))
+        self.assertEqual(self.patch_bytes("killed"), self.patch_bytes("whole"))
+        self.assertEqual(self.read_lines("killed.run/metrics.jsonl"), metrics)
+        # Others are another run.
+        changed = self.run_ok(*self.arguments("whole", *companions[:2], *companions[3:], "--force"))
+        self.assertRegex(changed.stderr, r"sft\.companions\S*: .*redoing sft")
+
+    def test_bad_companions(self):
+        other = self.make_patch("other", "Blue and green.", self.dir / "tiny.gguf")
+        self.fails(3, r"none", *self.arguments("patch", "--companions", "none"))
+        self.fails(5, r"other", *self.arguments("patch", "--companions", other))
+        self.fails(2, r"companion rate", *self.arguments("patch", "--companions", "random",
+                                                         "--companion-rate", "0"))
+        stranger = self.make_patch("stranger", "Blue and green.", MODEL)
+        self.fails(7, r"stranger", *self.arguments("patch", "--companions", stranger,
+                                                   "--allow-unsigned"))
+
     def test_a_file_given_twice_counts_twice(self):
         self.run_ok(*self.arguments("patch", "--stages", "sft", "--prompts", "prompts.jsonl"))
         samples = self.read_lines("patch.run/samples.jsonl")

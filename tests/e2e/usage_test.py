@@ -5,7 +5,7 @@ import json
 from program import MODEL, ProgramTest, main
 
 SUBCOMMANDS = ["learn", "eval", "generate", "chat", "inspect", "keygen", "sign", "verify", "pack",
-               "unpack", "report", "diff", "merge", "doctor"]
+               "unpack", "report", "ablate", "attack", "compose", "diff", "merge", "doctor"]
 
 
 class Usage(ProgramTest):
