@@ -155,16 +155,26 @@ class PegParser : public ToolParser {
   common_chat_parser_params params_;
 };
 
-// The grammar of calls alone, without the text that may stand before them: it begins where a call
-// does.
-std::string calls_grammar(const common_peg_arena& parser) {
-  std::string grammar = build_grammar(
-      [&](const common_grammar_builder& builder) { parser.build_grammar(builder, true); });
-  // Where both are there, the one is part of the other.
-  const std::string both = "root ::= tool-call | tool-calls\n";
-  if (const std::size_t at = grammar.find(both); at != std::string::npos) {
-    grammar.replace(at, both.size(), "root ::= tool-calls\n");
+void replace_once(std::string& text, const std::string& what, const std::string& by) {
+  if (const std::size_t at = text.find(what); at != std::string::npos) {
+    text.replace(at, what.size(), by);
   }
+}
+
+// The grammar of calls alone, without the text that may stand before them: it begins where a call
+// does. A parser that was stored has no schemas any more: this one must not have been.
+std::string grammar_of(const common_peg_arena& parser) {
+  return build_grammar(
+      [&](const common_grammar_builder& builder) { parser.build_grammar(builder, true); });
+}
+
+// The same for answers that have at least one call.
+std::string calls_grammar(std::string grammar) {
+  // Where both are there, the one is part of the other.
+  replace_once(grammar, "root ::= tool-call | tool-calls\n", "root ::= tool-calls\n");
+  // No call at all is for answers without, which it does not come to.
+  replace_once(grammar, "tool-calls ::= (tool-call? space)+\n",
+               "tool-calls ::= (tool-call space)+\n");
   return grammar;
 }
 
@@ -182,7 +192,9 @@ Status take_form(const Model& model, const ToolUse& use, const common_chat_param
     turn.triggers.push_back(trigger.value);
   }
   // Without a mark that begins them, calls are told from text by their form alone.
-  if (use.must || !turn.triggers.empty()) turn.grammar = calls_grammar(parser);
+  if (use.must || !turn.triggers.empty()) {
+    turn.grammar = calls_grammar(form.grammar.empty() ? grammar_of(parser) : form.grammar);
+  }
   if (use.must) turn.triggers.clear();
   if (turn.grammar.size() > kMaxGrammarBytes) {
     return make_error(ErrorKind::kLimit, kTools,
@@ -255,6 +267,7 @@ common_chat_params plain_form(const ToolUse& use) {
   common_chat_params form;
   form.format = COMMON_CHAT_FORMAT_PEG_NATIVE;
   form.parser = parser.save();
+  form.grammar = grammar_of(parser);
   form.grammar_triggers = {{COMMON_GRAMMAR_TRIGGER_TYPE_WORD, kCallBegin}};
   return form;
 }
