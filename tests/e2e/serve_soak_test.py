@@ -5,7 +5,7 @@ from soaks import SoakTest
 
 
 class Soak(SoakTest):
-    options = ("--context", 512)
+    options = ("--context", 512, "--cache-layout", "split")
 
     def test_every_answer_is_its_stacks_own(self):
         self.soak()
