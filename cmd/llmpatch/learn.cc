@@ -1,7 +1,9 @@
 // llmpatch learn: from a model, a safer teacher and prompts to a patch.
 #include "learn/learn.h"
 
+#include <algorithm>
 #include <cstdio>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -125,8 +127,8 @@ void declare_learning(CLI::App& app, Options& options) {
                  "DPO's reference: teacher, base or sft (default: teacher where there is one)")
       ->group(group);
   add("--method", options.method,
-      "What is learned: `prefix`, the rows of a patch, or `lora`, low-rank updates of the model's "
-      "matrices");
+      "What is learned: `prefix`, the rows of a patch; `lora`, low-rank updates of the model's "
+      "matrices; or `steering`, a control vector, without any training");
   app.add_option("--length", options.length, "Rows of the prefix (default: 50)")->group(group);
   app.add_option("--init-text", learn.init_text,
                  "Begin with this text's embeddings, repeated; a chat template's special tokens "
@@ -245,8 +247,10 @@ void declare_output(CLI::App& app, Options& options) {
   app.add_option("--share", learn.share,
                  "Folder that keeps finished stages for other runs with the same settings")
       ->group(group);
-  app.add_option("-o,--output", learn.output,
-                 "Directory to write: a patch, or with LoRA an adapter (PEFT's and llama.cpp's)")
+  app.add_option(
+         "-o,--output", learn.output,
+         "Directory to write: a patch, or with LoRA an adapter (PEFT's and llama.cpp's); with "
+         "steering a GGUF file")
       ->required()
       ->group(group);
   app.add_flag("--force", learn.force, "Replace an existing patch; write one that was caught")
@@ -262,30 +266,35 @@ Error unknown(const char* option, const std::string& found, const char* expected
 // The method, and options that belong to one of them.
 Status interpret_method(Options& options) {
   LearnOptions& learn = options.learn;
-  if (options.method != "prefix" && options.method != "lora") {
-    return unknown("--method", options.method, "prefix or lora");
+  constexpr std::pair<const char*, Method> kMethods[] = {
+      {"prefix", Method::kPrefix}, {"lora", Method::kLora}, {"steering", Method::kSteering}};
+  const auto* const named =
+      std::find_if(std::begin(kMethods), std::end(kMethods),
+                   [&](const auto& one) { return options.method == one.first; });
+  if (named == std::end(kMethods)) {
+    return unknown("--method", options.method, "prefix, lora or steering");
   }
-  const bool lora = options.method == "lora";
-  learn.method = lora ? Method::kLora : Method::kPrefix;
-  const auto check = [&](bool given, const char* option, bool belongs_to_lora) -> Status {
-    if (!given || belongs_to_lora == lora) return {};
+  learn.method = named->second;
+  const auto check = [&](bool given, const char* option, Method owner) -> Status {
+    if (!given || owner == learn.method) return {};
     return make_error(ErrorKind::kInvalidArgument, "learn",
                       std::string(option) + ": found --method " + options.method + ", expected " +
-                          (belongs_to_lora ? "lora" : "prefix"));
+                          (owner == Method::kLora ? "lora" : "prefix"));
   };
-  LLMPATCH_TRY(check(options.length.has_value(), "--length", false));
-  LLMPATCH_TRY(check(!learn.init_text.empty(), "--init-text", false));
-  LLMPATCH_TRY(check(options.rank.has_value(), "--lora-rank", true));
-  LLMPATCH_TRY(check(options.alpha.has_value(), "--lora-alpha", true));
-  LLMPATCH_TRY(check(!options.targets.empty(), "--lora-targets", true));
+  LLMPATCH_TRY(check(options.length.has_value(), "--length", Method::kPrefix));
+  LLMPATCH_TRY(check(!learn.init_text.empty(), "--init-text", Method::kPrefix));
+  LLMPATCH_TRY(check(options.rank.has_value(), "--lora-rank", Method::kLora));
+  LLMPATCH_TRY(check(options.alpha.has_value(), "--lora-alpha", Method::kLora));
+  LLMPATCH_TRY(check(!options.targets.empty(), "--lora-targets", Method::kLora));
   learn.length = options.length.value_or(learn.length);
   learn.lora.rank = options.rank.value_or(learn.lora.rank);
   learn.lora.alpha = options.alpha.value_or(2 * static_cast<double>(learn.lora.rank));
   if (!options.targets.empty()) learn.lora.targets = options.targets;
+  if (learn.method == Method::kSteering) return {};
   const LearningRates rates = default_rates(learn.method);
   learn.sft_stage.schedule.peak = options.sft_rate.value_or(rates.sft);
   learn.dpo_stage.schedule.peak = options.dpo_rate.value_or(rates.dpo);
-  if (lora) return {};
+  if (learn.method == Method::kLora) return {};
   if (learn.init_text.empty()) learn.init_text = learn.teacher_system;
   if (learn.init_text == "random") learn.init_text.clear();
   return {};

@@ -23,6 +23,7 @@
 #include "learn/reference.h"
 #include "learn/run_directory.h"
 #include "learn/settings.h"
+#include "learn/steering.h"
 #include "learn/threshold.h"
 #include "learn/transformer.h"
 #include "learn/validator.h"
@@ -493,6 +494,10 @@ class Learner {
 
 Result<LearnReport> learn_patch(const LearnOptions& options, const LearnHooks& hooks) {
   try {
+    if (options.method == Method::kSteering) {
+      LLMPATCH_TRY(check_learn_options(options));
+      return learn_steering(options, hooks);
+    }
     return Learner(options, hooks).run();
   } catch (const std::bad_alloc&) {
     return make_error(ErrorKind::kLimit, "learn", "memory: found too little",

@@ -28,8 +28,9 @@ struct Companion {
   Rows rows;
 };
 
-// What is learned: the rows of a prefix (a patch), or low-rank updates of the model's matrices.
-enum class Method { kPrefix, kLora };
+// What is learned: the rows of a prefix (a patch), low-rank updates of the model's matrices, or,
+// without any training, a control vector (steering.h).
+enum class Method { kPrefix, kLora, kSteering };
 
 // The updates of `--method lora`. As PEFT has them, and with its usual scale: an update counts
 // alpha / rank, and alpha = 2 rank keeps that at 2 whatever the rank, so that a learning rate suits

@@ -22,7 +22,7 @@ struct Entry {
   Result<Manifest> (*read)(const fs::path&);
 };
 
-// In the order of the enum.
+// The methods that learn a tensor, in the order of the enum; kSteering learns none.
 constexpr Entry kMethods[] = {
     {"prefix", {2e-2, 5e-3}, make_prefix_method, check_patch_output, read_patch_manifest},
     {"lora", {1e-3, 2e-4}, make_lora_method, check_lora_output, read_lora_manifest},

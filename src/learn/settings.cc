@@ -419,7 +419,7 @@ std::vector<StageRecord> plan_stages(const LearnOptions& options, const LearnDat
             {"validate", digest_of(data.validate, data.validate_formats)},
             {"validate_tokens", options.validate_tokens},
             {"divergence_limit", options.divergence_limit}};
-  rows.update(shape_settings(options, dtype));
+  if (options.sft || options.dpo) rows.update(shape_settings(options, dtype));
   std::vector<std::string> before{"pairs", "retain"};
   if (options.sft) {
     Json settings = stage_settings(options.sft_stage);
@@ -492,8 +492,10 @@ Json learned_record(const LearnOptions& options, const LearnData& data,
                   {"sha256", digest_of(data.retain, data.retain_formats)}}}}},
               {"seed", options.seed},
               {"tool", options.tool}};
-  record[options.method == Method::kPrefix ? "rows" : name_of(options.method)] =
-      shape_settings(options, dtype);
+  if (options.method != Method::kSteering) {
+    record[options.method == Method::kPrefix ? "rows" : name_of(options.method)] =
+        shape_settings(options, dtype);
+  }
   if (options.sft) record["sft"] = stage_settings(options.sft_stage);
   if (has_companions(options)) record["companions"] = companion_settings(options, true);
   if (options.over_refusal > 0) record["over_refusal"] = options.over_refusal;
