@@ -15,7 +15,9 @@ class NumberModel : public Transformer {
   torch::Tensor embed(const torch::Tensor& ids) const override {
     return ids.to(torch::kFloat32).unsqueeze(1);
   }
-  torch::Tensor forward(const torch::Tensor&, const Layout&) const override { return {}; }
+  torch::Tensor forward(const torch::Tensor&, const Layout&, const LowRankUpdates&) const override {
+    return {};
+  }
   const FrozenMatrix& output() const override { throw std::logic_error("not asked for"); }
 };
 
