@@ -169,12 +169,16 @@ std::string grammar_of(const common_peg_arena& parser) {
 }
 
 // The same for answers that have at least one call.
-std::string calls_grammar(std::string grammar) {
+std::string calls_grammar(std::string grammar, bool may_be_several) {
   // Where both are there, the one is part of the other.
   replace_once(grammar, "root ::= tool-call | tool-calls\n", "root ::= tool-calls\n");
   // No call at all is for answers without, which it does not come to.
   replace_once(grammar, "tool-calls ::= (tool-call? space)+\n",
                "tool-calls ::= (tool-call space)+\n");
+  if (!may_be_several) {
+    replace_once(grammar, "tool-calls ::= (tool-call space)+\n",
+                 "tool-calls ::= tool-call space\n");
+  }
   return grammar;
 }
 
@@ -193,7 +197,8 @@ Status take_form(const Model& model, const ToolUse& use, const common_chat_param
   }
   // Without a mark that begins them, calls are told from text by their form alone.
   if (use.must || !turn.triggers.empty()) {
-    turn.grammar = calls_grammar(form.grammar.empty() ? grammar_of(parser) : form.grammar);
+    turn.grammar = calls_grammar(form.grammar.empty() ? grammar_of(parser) : form.grammar,
+                                 use.parallel.value_or(true));
   }
   if (use.must) turn.triggers.clear();
   if (turn.grammar.size() > kMaxGrammarBytes) {
