@@ -68,12 +68,13 @@ void CommandServeOptions::declare(CLI::App& app) {
       ->capture_default_str()
       ->check(CLI::Range(0, 1 << 26))
       ->group(limits);
-  app.add_option("--cache-layout", cache_layout,
-                 "split: room for a whole context for each answer, faster where there are many;\n"
-                 "unified: all draw on the same; auto: split where it is at most 1/8 of the free\n"
-                 "memory and --cache-tokens is 0")
+  app.add_option(
+         "--cache-layout", cache_layout,
+         "unified: all answers draw on the same tokens; split: room for a whole context for\n"
+         "each; auto: split where it is at most 1/8 of the free memory and\n"
+         "--cache-tokens is 0")
       ->capture_default_str()
-      ->check(CLI::IsMember({"auto", "split", "unified"}))
+      ->check(CLI::IsMember({"unified", "split", "auto"}))
       ->group(limits);
   app.add_option("--max-body", max_body_mib, "MiB of one request's body")
       ->capture_default_str()

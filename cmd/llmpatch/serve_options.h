@@ -22,7 +22,7 @@ struct CommandServeOptions {
   PatchOptions patches;
   RegistryPlace registry;
   bool force = false, allow_unpatched = false, is_public = false, watch = false, json = false;
-  std::string host, model_name, cache_layout = "auto";
+  std::string host, model_name, cache_layout = "unified";
   std::vector<std::string> stacks;
   std::uint16_t port = 8080;
   std::filesystem::path api_keys, admin_key, audit_log, certificate, private_key;

@@ -87,7 +87,7 @@ struct ServingSink {
 
 // How requests share the KV cache. Unified: all draw on the same cells, and copying what they have
 // in common moves no bytes, but every token passes over the cells of all. Split: each that runs has
-// room for a whole context, which takes far more memory and makes many requests at a time faster.
+// room for a whole context, which takes far more memory, and passes over its own cells only.
 enum class CacheLayout {
   kAuto,  // split where that takes at most an eighth of the free memory, cache_tokens is 0 and the
           // model's cells can be taken apart
@@ -101,7 +101,7 @@ struct ServingOptions {
   int max_concurrent = 32;  // requests decoded at the same time
   int max_queue = 256;      // requests that wait beyond those; 0: none
   int context = 0;          // tokens of one request, prefix excluded; 0: as Engine
-  CacheLayout layout = CacheLayout::kAuto;
+  CacheLayout layout = CacheLayout::kUnified;
   int cache_tokens = 0;      // KV cells of all requests together; 0: planned
   int prefill_tokens = 256;  // prompt tokens a batch takes at most while answers are being decoded
 };

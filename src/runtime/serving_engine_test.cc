@@ -199,6 +199,7 @@ TEST_P(TinyServing, SampledRequestsDrawWhatEngineDraws) {
 
 TEST(ServingEngine, AnswersAsEngineDoesOnARealModel) {
   ServingOptions options;
+  options.layout = CacheLayout::kSplit;  // the tiny model has both
   options.threads = 1;
   options.context = 512;
   options.max_concurrent = 4;
@@ -229,7 +230,6 @@ TEST(ServingEngine, ReusesPromptsOfASlidingWindowModel) {
   options.threads = 1;
   options.context = 1024;
   options.max_concurrent = 2;
-  const auto engine = make_serving(gemma3(), options);
   const std::string words = "The sun rose over the hills and the river ran cold and clear. ";
   std::string text;
   for (int i = 0; i < 45; ++i) text += words;  // longer than the window of 512
@@ -238,12 +238,16 @@ TEST(ServingEngine, ReusesPromptsOfASlidingWindowModel) {
   ASSERT_GT(prompt.size(), 600u);
   Tokens other = prompt;
   for (const Token token : tokens_of(gemma3(), "Then night fell")) other.push_back(token);
-  const Answer fresh = serve(*engine, serving(other, 8));
-  EXPECT_EQ(fresh.result.usage.cached_tokens, 0);
-  serve(*engine, serving(prompt, 8));
-  const Answer reused = serve(*engine, serving(other, 8));
-  EXPECT_GT(reused.result.usage.cached_tokens, 600);
-  EXPECT_EQ(reused.text, fresh.text);
+  for (const CacheLayout layout : {CacheLayout::kUnified, CacheLayout::kSplit}) {
+    options.layout = layout;
+    const auto engine = make_serving(gemma3(), options);
+    const Answer fresh = serve(*engine, serving(other, 8));
+    EXPECT_EQ(fresh.result.usage.cached_tokens, 0);
+    serve(*engine, serving(prompt, 8));
+    const Answer reused = serve(*engine, serving(other, 8));
+    EXPECT_GT(reused.result.usage.cached_tokens, 600);
+    EXPECT_EQ(reused.text, fresh.text);
+  }
 }
 
 // --- Reuse ------------------------------------------------------------------------------------
