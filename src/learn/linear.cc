@@ -31,7 +31,15 @@ Tensor product(const Tensor& x, const Tensor& weight, bool transposed, torch::Dt
             : out_dtype == torch::kBFloat16 && bf16_into<Bf16>(dense, weight, transposed, out);
     if (done) return out;
   }
-  return (transposed ? torch::linear(x, weight) : torch::mm(x, weight)).to(out_dtype);
+  const auto multiply = [&](const Tensor& a, const Tensor& b) {
+    return (transposed ? torch::linear(a, b) : torch::mm(a, b)).to(out_dtype);
+  };
+  // LibTorch's own product of bf16 rounds its partial sums to eight digits where the processor has
+  // no instruction for it.
+  if (x.scalar_type() == torch::kBFloat16) {
+    return multiply(x.to(torch::kFloat32), weight.to(torch::kFloat32));
+  }
+  return multiply(x, weight);
 }
 
 // a . matrix, as f32 or bf16.
