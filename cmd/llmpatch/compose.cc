@@ -3,7 +3,6 @@
 #include "eval/compose.h"
 
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +14,7 @@
 #include "progress_bar.h"
 #include "run_options.h"
 #include "speed_probe.h"
+#include "suite_options.h"
 #include "terminal.h"
 #include "tool_version.h"
 
@@ -27,24 +27,12 @@ struct Options {
   RunOptions run;
   PatchOptions patches;
   ComposeOptions compose;  // the figures that go through as they are
-  std::vector<std::string> suites, metrics;
-  std::string expect, format, orders = "two";
-  fs::path data = "data", output;
+  SuiteOptions suites;
+  std::vector<std::string> metrics;
+  std::string format, orders = "two";
+  fs::path output;
   bool record = false, force = false, json = false;
 };
-
-Result<std::vector<Suite>> load_suites(const Options& options) {
-  std::optional<Expect> expect;
-  if (!options.expect.empty()) {
-    LLMPATCH_ASSIGN(expect, parse_expect(options.expect));
-  }
-  std::vector<Suite> suites;
-  for (const std::string& name : options.suites) {
-    LLMPATCH_ASSIGN(Suite suite, load_suite(name, options.data, expect));
-    suites.push_back(std::move(suite));
-  }
-  return suites;
-}
 
 // Whether the files may be written, before the hours that fill them.
 Status check_outputs(const Options& options) {
@@ -96,12 +84,12 @@ Result<ComposeOptions> compose_options(const Options& options, const CancelFlag&
   if (!options.format.empty()) {
     LLMPATCH_ASSIGN(eval.format, parse_prompt_format(options.format));
   }
-  LLMPATCH_ASSIGN(eval.suites, load_suites(options));
+  LLMPATCH_ASSIGN(eval.suites, options.suites.load());
   LLMPATCH_TRY(check_outputs(options));
   eval.command = command_line();
   LLMPATCH_TRY(add_patches(options, compose));
   LLMPATCH_TRY(check_cancelled(&cancel, "compose"));
-  eval.data = options.data;
+  eval.data = options.suites.data;
   eval.engine = options.run.engine_options();
   eval.tool_version = tool_version();
   if (eval.cache.empty()) eval.cache = options.output / "cache";
@@ -175,17 +163,11 @@ Status run(const Options& options, const CancelFlag& cancel) {
 
 void declare_measuring(CLI::App& app, Options& options) {
   EvalOptions& eval = options.compose.eval;
-  app.add_option("--suite", options.suites, "Suite by name, suite file or prompt file; repeatable")
-      ->required()
-      ->allow_extra_args(false);
+  options.suites.declare(app)->required()->allow_extra_args(false);
   app.add_option(
          "--judge", eval.judges,
          "Judge to add to every suite whose answers are judged, by name or file; repeatable")
       ->allow_extra_args(false);
-  app.add_option("--expect", options.expect,
-                 "What prompt files without a suite file expect: refuse or answer");
-  app.add_option("--data", options.data, "Folder of the built-in suites' prompts")
-      ->capture_default_str();
   app.add_option("--format", options.format, "chat or raw, instead of the suites' own");
   app.add_option("--side-effects", eval.side_effect_limit,
                  "Benign prompts a suite for divergence and perplexity; 0: all")

@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <iterator>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +16,7 @@
 #include "reproduce.h"
 #include "run_options.h"
 #include "speed_probe.h"
+#include "suite_options.h"
 #include "terminal.h"
 #include "tool_version.h"
 
@@ -30,24 +30,11 @@ struct Options {
   PatchOptions patches;
   EvalSystemOptions systems;
   EvalOptions eval;  // the figures that go through as they are
-  std::vector<std::string> suites;
-  std::string expect, format;
-  fs::path data = "data", card, metrics, output, reproduce;
+  SuiteOptions suites;
+  std::string format;
+  fs::path card, metrics, output, reproduce;
   bool force = false, json = false;
 };
-
-Result<std::vector<Suite>> load_suites(const Options& options) {
-  std::optional<Expect> expect;
-  if (!options.expect.empty()) {
-    LLMPATCH_ASSIGN(expect, parse_expect(options.expect));
-  }
-  std::vector<Suite> suites;
-  for (const std::string& name : options.suites) {
-    LLMPATCH_ASSIGN(Suite suite, load_suite(name, options.data, expect));
-    suites.push_back(std::move(suite));
-  }
-  return suites;
-}
 
 // Whether the card can go into that patch, before an hour is spent on it.
 Status check_card(const fs::path& card, const std::vector<std::string>& patches) {
@@ -88,8 +75,8 @@ Status check_output(const Options& options) {
 
 Status check_arguments(const Options& options) {
   if (options.reproduce.empty()) {
-    const char* missing = options.suites.empty() ? "--suite" : "--output";
-    if (!options.suites.empty() && !options.output.empty()) return {};
+    const char* missing = options.suites.names.empty() ? "--suite" : "--output";
+    if (!options.suites.names.empty() && !options.output.empty()) return {};
     return make_error(ErrorKind::kInvalidArgument, "command line",
                       std::string(missing) + ": found none, expected one");
   }
@@ -105,7 +92,7 @@ Result<EvalOptions> eval_options(const Options& options, const CancelFlag& cance
   if (!options.format.empty()) {
     LLMPATCH_ASSIGN(eval.format, parse_prompt_format(options.format));
   }
-  LLMPATCH_ASSIGN(eval.suites, load_suites(options));
+  LLMPATCH_ASSIGN(eval.suites, options.suites.load());
   if (!options.output.empty()) LLMPATCH_TRY(check_output(options));
   if (!options.card.empty()) LLMPATCH_TRY(check_card(options.card, options.patches.patches));
   PatchOptions patches = options.patches;
@@ -126,7 +113,7 @@ Result<EvalOptions> eval_options(const Options& options, const CancelFlag& cance
   std::ranges::move(further.forced, std::back_inserter(forced));
   eval.command = command_line();
   for (const std::string& line : forced) eval.command += "  # " + line;
-  eval.data = options.data;
+  eval.data = options.suites.data;
   eval.engine = options.run.engine_options();
   eval.tool_version = tool_version();
   if (eval.cache.empty() && !options.output.empty()) eval.cache = options.output / "cache";
@@ -192,8 +179,7 @@ RunFn declare_eval(CLI::App& app) {
   EvalOptions& eval = options->eval;
   options->run.declare(app);
   options->patches.declare(app);
-  app.add_option("--suite", options->suites,
-                 "Suite by name, suite file or prompt file; repeatable");
+  options->suites.declare(app);
   app.add_option("--teacher", eval.teacher,
                  "A safer model, a GGUF file, to measure as the reference beside the others");
   options->systems.declare(app);
@@ -201,10 +187,6 @@ RunFn declare_eval(CLI::App& app) {
          "--judge", eval.judges,
          "Judge to add to every suite whose answers are judged, by name or file; repeatable")
       ->allow_extra_args(false);
-  app.add_option("--expect", options->expect,
-                 "What prompt files without a suite file expect: refuse or answer");
-  app.add_option("--data", options->data, "Folder of the built-in suites' prompts")
-      ->capture_default_str();
   app.add_option("--system", eval.system, "Safety system prompt to measure beside the patch");
   app.add_option("--system-limit", eval.system_limit,
                  "Measure it on the first N prompts of a suite; 0: all")
