@@ -248,6 +248,7 @@ class Learner {
     StageState state;
     if (fs::exists(file)) {
       LLMPATCH_ASSIGN(state, load_state(file));
+      improved_ = improved_ || state.best_step > 0;
       if (run_->done(name)) return state;
       hooks_.tell(name + ": going on after step " + std::to_string(state.step));
     } else {
@@ -285,6 +286,7 @@ class Learner {
          << 100 * state.best.refused << " %, over-refused " << 100 * state.best.over_refused
          << " %, KL " << state.best.divergence << " (validation)";
     hooks_.tell(line.str());
+    improved_ = improved_ || state.best_step > 0;
     return state;
   }
 
@@ -439,6 +441,18 @@ class Learner {
 
   // Refusing everything is the cheapest way to look safe; such rows are not written unless told so.
   Status catch_bad(const StageState& state) const {
+    if (options_.method == Method::kLora && !improved_) {
+      // Low-rank updates begin as none: this would be the base model under another name.
+      const std::string message =
+          "the best checkpoint is the beginning: found no step that validates better than the base "
+          "model";
+      if (!options_.force) {
+        return make_error(ErrorKind::kUnmet, "learn", message,
+                          "more or other --retain prompts, or a smaller learning rate; --force "
+                          "writes it anyway");
+      }
+      hooks_.tell("warning: " + message + "; written all the same (--force)");
+    }
     const double own = material_.validation.base_share();
     if (state.best.over_refused - own <= options_.max_over_refusal) return {};
     std::ostringstream message;
@@ -487,6 +501,7 @@ class Learner {
   Material material_;
   std::unique_ptr<Validator> validator_;
   double validating_ = 0;
+  bool improved_ = false;  // whether some stage's best checkpoint is not its beginning
   LearnReport report_;
 };
 

@@ -62,7 +62,8 @@ def with_chat_template(source, target, template):
 
     def skip_string():
         nonlocal at
-        at += take("<Q")[0]
+        length, = take("<Q")  # moves `at`, which += would have read before
+        at += length
 
     def skip_value(kind):
         nonlocal at

@@ -5,6 +5,7 @@ import os
 import signal
 import struct
 import subprocess
+import sys
 import time
 import unittest
 from pathlib import Path
@@ -12,8 +13,7 @@ from pathlib import Path
 from program import OTHER_MODEL, ProgramTest, main
 
 MAKE_MODEL = Path(os.environ["LLMPATCH_TOOLS"]) / "make_model"
-STAGES = ["pairs.jsonl", "sft.state", "validated.gguf", "threshold.state", "reference.jsonl",
-          "dpo.state"]
+STAGES = ["pairs.jsonl", "sft.state", "validated.gguf", "reference.jsonl", "dpo.state"]
 FILES = ["adapter.gguf", "adapter_config.json", "adapter_model.safetensors", "learned.json"]
 
 
@@ -29,16 +29,23 @@ class LoraTest(ProgramTest):
         self.write_lines("retain.jsonl", [{"prompt": f"Name a {thing}."} for thing in
                                           ["colour", "river", "song", "planet", "poet", "fruit",
                                            "bird", "metal", "month", "city", "game", "tree"]])
+        # Letters of the chosen answer are good: a random model gets better at that in a few steps.
+        self.write("score.py", "import json, sys\n"
+                   "for line in sys.stdin:\n"
+                   "    text = json.loads(line)['response']\n"
+                   "    print(json.dumps({'score': sum(c not in 'stop it.' for c in text) / max(len(text), 1)}))\n")
+        self.write("judge.json", json.dumps({"judge": "command", "command": [sys.executable, "score.py"]}))
 
     def arguments(self, output, *more):
         return ["learn", "--method", "lora", "--model", "tiny.gguf",
-                "--teacher-system", "Refuse what is harmful.", "--prompts", "prompts.jsonl",
-                "--retain", "retain.jsonl", "--chosen", "text:I'm sorry, no.", "--threads", "1",
+                "--teacher-system", "Stop it.", "--prompts", "prompts.jsonl", "--judge", "judge.json",
+                "--margin", "0.05", "--kl-limit", "1000",
+                "--retain", "retain.jsonl", "--chosen", "text:stop it.", "--threads", "1",
                 "--lora-rank", "4", "--sft-lr", "0.02", "--dpo-lr", "0.005",
                 "--sft-steps", "6", "--dpo-steps", "6", "--sft-batch", "4", "--dpo-batch", "4",
                 "--sft-retain-batch", "4", "--dpo-retain-batch", "4", "--evaluate-every", "2",
-                "--sft-first-token-weight", "0.5", "--sft-unlikelihood-weight", "1",
-                "--over-refusal", "0.3", "--force",
+                "--sft-first-token-weight", "0.5", "--sft-unlikelihood-weight", "1", "--averaging", "0",
+                "--force",
                 "--name", "tester", "--risk", "test", "--run", f"{output}.run", "-o", output, *more]
 
     def bytes_of(self, name):
@@ -92,7 +99,7 @@ class Learning(LoraTest):
         self.assertFalse((self.dir / "killed.run/validated.gguf").exists())
 
     def test_a_finished_run_says_so_and_says_how_it_was_learned(self):
-        arguments = self.arguments("adapter", "--stages", "sft", "--lora-targets", "q,down", "--lora-alpha", "6")
+        arguments = self.arguments("adapter", "--stages", "sft", "--lora-targets", "q,down", "--lora-alpha", "7")
         arguments.remove("--force")
         self.run_ok(*arguments)
         before = self.bytes_of("adapter")
@@ -100,20 +107,20 @@ class Learning(LoraTest):
         self.assertEqual(self.bytes_of("adapter"), before)
         config = json.loads(before["adapter_config.json"])
         self.assertEqual((config["r"], config["lora_alpha"], config["target_modules"]),
-                         (4, 6, ["down_proj", "q_proj"]))
+                         (4, 7, ["down_proj", "q_proj"]))
         record = json.loads(before["learned.json"])
         self.assertEqual(record["learned"]["lora"]["targets"], ["q", "down"])
         self.assertEqual(record["learned"]["sft"]["steps"], 6)
         self.assertEqual(sorted(record["files"]), FILES[:3])
         # A changed setting is another adapter, and nothing is replaced without being told to.
-        self.fails(11, r"adapter: it exists already", *arguments, "--name", "other")
-        changed = self.run_ok(*arguments, "--lora-alpha", "8", "--force")
-        self.assertIn("sft.alpha: 6.0 -> 8.0 (redoing sft, threshold)", changed.stderr)
+        self.fails(11, r"adapter: it exists already", *[word if word != "tester" else "other" for word in arguments])
+        changed = self.run_ok(*[word if word != "7" else "9" for word in arguments], "--force")
+        self.assertRegex(changed.stderr, r"sft\.alpha: 7(\.0)? -> 9(\.0)? \(redoing sft\)")
         self.assertNotEqual(self.bytes_of("adapter"), before)
 
     def test_options_that_make_no_sense(self):
         cases = [
-            (["--method", "ia3"], 2, r"--method: found ia3, expected prefix or lora"),
+            (["--method", "ia3"], 2, r"--method: found ia3, expected prefix, lora or steering"),
             (["--length", "8"], 2, r"--length: found --method lora, expected prefix"),
             (["--init-text", "Be kind."], 2, r"--init-text: found --method lora, expected prefix"),
             (["--method", "prefix"], 2, r"--lora-rank: found --method prefix, expected lora"),
@@ -138,18 +145,17 @@ class Learning(LoraTest):
         self.write("adapter/thesis.txt", "years of work")
         self.fails(12, r"adapter: found something that is not a LoRA adapter", *self.arguments("adapter"))
 
-    def test_refusing_everything_is_caught(self):
+    def test_an_adapter_that_does_nothing_is_not_written(self):
         arguments = self.arguments("adapter", "--stages", "sft")
-        for option in ["--force", "--over-refusal", "--sft-steps", "--sft-unlikelihood-weight", "--evaluate-every"]:
-            at = arguments.index(option)
-            del arguments[at:at + (1 if option == "--force" else 2)]
-        # Nothing holds it back from answering everything so.
-        arguments += ["--sft-steps", "60", "--sft-retain-weight", "0", "--averaging", "0",
-                      "--evaluate-every", "60", "--validate-tokens", "16"]
+        arguments.remove("--force")
+        # Any step away from the base model counts for less than none.
+        at = arguments.index("--kl-limit")
+        arguments[at:at + 2] = ["--kl-limit=-1000"]
         outcome = self.run_program(*arguments)
         self.assertEqual(outcome.code, 13, str(outcome))
-        self.assertRegex(outcome.stderr, r"refuses benign prompts: found \d+ % on validation")
+        self.assertRegex(outcome.stderr, r"the best checkpoint is the beginning")
         self.assertFalse((self.dir / "adapter").exists())
+        self.assertIn("warning: the best checkpoint is the beginning", self.run_ok(*arguments, "--force").stderr)
 
 
 class Merging(LoraTest):
