@@ -6,13 +6,13 @@ namespace llmpatch {
 std::span<const Subcommand> subcommands() {
   static constexpr Subcommand kSubcommands[] = {
       {"learn", "Learn a patch from a model, a safer teacher and prompts", declare_learn},
-      {"merge", "Merge a LoRA adapter into a model file", declare_merge},
       {"eval", "Measure what a patch does and write a report", declare_eval},
       {"report", "Make one page of evaluations, any number of them", declare_report},
       {"ablate", "Learn and measure a grid of variants", declare_ablate},
       {"attack", "Search suffixes that break a patch, and say how often they do", declare_attack},
       {"compose", "Measure patches alone and together, and how to compose them best",
        declare_compose},
+      {"merge", "Merge a LoRA adapter into a model file", declare_merge},
       {"diff", "Show which answers a patch changes", declare_diff},
       {"generate", "Answer the prompts of a JSON-lines file", declare_generate},
       {"chat", "Talk with a model, patches on or off", declare_chat},

@@ -86,6 +86,8 @@ ToolCall read_call(RequestFields& fields) {
   read_tool_name(inner, call.name);
   inner.require("arguments");
   inner.text("arguments", kMaxArgumentBytes, call.arguments);
+  // OpenAI's client sends back what it read the arguments as, beside them.
+  inner.take("parsed_arguments");
   // Clients send back what a function without arguments was called with.
   if (call.arguments.empty()) call.arguments = "{}";
   const Result<Json> parsed = parse_json(call.arguments, "arguments");
@@ -142,6 +144,7 @@ Message read_message(RequestFields& fields, std::map<std::string, std::string>& 
                     ", expected \"system\", \"developer\", \"user\", \"assistant\" or \"tool\"");
   }
   read_calls(fields, message);
+  if (message.role == "assistant") fields.take("parsed");  // as parsed_arguments, of the content
   for (const ToolCall& call : message.tool_calls) called[call.id] = call.name;
   if (message.role == "tool") read_result(fields, called, message);
   fields.refuse({"function_call"}, kOldCalls);
