@@ -180,7 +180,7 @@ class Serve(ProgramTest):
         self.assertNotEqual(choices[0]["text"], choices[2]["text"])
         streamed = self.server.complete(patches=[], stream=True).events
         self.assertEqual("".join(event["choices"][0]["text"] for event in streamed[:-1]),
-                         choices[0]["text"])
+                         self.server.complete(patches=[]).json["choices"][0]["text"])
 
     def test_echoes_and_scores_a_prompt(self):
         answer = self.server.complete(echo=True, logprobs=2, max_tokens=0).json
