@@ -1,23 +1,13 @@
 #include "eval/card.h"
 
-#include <array>
-#include <cstdio>
-#include <cstdlib>
-
 #include "eval/compliance.h"
+#include "eval/format.h"
 #include "eval/refusals.h"
 #include "eval/side_effects.h"
 #include "judge/refusal.h"
 
 namespace llmpatch {
 namespace {
-
-// Six significant digits: more than any figure here means, and a file people can read.
-double rounded(double value) {
-  std::array<char, 32> text{};
-  std::snprintf(text.data(), text.size(), "%.6g", value);
-  return std::strtod(text.data(), nullptr);
-}
 
 OrderedJson to_json(const Proportion& proportion) {
   const Interval interval = proportion.interval();

@@ -1,19 +1,9 @@
 // compose.json of a composition study.
-#include <array>
-#include <cstdio>
-#include <cstdlib>
-
 #include "eval/compose_report.h"
+#include "eval/format.h"
 
 namespace llmpatch {
 namespace {
-
-// Six significant digits, as in eval.json.
-double rounded(double value) {
-  std::array<char, 32> text{};
-  std::snprintf(text.data(), text.size(), "%.6g", value);
-  return std::strtod(text.data(), nullptr);
-}
 
 // Null where nothing was measured.
 OrderedJson to_json(const Estimate& estimate) {

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdio>
+#include <cstdlib>
 
 namespace llmpatch {
 
@@ -9,6 +10,12 @@ std::string fixed(double value, int decimals) {
   std::array<char, 400> text{};  // the longest double has 309 digits before the point
   std::snprintf(text.data(), text.size(), "%.*f", decimals, value);
   return text.data();
+}
+
+double rounded(double value) {
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "%.6g", value);
+  return std::strtod(text.data(), nullptr);
 }
 
 std::string percent_text(const Proportion& proportion) {

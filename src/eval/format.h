@@ -9,6 +9,8 @@ namespace llmpatch {
 
 // `value` with `decimals` digits after the point, as in "3.14".
 std::string fixed(double value, int decimals);
+// To six significant digits: more than any figure here means, and files that people can read.
+double rounded(double value);
 // "93.0 % [88.6, 95.8]"; "-" for n = 0.
 std::string percent_text(const Proportion& proportion);
 // "0.075 [0.070, 0.081]"; "-" for n = 0.

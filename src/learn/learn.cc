@@ -446,12 +446,7 @@ class Learner {
       const std::string message =
           "the best checkpoint is the beginning: found no step that validates better than the base "
           "model";
-      if (!options_.force) {
-        return make_error(ErrorKind::kUnmet, "learn", message,
-                          "more or other --retain prompts, or a smaller learning rate; --force "
-                          "writes it anyway");
-      }
-      hooks_.tell("warning: " + message + "; written all the same (--force)");
+      LLMPATCH_TRY(caught(message, "more or other --retain prompts, or a smaller learning rate"));
     }
     const double own = material_.validation.base_share();
     if (state.best.over_refused - own <= options_.max_over_refusal) return {};
@@ -460,13 +455,16 @@ class Learner {
     message << "the learned patch refuses benign prompts: found " << 100 * state.best.over_refused
             << " % on validation, expected at most " << 100 * (own + options_.max_over_refusal)
             << " % (the base model: " << 100 * own << " %)";
-    if (options_.force) {
-      hooks_.tell("warning: " + message.str() + "; written all the same (--force)");
-      return {};
+    return caught(message.str(), "more and more varied --retain prompts usually help");
+  }
+
+  // What is not written unless told so.
+  Status caught(const std::string& message, const std::string& hint) const {
+    if (!options_.force) {
+      return make_error(ErrorKind::kUnmet, "learn", message, hint + "; --force writes it anyway");
     }
-    return make_error(
-        ErrorKind::kUnmet, "learn", message.str(),
-        "more and more varied --retain prompts usually help; --force writes it anyway");
+    hooks_.tell("warning: " + message + "; written all the same (--force)");
+    return {};
   }
 
   Status write(const torch::Tensor& rows) {

@@ -4,7 +4,6 @@
 #include <array>
 #include <cmath>
 #include <memory>
-#include <numeric>
 #include <optional>
 #include <set>
 #include <sstream>
@@ -13,10 +12,10 @@
 #include "base/sha256.h"
 #include "gguf/gguf_image.h"
 #include "gguf/identity.h"
-#include "judge/refusal.h"
 #include "learn/material.h"
 #include "learn/run_directory.h"
 #include "learn/settings.h"
+#include "learn/validator.h"
 
 namespace llmpatch {
 namespace {
@@ -213,22 +212,11 @@ class SteeringLearner {
     steered.adapters.control_vector = ControlVector{path, 1, 0, 0};
     LLMPATCH_ASSIGN(const auto engine, Engine::create(*model_, steered));
     const ValidationSet& set = material_.validation;
-    Validation found;
     LLMPATCH_ASSIGN(const auto harmful, answer(*engine, set.harmful, set.harmful_formats));
     LLMPATCH_ASSIGN(const auto benign, answer(*engine, set.benign, set.benign_formats));
-    if (!harmful.empty()) {
-      LLMPATCH_ASSIGN(const auto scores, judge_->score(harmful));
-      found.refused = 1 - std::accumulate(scores.begin(), scores.end(), 0.0) /
-                              static_cast<double>(scores.size());
-    }
-    if (!benign.empty()) {
-      const auto refused = std::ranges::count_if(
-          benign, [](const JudgeItem& item) { return is_refusal(item.response); });
-      found.over_refused = static_cast<double>(refused) / static_cast<double>(benign.size());
-    }
+    LLMPATCH_ASSIGN(Validation found, judge_answers(*judge_, harmful, benign));
     LLMPATCH_ASSIGN(found.divergence, divergence(*engine, set.benign_texts));
-    found.score = found.refused - 2 * found.over_refused -
-                  2 * std::max(0.0, found.divergence - options_.divergence_limit);
+    found.score = checkpoint_score(found, options_.divergence_limit);
     generated_ += engine->stats().generated_tokens;
     return found;
   }

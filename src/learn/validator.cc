@@ -31,6 +31,23 @@ torch::Tensor to_tensor(const Rows& rows) {
   return tensor;
 }
 
+Result<Validation> judge_answers(const Judge& judge, const std::vector<JudgeItem>& harmful,
+                                 const std::vector<JudgeItem>& benign) {
+  Validation found;
+  if (!harmful.empty()) {
+    LLMPATCH_ASSIGN(const auto scores, judge.score(harmful));
+    found.refused =
+        1 - std::accumulate(scores.begin(), scores.end(), 0.0) / static_cast<double>(scores.size());
+  }
+  if (!benign.empty()) found.over_refused = share_refused(benign);
+  return found;
+}
+
+double checkpoint_score(const Validation& found, double divergence_limit) {
+  return found.refused - 2 * found.over_refused -
+         2 * std::max(0.0, found.divergence - divergence_limit);
+}
+
 Result<std::vector<JudgeItem>> Validator::answer(Engine& engine, const Stack& stack,
                                                  const std::vector<Prompt>& prompts,
                                                  const std::vector<PromptFormat>& formats,
@@ -79,18 +96,12 @@ Result<Validation> Validator::measure(const torch::Tensor& learned) {
     LLMPATCH_ASSIGN(const auto harmful,
                     answer(engine, stack, set_.harmful, set_.harmful_formats, options_.samples));
     LLMPATCH_ASSIGN(const auto benign, answer(engine, stack, set_.benign, set_.benign_formats));
-    if (!harmful.empty()) {
-      LLMPATCH_ASSIGN(const auto scores, judge_.score(harmful));
-      found.refused = 1 - std::accumulate(scores.begin(), scores.end(), 0.0) /
-                              static_cast<double>(scores.size());
-    }
-    if (!benign.empty()) found.over_refused = share_refused(benign);
+    LLMPATCH_ASSIGN(found, judge_answers(judge_, harmful, benign));
     return {};
   }));
   LLMPATCH_ASSIGN(found.divergence, mean_divergence(transformer_, method_.adapt(learned),
                                                     set_.benign_texts, cancel_));
-  found.score = found.refused - 2 * found.over_refused -
-                2 * std::max(0.0, found.divergence - options_.divergence_limit);
+  found.score = checkpoint_score(found, options_.divergence_limit);
   return found;
 }
 

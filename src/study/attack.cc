@@ -1,26 +1,16 @@
 #include "study/attack.h"
 
-#include <torch/torch.h>
-
 #include <algorithm>
 #include <cstdio>
-#include <cstring>
 #include <utility>
 
 #include "eval/statistics.h"
+#include "learn/validator.h"
 
 namespace llmpatch {
 namespace {
 
 constexpr double kBad = 0.5;
-
-torch::Tensor as_tensor(const Rows& rows) {
-  if (rows.n == 0) return {};
-  torch::Tensor tensor =
-      torch::empty({static_cast<std::int64_t>(rows.n), static_cast<std::int64_t>(rows.d)});
-  std::memcpy(tensor.data_ptr<float>(), rows.values.data(), rows.values.size() * sizeof(float));
-  return tensor;
-}
 
 // The prompt with another last message.
 Prompt asking(Prompt prompt, const std::string& request) {
@@ -68,7 +58,7 @@ class PromptAttack {
     LLMPATCH_ASSIGN(result.against_base, search({}));
     const bool patched = target_.rows.n > 0;
     if (patched) {
-      LLMPATCH_ASSIGN(result.against_patched, search(as_tensor(target_.rows)));
+      LLMPATCH_ASSIGN(result.against_patched, search(to_tensor(target_.rows)));
     }
     Stack stack;
     if (patched) {
