@@ -1,11 +1,10 @@
 #include "machine.h"
 
-#include <sched.h>
-
 #include <algorithm>
 #include <fstream>
 #include <sstream>
-#include <thread>
+
+#include "base/cores.h"
 
 namespace llmpatch {
 namespace {
@@ -60,11 +59,7 @@ Processor machine_processor() {
   processor.name = field("/proc/cpuinfo", "model name");
   std::istringstream flags(field("/proc/cpuinfo", "flags"));
   for (std::string flag; flags >> flag;) processor.flags.push_back(flag);
-  cpu_set_t allowed;
-  CPU_ZERO(&allowed);
-  processor.cores = ::sched_getaffinity(0, sizeof allowed, &allowed) == 0
-                        ? CPU_COUNT(&allowed)
-                        : static_cast<int>(std::thread::hardware_concurrency());
+  processor.cores = usable_cores();
   return processor;
 }
 

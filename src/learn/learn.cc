@@ -11,8 +11,8 @@
 #include <limits>
 #include <memory>
 #include <sstream>
-#include <thread>
 
+#include "base/cores.h"
 #include "base/file.h"
 #include "base/sha256.h"
 #include "gguf/identity.h"
@@ -125,8 +125,7 @@ class Learner {
 
   Status open_model() {
     // LibTorch's own default counts physical cores, which a virtual machine may not tell.
-    const auto cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
-    at::set_num_threads(options_.threads > 0 ? options_.threads : cores);
+    at::set_num_threads(options_.threads > 0 ? options_.threads : usable_cores());
     arithmetic_ = options_.precision.value_or(fastest_arithmetic());
     LLMPATCH_ASSIGN(auto file, GgufFile::open(options_.model));
     file_ = std::make_unique<GgufFile>(std::move(file));

@@ -8,8 +8,8 @@
 #include <charconv>
 #include <optional>
 #include <string_view>
-#include <thread>
 
+#include "base/cores.h"
 #include "runtime/decode.h"
 #include "runtime/llama_backend.h"
 
@@ -82,7 +82,7 @@ Result<std::unique_ptr<BlockReader>> BlockReader::create(const Model& model, std
   params.n_ctx = static_cast<std::uint32_t>((longest + 255) / 256 * 256);
   params.n_batch = params.n_ubatch = params.n_ctx;  // a text is one graph
   params.n_outputs_max = params.n_ctx;
-  params.n_threads = threads > 0 ? threads : static_cast<int>(std::thread::hardware_concurrency());
+  params.n_threads = threads > 0 ? threads : usable_cores();
   params.n_threads_batch = params.n_threads;
   params.swa_full = true;
   params.no_perf = true;

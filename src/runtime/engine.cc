@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <chrono>
 #include <map>
-#include <thread>
 #include <utility>
 
+#include "base/cores.h"
 #include "base/sha256.h"
 #include "runtime/context.h"
 #include "runtime/loaded_adapters.h"
@@ -167,10 +167,9 @@ Result<std::unique_ptr<Engine>> Engine::create(const Model& model, const EngineO
   if (cells == 0) {
     cells = std::max(context, options.max_concurrent * kCellsPerRequest) + kPrefixCells;
   }
-  const auto cores = static_cast<int>(std::max(std::thread::hardware_concurrency(), 1u));
   ContextOptions plan;
   plan.exact = options.exact;
-  plan.threads = options.threads > 0 ? options.threads : cores;
+  plan.threads = options.threads > 0 ? options.threads : usable_cores();
   plan.cells = (static_cast<std::uint32_t>(cells) + 255) / 256 * 256;
   plan.sequences =
       static_cast<std::uint32_t>(std::min(kMaxSequences, 2 * options.max_concurrent + 64));

@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <string>
-#include <thread>
 #include <utility>
 
+#include "base/cores.h"
 #include "runtime/sequence_pool.h"
 #include "runtime/stream_pool.h"
 
@@ -33,8 +33,6 @@ bool has_cells(const Model& model) {
 
 std::uint32_t round_up(int cells) { return (static_cast<std::uint32_t>(cells) + 255) / 256 * 256; }
 
-int cores() { return static_cast<int>(std::max(std::thread::hardware_concurrency(), 1u)); }
-
 int context_of(const Model& model, const ServingOptions& options) {
   if (options.context > 0) return options.context;
   const auto trained = static_cast<int>(std::min<std::size_t>(model.context_length(), 1 << 24));
@@ -45,7 +43,7 @@ ContextOptions common_options(const Model& model, const ServingOptions& options,
                               std::uint32_t sequences) {
   ContextOptions wanted;
   wanted.exact = options.exact;
-  wanted.threads = options.threads > 0 ? options.threads : cores();
+  wanted.threads = options.threads > 0 ? options.threads : usable_cores();
   wanted.sequences = sequences;
   wanted.batch = kBatchTokens;
   const std::size_t rows =
