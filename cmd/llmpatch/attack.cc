@@ -38,13 +38,9 @@ struct Options {
 };
 
 // The rows of a sequential stack, as one prefix.
-Result<Rows> joined_rows(const AdmittedStack& admitted) {
-  if (!admitted.without.empty()) {
-    return make_error(ErrorKind::kDenied, "attack",
-                      admitted.without.front() + ", and what is not there is not attacked");
-  }
+Rows joined_rows(const std::vector<AdmittedPatch>& admitted) {
   Rows rows;
-  for (const AdmittedPatch& patch : admitted.patches) {
+  for (const AdmittedPatch& patch : admitted) {
     const Rows& more = patch.patch.rows;
     rows.n += more.n;
     rows.d = more.d;
@@ -126,9 +122,9 @@ Status run(const Options& options, const CancelFlag& cancel) {
   }
   LLMPATCH_ASSIGN(std::vector<Prompt> prompts, read_prompts(options.prompts, "prompts"));
   prompts.resize(std::min(prompts.size(), options.limit));
-  LLMPATCH_ASSIGN(const AdmittedStack admitted,
-                  options.patches.admit(options.run.model, options.force));
-  LLMPATCH_ASSIGN(const Rows rows, joined_rows(admitted));
+  LLMPATCH_ASSIGN(const auto admitted,
+                  options.patches.admit_every(options.run.model, options.force, "attack"));
+  const Rows rows = joined_rows(admitted);
   LLMPATCH_ASSIGN(Json settings, settings_of(options, rows));
   ResultFile results(options.output, std::move(settings));
   LLMPATCH_TRY(results.open(options.force));

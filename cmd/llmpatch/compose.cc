@@ -8,7 +8,7 @@
 
 #include "command.h"
 #include "eval/compose_report.h"
-#include "machine.h"
+#include "eval_systems.h"
 #include "output_file.h"
 #include "patch_options.h"
 #include "progress_bar.h"
@@ -36,16 +36,7 @@ struct Options {
 
 // Whether the files may be written, before the hours that fill them.
 Status check_outputs(const Options& options) {
-  std::error_code code;
-  if (fs::exists(options.output, code) && !fs::is_directory(options.output, code)) {
-    return make_error(ErrorKind::kInvalidArgument, "compose",
-                      "output " + options.output.string() + ": found a file, expected a folder");
-  }
-  if (!options.force && fs::exists(options.output / "compose.json", code)) {
-    return make_error(ErrorKind::kExists, "compose",
-                      (options.output / "compose.json").string() + ": it exists already",
-                      "choose another folder or say --force");
-  }
+  LLMPATCH_TRY(check_output_folder(options.output, "compose.json", overwrite_if(options.force)));
   if (!options.record) return {};
   for (const std::string& patch : options.patches.patches) {
     if (!is_patch_path(patch)) {
@@ -58,18 +49,12 @@ Status check_outputs(const Options& options) {
 }
 
 Status add_patches(const Options& options, ComposeOptions& compose) {
-  LLMPATCH_ASSIGN(AdmittedStack admitted, options.patches.admit(options.run.model, options.force));
-  if (!admitted.without.empty()) {
-    return make_error(ErrorKind::kDenied, "compose",
-                      admitted.without.front() + ", and what is not there is not measured");
-  }
-  for (AdmittedPatch& patch : admitted.patches) {
-    Manifest& manifest = patch.patch.manifest;
-    compose.eval.patches.push_back(
-        {manifest.name, manifest.version, manifest.files[kRowsFile], std::move(patch.patch.rows)});
-    compose.risks.push_back(manifest.risk);
-    if (!patch.forced.empty()) compose.eval.command += "  # " + patch.forced;
-  }
+  LLMPATCH_ASSIGN(auto admitted,
+                  options.patches.admit_every(options.run.model, options.force, "compose"));
+  for (const AdmittedPatch& patch : admitted) compose.risks.push_back(patch.patch.manifest.risk);
+  std::vector<std::string> forced;
+  compose.eval.patches = eval_patches(std::move(admitted), forced);
+  for (const std::string& line : forced) compose.eval.command += "  # " + line;
   return {};
 }
 
@@ -117,12 +102,7 @@ Status say_plan(const ComposeOptions& compose, const ComposePlan& plan, const Mo
         "no suite has prompts to be answered, so that nothing will be recommended: add "
         "--suite over-refusal");
   }
-  LLMPATCH_ASSIGN(const double speed, measure_speed(model, compose.eval.engine));
-  say("time: " + estimate_text(plan.generated_tokens + plan.scored_tokens, speed) +
-      "; cached answers cost none");
-  say("memory: " + bytes_text(static_cast<double>(resident_bytes())) + " with the model, " +
-      bytes_text(static_cast<double>(machine_memory().available)) + " still free");
-  return {};
+  return say_cost(model, compose.eval.engine, plan.generated_tokens + plan.scored_tokens);
 }
 
 Status record(const Options& options, const ComposeResult& result) {

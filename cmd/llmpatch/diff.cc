@@ -28,31 +28,28 @@ struct Options {
   bool force = false, json = false;
 };
 
-Result<Stack> add_stack(Engine& engine, const AdmittedStack& admitted, Compose compose) {
+Result<Stack> add_stack(Engine& engine, const std::vector<AdmittedPatch>& admitted,
+                        Compose compose) {
   Stack stack;
   stack.compose = compose;
-  for (const AdmittedPatch& patch : admitted.patches) {
+  for (const AdmittedPatch& patch : admitted) {
     LLMPATCH_ASSIGN(const PrefixId id, engine.add_prefix(patch.patch.rows));
     stack.prefixes.push_back(id);
   }
   return stack;
 }
 
-// Patches of one side. One that the store has revoked is not there, and no diff is made without it.
-Result<AdmittedStack> admit(const Options& options, const std::vector<std::string>& patches) {
+// Patches of one side.
+Result<std::vector<AdmittedPatch>> admit(const Options& options,
+                                         const std::vector<std::string>& patches) {
   PatchOptions side = options.patches;
   side.patches = patches;
-  LLMPATCH_ASSIGN(AdmittedStack admitted, side.admit(options.run.model, options.force));
-  if (!admitted.without.empty()) {
-    return make_error(ErrorKind::kDenied, "diff",
-                      admitted.without.front() + ", and what is not there is not compared");
-  }
-  return admitted;
+  return side.admit_every(options.run.model, options.force, "diff");
 }
 
-std::vector<DiffPatch> names_of(AdmittedStack& stack) {
+std::vector<DiffPatch> names_of(std::vector<AdmittedPatch>& stack) {
   std::vector<DiffPatch> names;
-  for (AdmittedPatch& patch : stack.patches) {
+  for (AdmittedPatch& patch : stack) {
     Manifest& manifest = patch.patch.manifest;
     names.push_back({manifest.name, manifest.version, manifest.files[kRowsFile]});
   }
@@ -78,8 +75,8 @@ Status run(const Options& options, const CancelFlag& cancel) {
   if (!options.format.empty()) {
     LLMPATCH_ASSIGN(format, parse_prompt_format(options.format));
   }
-  LLMPATCH_ASSIGN(AdmittedStack before, admit(options, options.from));
-  LLMPATCH_ASSIGN(AdmittedStack after, admit(options, options.patches.patches));
+  LLMPATCH_ASSIGN(auto before, admit(options, options.from));
+  LLMPATCH_ASSIGN(auto after, admit(options, options.patches.patches));
   LLMPATCH_ASSIGN(const std::unique_ptr<Model> model, options.run.load_model());
   LLMPATCH_ASSIGN(const auto prompts,
                   read_suite_prompts(suite, format, default_prompt_format(*model)));

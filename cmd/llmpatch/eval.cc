@@ -9,7 +9,6 @@
 #include "eval/card.h"
 #include "eval/evaluate.h"
 #include "eval_systems.h"
-#include "machine.h"
 #include "output_file.h"
 #include "patch_options.h"
 #include "progress_bar.h"
@@ -59,20 +58,6 @@ Status check_card(const fs::path& card, const std::vector<std::string>& patches)
   return {};
 }
 
-Status check_output(const Options& options) {
-  std::error_code code;
-  if (fs::exists(options.output, code) && !fs::is_directory(options.output, code)) {
-    return make_error(ErrorKind::kInvalidArgument, "eval",
-                      "output " + options.output.string() + ": found a file, expected a folder");
-  }
-  if (!options.force && fs::exists(options.output / "eval.json", code)) {
-    return make_error(ErrorKind::kExists, "eval",
-                      (options.output / "eval.json").string() + ": it exists already",
-                      "choose another folder or say --force");
-  }
-  return {};
-}
-
 Status check_arguments(const Options& options) {
   if (options.reproduce.empty()) {
     const char* missing = options.suites.names.empty() ? "--suite" : "--output";
@@ -93,20 +78,18 @@ Result<EvalOptions> eval_options(const Options& options, const CancelFlag& cance
     LLMPATCH_ASSIGN(eval.format, parse_prompt_format(options.format));
   }
   LLMPATCH_ASSIGN(eval.suites, options.suites.load());
-  if (!options.output.empty()) LLMPATCH_TRY(check_output(options));
+  if (!options.output.empty()) {
+    LLMPATCH_TRY(check_output_folder(options.output, "eval.json", overwrite_if(options.force)));
+  }
   if (!options.card.empty()) LLMPATCH_TRY(check_card(options.card, options.patches.patches));
   PatchOptions patches = options.patches;
   if (patches.patches.empty() && !options.reproduce.empty()) {
     patches.patches = {options.reproduce.string()};
   }
-  LLMPATCH_ASSIGN(AdmittedStack admitted, patches.admit(options.run.model, options.force));
-  if (!admitted.without.empty()) {
-    return make_error(ErrorKind::kDenied, "eval",
-                      admitted.without.front() + ", and what is not there is not measured");
-  }
+  LLMPATCH_ASSIGN(auto admitted, patches.admit_every(options.run.model, options.force, "eval"));
   LLMPATCH_TRY(check_cancelled(&cancel, "eval"));
   std::vector<std::string> forced;
-  eval.patches = eval_patches(std::move(admitted.patches), forced);
+  eval.patches = eval_patches(std::move(admitted), forced);
   LLMPATCH_ASSIGN(FurtherSystems further,
                   options.systems.read(options.patches, options.run.model, options.force));
   eval.systems = std::move(further.systems);
@@ -154,11 +137,7 @@ Status run(const Options& options, const CancelFlag& cancel) {
   say("plan: " + count_text(plan.prompts, "prompt") + ", at most " +
       std::to_string(plan.generated_tokens) + " tokens to generate and " +
       std::to_string(plan.scored_tokens) + " to score");
-  LLMPATCH_ASSIGN(const double speed, measure_speed(*model, eval.engine));
-  say("time: " + estimate_text(plan.generated_tokens + plan.scored_tokens, speed) +
-      "; cached answers cost none");
-  say("memory: " + bytes_text(static_cast<double>(resident_bytes())) + " with the model, " +
-      bytes_text(static_cast<double>(machine_memory().available)) + " still free");
+  LLMPATCH_TRY(say_cost(*model, eval.engine, plan.generated_tokens + plan.scored_tokens));
 
   ProgressBar bar("eval", "prompts");
   const auto result = run_eval(*model, eval, &cancel, bar.callback());

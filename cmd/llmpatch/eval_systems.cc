@@ -4,18 +4,6 @@
 #include "eval/system_file.h"
 
 namespace llmpatch {
-namespace {
-
-Result<std::vector<AdmittedPatch>> admit_all(const PatchOptions& options,
-                                             const std::filesystem::path& model, bool force) {
-  LLMPATCH_ASSIGN(AdmittedStack admitted, options.admit(model, force));
-  if (admitted.without.empty()) return std::move(admitted.patches);
-  return make_error(ErrorKind::kDenied, "eval",
-                    admitted.without.front() + ", and what is not there is not measured");
-}
-
-}  // namespace
-
 std::vector<EvalPatch> eval_patches(std::vector<AdmittedPatch> admitted,
                                     std::vector<std::string>& forced) {
   std::vector<EvalPatch> patches;
@@ -59,7 +47,8 @@ Result<FurtherSystems> EvalSystemOptions::read(const PatchOptions& patches,
     PatchOptions stack = patches;
     stack.patches = entry.patches;
     stack.compose = entry.spec.compose == Compose::kParallel ? "parallel" : "sequential";
-    auto admitted = admit_all(stack, entry.spec.model.empty() ? model : entry.spec.model, force);
+    auto admitted =
+        stack.admit_every(entry.spec.model.empty() ? model : entry.spec.model, force, "eval");
     if (!admitted.ok()) {
       Error error = std::move(admitted).error();
       error.message = "system " + quote(entry.spec.label) + ": " + error.message;

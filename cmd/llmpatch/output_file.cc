@@ -32,4 +32,18 @@ Status check_output_file(const fs::path& output, Overwrite overwrite,
   return {};
 }
 
+Status check_output_folder(const fs::path& folder, const std::string& file, Overwrite overwrite) {
+  std::error_code code;
+  if (fs::exists(folder, code) && !fs::is_directory(folder, code)) {
+    return make_error(ErrorKind::kInvalidArgument, "output",
+                      folder.string() + ": found a file, expected a folder");
+  }
+  if (overwrite == Overwrite::kNo && fs::exists(folder / file, code)) {
+    return make_error(ErrorKind::kExists, "output",
+                      (folder / file).string() + ": it exists already",
+                      "choose another folder or say --force");
+  }
+  return {};
+}
+
 }  // namespace llmpatch

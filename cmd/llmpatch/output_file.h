@@ -15,6 +15,11 @@ namespace llmpatch {
 Status check_output_file(const std::filesystem::path& output, Overwrite overwrite,
                          const std::vector<std::filesystem::path>& inputs = {});
 
+// The same of a folder that will have `file`: kExists when that is there and overwrite is kNo;
+// kInvalidArgument when the folder is a file.
+Status check_output_folder(const std::filesystem::path& folder, const std::string& file,
+                           Overwrite overwrite);
+
 inline Overwrite overwrite_if(bool force) { return force ? Overwrite::kYes : Overwrite::kNo; }
 
 }  // namespace llmpatch

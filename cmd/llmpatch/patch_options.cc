@@ -132,4 +132,12 @@ Result<AdmittedStack> PatchOptions::admit(const fs::path& model, bool force) con
   return stack;
 }
 
+Result<std::vector<AdmittedPatch>> PatchOptions::admit_every(const fs::path& model, bool force,
+                                                             std::string_view command) const {
+  LLMPATCH_ASSIGN(AdmittedStack admitted, admit(model, force));
+  if (admitted.without.empty()) return std::move(admitted.patches);
+  return make_error(ErrorKind::kDenied, std::string(command),
+                    admitted.without.front() + ", and nothing is said of what is not there");
+}
+
 }  // namespace llmpatch

@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -61,6 +62,10 @@ struct PatchOptions {
   // (a patch that a channel of the store has revoked, from wherever it comes), and the errors of
   // TrustOptions::trust, load_trusted_patch and Store::load.
   Result<AdmittedStack> admit(const std::filesystem::path& model, bool force) const;
+  // The same for commands that say what patches do, and not what a stack does without them:
+  // kDenied, named `command`, where one of them is not there because it was revoked.
+  Result<std::vector<AdmittedPatch>> admit_every(const std::filesystem::path& model, bool force,
+                                                 std::string_view command) const;
 };
 
 }  // namespace llmpatch

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "machine.h"
 #include "terminal.h"
 
 namespace llmpatch {
@@ -28,6 +29,14 @@ Result<double> measure_speed(const Model& model, EngineOptions options) {
 std::string estimate_text(std::uint64_t tokens, double tokens_per_second) {
   return "about " + duration_text(static_cast<double>(tokens) / tokens_per_second) + " at " +
          std::to_string(static_cast<int>(tokens_per_second)) + " tokens a second";
+}
+
+Status say_cost(const Model& model, const EngineOptions& options, std::uint64_t tokens) {
+  LLMPATCH_ASSIGN(const double speed, measure_speed(model, options));
+  say("time: " + estimate_text(tokens, speed) + "; cached answers cost none");
+  say("memory: " + bytes_text(static_cast<double>(resident_bytes())) + " with the model, " +
+      bytes_text(static_cast<double>(machine_memory().available)) + " still free");
+  return {};
 }
 
 }  // namespace llmpatch

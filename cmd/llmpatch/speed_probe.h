@@ -17,4 +17,8 @@ Result<double> measure_speed(const Model& model, EngineOptions options);
 // "about 2:30 at 180 tokens a second".
 std::string estimate_text(std::uint64_t tokens, double tokens_per_second);
 
+// The lines of a plan that say how long `tokens` take at most, as measure_speed tells, and what
+// memory there is with the model loaded.
+Status say_cost(const Model& model, const EngineOptions& options, std::uint64_t tokens);
+
 }  // namespace llmpatch
