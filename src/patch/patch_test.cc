@@ -113,10 +113,10 @@ TEST(WritePatch, RefusesWhatWouldNotLoad) {
   refuse(patch, "11 values");
   patch = small_patch();
   patch.rows.values[5] = std::numeric_limits<float>::quiet_NaN();
-  refuse(patch, "finite");
+  refuse(patch, "norm of nan");
   patch = small_patch();
   patch.rows.values[5] = 10001;
-  refuse(patch, "found 10001, expected");
+  refuse(patch, "norm of 10001, expected");
   patch = small_patch();
   patch.rows = {};
   refuse(patch, "[0, 0]");

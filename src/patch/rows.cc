@@ -20,7 +20,7 @@ static_assert(std::endian::native == std::endian::little,
 constexpr const char* kTensor = "prompt_embeddings";
 constexpr std::size_t kLengthBytes = 8;
 constexpr std::uint64_t kMaxHeader = 64 * 1024;
-constexpr float kMaxValue = 10000;  // why: docs/format.md
+constexpr double kMaxNorm = 10000;  // of a row; why: docs/format.md
 
 Error refuse(ErrorKind kind, std::string_view where, const std::string& message) {
   return make_error(kind, "safetensors", std::string(where) + ": " + message);
@@ -159,10 +159,19 @@ Result<std::string_view> header_text(std::string_view bytes, std::string_view wh
   return text;
 }
 
-std::string number_text(float value) {
+std::string number_text(double value) {
   char text[32];
-  std::snprintf(text, sizeof text, "%g", static_cast<double>(value));
+  std::snprintf(text, sizeof text, "%g", value);
   return text;
+}
+
+// The square of the Euclidean norm; NaN where a value is.
+double squared_norm(const Rows& rows, std::size_t row) {
+  double sum = 0;
+  for (std::size_t i = row * rows.d; i < (row + 1) * rows.d; ++i) {
+    sum += static_cast<double>(rows.values[i]) * rows.values[i];
+  }
+  return sum;
 }
 
 }  // namespace
@@ -203,11 +212,11 @@ Result<Rows> rows_from_safetensors(std::string_view bytes, std::string_view wher
       rows.values[i] = layout.dtype.widen(bits);
     }
   }
-  for (std::size_t i = 0; i < rows.values.size(); ++i) {
-    if (!(std::abs(rows.values[i]) <= kMaxValue)) {  // NaN neither
-      return corrupt(where, "row " + std::to_string(i / layout.d) + ": found " +
-                                number_text(rows.values[i]) +
-                                ", expected finite numbers, at most 10000 in magnitude");
+  for (std::size_t row = 0; row < rows.n; ++row) {
+    const double norm = std::sqrt(squared_norm(rows, row));
+    if (!(norm <= kMaxNorm)) {  // NaN neither
+      return corrupt(where, "row " + std::to_string(row) + ": found a norm of " +
+                                number_text(norm) + ", expected at most 10000");
     }
   }
   return rows;
@@ -218,12 +227,9 @@ RowStatistics row_statistics(const Rows& rows) {
   std::vector<double> norms(rows.n);
   double total = 0;
   for (std::size_t row = 0; row < rows.n; ++row) {
-    double sum = 0;
-    for (std::size_t i = row * rows.d; i < (row + 1) * rows.d; ++i) {
-      sum += static_cast<double>(rows.values[i]) * rows.values[i];
-    }
-    norms[row] = std::sqrt(sum);
-    total += sum;
+    const double square = squared_norm(rows, row);
+    norms[row] = std::sqrt(square);
+    total += square;
   }
   std::sort(norms.begin(), norms.end());
   const std::size_t middle = rows.n / 2;

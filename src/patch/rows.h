@@ -30,8 +30,8 @@ inline constexpr std::size_t kMaxWidth = 65536;
 std::string rows_to_safetensors(const Rows& rows);
 
 // Parses such a file. Hostile until checked: lengths, offsets, shape, type and limits are verified
-// before anything is allocated; kCorrupt names what is wrong (also NaN or more than 10000 in rows),
-// kUnsupported another dtype than F32/F16/BF16. `where` names the file in messages.
+// before anything is allocated; kCorrupt names what is wrong (also NaN in a row, or a norm above
+// 10000), kUnsupported another dtype than F32/F16/BF16. `where` names the file in messages.
 Result<Rows> rows_from_safetensors(std::string_view bytes, std::string_view where);
 
 // How large the rows are. Euclidean norms over d; `rms` over all n * d values.

@@ -42,7 +42,7 @@ void corrupt(const std::string& bytes, std::string_view part) {
 }
 
 TEST(Safetensors, RoundTripsEveryBit) {
-  const Rows rows{2, 2, {-0.0F, std::numeric_limits<float>::denorm_min(), 10000, 1.0F / 3}};
+  const Rows rows{2, 2, {1.0F / 3, std::numeric_limits<float>::denorm_min(), 10000, -0.0F}};
   const std::string bytes = rows_to_safetensors(rows);
   const auto read = rows_from_safetensors(bytes, "x");
   ASSERT_TRUE(read.ok()) << read.error().to_string();
@@ -62,7 +62,7 @@ TEST(Safetensors, HasTheSizeThatPeftWrites) {
 TEST(Safetensors, WidensHalfAndBrainFloats) {
   // f16: 1, -2, the smallest subnormal 2^-24, 10000 = 2^13 * (1 + 226 / 1024)
   const std::string half("\x00\x3c\x00\xc0\x01\x00\xe2\x70", 8);
-  const auto f16 = rows_from_safetensors(file(tensor("F16", "[1,4]", "[0,8]"), half), "x");
+  const auto f16 = rows_from_safetensors(file(tensor("F16", "[4,1]", "[0,8]"), half), "x");
   ASSERT_TRUE(f16.ok()) << f16.error().to_string();
   EXPECT_EQ(f16->values, (std::vector<float>{1, -2, 0x1p-24F, 10000}));
   // bf16: 1, -3.140625
@@ -174,22 +174,23 @@ TEST(Safetensors, RefusesNumbersThatAreNotFinite) {
   corrupt(file(header, floats({0, -infinity, 0, 0})), "row 0");
 }
 
-// The largest that are taken, and the next ones of each type.
-TEST(Safetensors, RefusesNumbersThatNoModelsEmbeddingsHave) {
+// The largest norms that are taken, and the next ones of each type.
+TEST(Safetensors, RefusesRowsLongerThanAnyModelsEmbeddings) {
   const auto accept = [](const std::string& dtype, const std::string& data) {
     const std::string size = std::to_string(data.size());
     return rows_from_safetensors(file(tensor(dtype, "[1,2]", "[0," + size + "]"), data), "x");
   };
-  EXPECT_TRUE(accept("F32", floats({10000, -10000})).ok());
+  EXPECT_TRUE(accept("F32", floats({6000, -8000})).ok());
+  EXPECT_FALSE(accept("F32", floats({6000, -8001})).ok());
   const float next = std::nextafter(10000.0F, 20000.0F);
   const std::string header = tensor("F32", "[2,2]", "[0,16]");
-  corrupt(file(header, floats({0, 0, next, 0})), "row 1: found 10000, expected");
-  corrupt(file(header, floats({0, -next, 0, 0})), "row 0: found -10000, expected");
-  corrupt(file(header, floats({0, 0, 0, 1e38F})), "row 1: found 1e+38, expected");
+  corrupt(file(header, floats({0, 0, next, 0})), "row 1: found a norm of 10000, expected");
+  corrupt(file(header, floats({0, -next, 0, 0})), "row 0: found a norm of 10000, expected");
+  corrupt(file(header, floats({0, 0, 0, 1e38F})), "row 1: found a norm of 1e+38, expected");
   // f16: 10000 and 10008; bf16: 9984 (0x461c) and 10048 (0x461d)
-  EXPECT_TRUE(accept("F16", std::string("\xe2\x70\xe2\xf0", 4)).ok());
+  EXPECT_TRUE(accept("F16", std::string("\xe2\xf0\x00\x00", 4)).ok());
   EXPECT_FALSE(accept("F16", std::string("\x00\x00\xe3\x70", 4)).ok());
-  EXPECT_TRUE(accept("BF16", std::string("\x1c\x46\x1c\xc6", 4)).ok());
+  EXPECT_TRUE(accept("BF16", std::string("\x1c\xc6\x00\x00", 4)).ok());
   EXPECT_FALSE(accept("BF16", std::string("\x00\x00\x1d\x46", 4)).ok());
 }
 
