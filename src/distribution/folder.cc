@@ -86,14 +86,30 @@ Status make_database_file(const fs::path& file) {
   return {};
 }
 
+// Whether there is a database with something in it. The tables are written before anything else.
+bool has_database(const fs::path& folder) {
+  struct stat info {};
+  return ::lstat((folder / kDatabaseFile).c_str(), &info) == 0 &&
+         !(S_ISREG(info.st_mode) && info.st_size == 0);
+}
+
 // A folder without a database is empty, or was left by a process that died while it made the store.
+// One with files of patches has lost it, and with it what was revoked.
 Status check_contents(const fs::path& folder) {
+  if (has_database(folder)) return {};
   std::error_code code;
-  if (fs::exists(fs::symlink_status(folder / kDatabaseFile, code))) return {};
+  if (fs::exists(folder / kBlobsFolder, code) && !fs::is_empty(folder / kBlobsFolder, code)) {
+    return make_error(ErrorKind::kCorrupt, "store",
+                      folder.string() + ": found the files of patches and no " + kDatabaseFile +
+                          ", which knows what was revoked",
+                      std::string("put ") + kDatabaseFile +
+                          " back from a copy, or move the folder away and begin anew");
+  }
   fs::directory_iterator entries(folder, code);
   for (; !code && entries != fs::directory_iterator(); entries.increment(code)) {
     const std::string name = entries->path().filename().string();
-    if (name == kLockFile || name == kBlobsFolder || name == kPolicyFile || name == kKeysFolder) {
+    if (name == kLockFile || name == kBlobsFolder || name == kPolicyFile || name == kKeysFolder ||
+        name == kDatabaseFile) {
       continue;
     }
     return no_store(folder, "a folder with other things in it");

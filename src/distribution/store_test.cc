@@ -59,6 +59,21 @@ TEST_F(StoreTest, RefusesAFolderWithOtherThingsAndAFile) {
   expect_error(Store::open(directory_ / "link", options), ErrorKind::kDenied, "a link to nothing");
 }
 
+// What was revoked would be forgotten, and a revoked patch be installed anew.
+TEST_F(StoreTest, RefusesPatchesWhoseDatabaseIsLost) {
+  {
+    Store store = open();
+    ASSERT_TRUE(store.install(signed_patch("refuse", "1.0.0", 1), by_key()).ok());
+  }
+  StoreOptions options;
+  options.create = true;
+  fs::resize_file(folder() / kDatabaseFile, 0);
+  expect_error(Store::open(folder(), options), ErrorKind::kCorrupt, "what was revoked");
+  fs::remove(folder() / kDatabaseFile);
+  expect_error(Store::open(folder(), options), ErrorKind::kCorrupt, "what was revoked");
+  EXPECT_FALSE(fs::exists(folder() / kDatabaseFile));
+}
+
 TEST_F(StoreTest, RefusesANewerSchemaAndAnotherDatabase) {
   static_cast<void>(open());
   const auto change = [&](const char* sql) {
@@ -78,12 +93,11 @@ TEST_F(StoreTest, AddsTheTablesThatAStoreOfTheFirstVersionHasNot) {
     Store store = open();
     put(store, "refuse", "1.0.0", 1);
   }
-  ASSERT_TRUE(
-      Database::open(folder() / kDatabaseFile)
-          .value()
-          .run_script("DROP TABLE channels; DROP TABLE revocations; DROP TABLE unreplaced;"
-                      " PRAGMA user_version = 1")
-          .ok());
+  ASSERT_TRUE(Database::open(folder() / kDatabaseFile)
+                  .value()
+                  .run_script("DROP TABLE channels; DROP TABLE revocations; DROP TABLE unreplaced;"
+                              " PRAGMA user_version = 1")
+                  .ok());
   Store store = open();
   EXPECT_EQ(listing(store), "refuse 1.0.0*");
   EXPECT_TRUE(store.subscriptions()->empty());
