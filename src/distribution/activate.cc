@@ -120,7 +120,17 @@ Result<Change> Store::rollback(const std::string& name, const std::string& versi
       return state->active ? activation.id == state->latest->previous
                            : activation.id == state->latest->id;
     });
+    const auto removed = [&](const std::string& which) {
+      return make_error(ErrorKind::kNotFound, "store",
+                        "rollback " + name + ": found that " + which +
+                            ", which was active before, has been removed",
+                        "name another one with --to, or install it again");
+    };
     if (target == past.end()) {
+      const bool was_active = std::any_of(past.begin(), past.end(), [&](const Activation& each) {
+        return !version.empty() && each.version == version;
+      });
+      if (was_active) return removed(version);
       return make_error(ErrorKind::kNotFound, "store",
                         "rollback " + reference.to_string() +
                             (version.empty() ? ": found no version that was active before"
@@ -129,12 +139,7 @@ Result<Change> Store::rollback(const std::string& name, const std::string& versi
     }
     entry.version = target->version;
     const auto found = installed(*target);
-    if (found == patches.end()) {
-      return make_error(ErrorKind::kNotFound, "store",
-                        "rollback " + name + ": found that " + target->version +
-                            ", which was active before, has been removed",
-                        "name another one with --to, or install it again");
-    }
+    if (found == patches.end()) return removed(target->version);
     if (found->active) return Change{*found, false, {}};
     LLMPATCH_ASSIGN(Change change, make_active(*found, target->previous));
     if (is_expired(*found)) {
