@@ -188,9 +188,17 @@ struct HttpClient::Impl {
     return list;
   }
 
-  // `upload`, `receiver` and `headers` must live until the transfer is done.
+  // Seconds that all bytes of a request and its answer take at the least speed on the whole.
+  double moving_time(const HttpRequest& request) const {
+    const auto bytes = request.max_answer + request.body.size();
+    const auto seconds = bytes / (16 * std::max<std::uint64_t>(options.slowest, 1));
+    return static_cast<double>(std::min<std::uint64_t>(seconds, 1 << 20));
+  }
+
+  // `left` is what all attempts together may still take, in seconds. `upload`, `receiver` and
+  // `headers` must live until the transfer is done.
   void prepare(const HttpRequest& request, const Url& url, curl_slist* headers, Upload& upload,
-               Receiver& receiver) {
+               Receiver& receiver, double left) {
     CURL* easy = curl.get();
     curl_easy_reset(easy);  // keeps connections
     message[0] = 0;
@@ -205,10 +213,8 @@ struct HttpClient::Impl {
     set(CURLOPT_CONNECTTIMEOUT, static_cast<long>(options.connect_limit.count()));
     set(CURLOPT_LOW_SPEED_TIME, static_cast<long>(options.slow_limit.count()));
     set(CURLOPT_LOW_SPEED_LIMIT, static_cast<long>(options.slowest));
-    const auto bytes = request.max_answer + request.body.size();
-    const auto whole = static_cast<std::uint64_t>(options.slow_limit.count()) +
-                       bytes / (16 * std::max<std::uint64_t>(options.slowest, 1));
-    set(CURLOPT_TIMEOUT, static_cast<long>(std::min<std::uint64_t>(whole, 1 << 20)));
+    const double whole = static_cast<double>(options.slow_limit.count()) + moving_time(request);
+    set(CURLOPT_TIMEOUT_MS, static_cast<long>(1000 * std::min(whole, left)));
     if (!options.certificates.empty()) {
       set(CURLOPT_CAINFO, options.certificates.c_str());
       set(CURLOPT_CAPATH, static_cast<const char*>(nullptr));  // and no others
@@ -236,14 +242,18 @@ struct HttpClient::Impl {
     }
   }
 
-  // One attempt. True when another one may help.
-  Result<bool> attempt(const HttpRequest& request, const Url& url, HttpAnswer& answer) {
+  // One attempt, whose time is taken off `left`. True when another one may help.
+  Result<bool> attempt(const HttpRequest& request, const Url& url, HttpAnswer& answer,
+                       double& left) {
     const std::uint64_t before = answer.body.size();
     Receiver receiver{request, options.cancel, answer, curl.get(), before};
     Upload upload{request.body};
     const HeaderList headers = headers_of(request);
-    prepare(request, url, headers.get(), upload, receiver);
+    prepare(request, url, headers.get(), upload, receiver, left);
     const CURLcode code = curl_easy_perform(curl.get());
+    double seconds = 0;
+    curl_easy_getinfo(curl.get(), CURLINFO_TOTAL_TIME, &seconds);
+    left -= seconds;
     LLMPATCH_TRY(check_cancelled(options.cancel, "http"));
     if (receiver.too_long) {
       return http_error(ErrorKind::kLimit, request.url,
@@ -308,11 +318,12 @@ struct HttpClient::Impl {
     }
     const int attempts = request.attempts > 0 ? request.attempts : options.attempts;
     HttpAnswer answer;
+    double left = static_cast<double>(attempts * options.slow_limit.count()) + moving_time(request);
     last_failure.reset();
     for (int number = 1;; ++number) {
-      LLMPATCH_ASSIGN(const bool again, attempt(request, url, answer));
+      LLMPATCH_ASSIGN(const bool again, attempt(request, url, answer, left));
       if (!again) return answer;
-      if (number >= attempts) break;
+      if (number >= attempts || left < 1) break;
       LLMPATCH_TRY(wait(number, answer));
       if (!(request.resume && last_failure)) answer.body.clear();  // an error page
     }

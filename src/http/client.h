@@ -27,9 +27,10 @@ struct HttpOptions {
   std::chrono::milliseconds longest_wait{30'000};  // that a Retry-After is obeyed for
   std::chrono::seconds connect_limit{20};
   // A transfer below `slowest` bytes a second for so long is given up, and one that takes longer
-  // than so long and all of `max_answer` and the body would at 16 times that speed.
+  // than so long and all of `max_answer` and the body would at 16 times that speed. All attempts
+  // together take no longer than so long each, and that once.
   std::chrono::seconds slow_limit{30};
-  std::uint64_t slowest = 1024;
+  std::uint64_t slowest = 4096;
   const CancelFlag* cancel = nullptr;
   std::string agent = "llmpatch";
 };

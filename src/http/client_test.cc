@@ -112,6 +112,16 @@ TEST(HttpClient, RefusesAHeaderThatIsTwo) {
   EXPECT_EQ(server.connections(), 0);
 }
 
+// A server that sends just fast enough to be waited for: 2 s an attempt, and 4 s for all of them.
+TEST(HttpClient, GivesAllAttemptsTogetherOneTime) {
+  const Server server("HTTP/1.1 200 OK\r\n\r\n", "x");
+  HttpOptions options = quick();
+  options.slowest = 10;
+  options.attempts = 3;
+  EXPECT_EQ(kind_of(server, 160, options), ErrorKind::kLimit);
+  EXPECT_EQ(server.connections(), 2);
+}
+
 TEST(HttpClient, StopsWhenItIsCancelled) {
   const Server server("HTTP/1.1 200 OK\r\n\r\n", std::string(2000, 'x'));
   CancelFlag cancel;
