@@ -64,8 +64,9 @@ Result<PatchFiles> read_patch_directory(const fs::path& directory) {
     return make_error(ErrorKind::kNotFound, "patch", "patch: found no directory or file " + where);
   }
   if (!fs::is_directory(status)) {
-    return make_error(ErrorKind::kInvalidArgument, "patch",
-                      "patch " + where + ": found a file, expected a directory");
+    return make_error(
+        ErrorKind::kInvalidArgument, "patch",
+        "patch " + where + ": found a device or pipe, expected a directory or .llmpatch file");
   }
   PatchFiles files;
   fs::directory_iterator entries(directory, code);

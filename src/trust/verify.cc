@@ -100,9 +100,17 @@ Result<Bundle> read_bundle(const PatchFiles& files, std::string_view where) {
   return parse_bundle(signature->second, (fs::path(where) / kSignatureFile).string());
 }
 
-Result<PatchFiles> untrusted_if_corrupt(Result<PatchFiles> files) {
-  if (files.ok() || files.error().kind != ErrorKind::kCorrupt) return files;
-  return as_untrusted(std::move(files).error());
+// What no patch may have, or more of it than a patch may have, was not signed as one; what cannot
+// be read cannot be checked.
+Result<PatchFiles> as_verdict(Result<PatchFiles> files) {
+  if (files.ok()) return files;
+  Error error = std::move(files).error();
+  if (error.kind == ErrorKind::kCorrupt || error.kind == ErrorKind::kLimit) {
+    error.kind = ErrorKind::kUntrusted;
+  } else if (error.kind == ErrorKind::kIo) {
+    error.kind = ErrorKind::kUnverifiable;
+  }
+  return error;
 }
 
 }  // namespace
@@ -133,11 +141,11 @@ Result<VerifiedFiles> verify_files(PatchFiles files, const Trust& trust, std::st
 }
 
 Result<PatchFiles> read_signed_files(const fs::path& path) {
-  return untrusted_if_corrupt(read_patch_files(path));
+  return as_verdict(read_patch_files(path));
 }
 
 Result<PatchFiles> unpack_signed_files(std::string_view archive, std::string_view where) {
-  return untrusted_if_corrupt(unpack_files(archive, where));
+  return as_verdict(unpack_files(archive, where));
 }
 
 Result<VerifiedFiles> verify_patch(const fs::path& path, const Trust& trust, std::time_t now) {

@@ -34,7 +34,8 @@ Result<VerifiedFiles> verify_files(PatchFiles files, const Trust& trust, std::st
                                    std::time_t now = std::time(nullptr));
 
 // read_patch_files for a patch that is to be verified: anything in the directory or archive that no
-// patch may have (links, folders, foreign names) is kUntrusted instead of kCorrupt.
+// patch may have (links, folders, foreign names, more bytes than allowed) is kUntrusted instead of
+// kCorrupt or kLimit, and what cannot be read kUnverifiable instead of kIo.
 Result<PatchFiles> read_signed_files(const std::filesystem::path& path);
 // The same for unpack_files.
 Result<PatchFiles> unpack_signed_files(std::string_view archive, std::string_view where);
