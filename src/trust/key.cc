@@ -61,6 +61,14 @@ Error unknown_kind(const std::string& found, ErrorKind kind, std::string_view wh
 }
 
 Error unknown_kind(const EVP_PKEY* key, ErrorKind kind, std::string_view where) {
+  int is_explicit = 0;
+  EVP_PKEY_get_int_param(key, OSSL_PKEY_PARAM_EC_DECODED_FROM_EXPLICIT_PARAMS, &is_explicit);
+  if (is_explicit != 0) {
+    return make_error(kind, "key",
+                      std::string(where) +
+                          ": found a key that spells out the parameters of its curve, expected "
+                          "one that names P-256, P-384 or P-521");
+  }
   std::array<char, 64> name{};
   const char* type = EVP_PKEY_get0_type_name(key);
   std::string found = type != nullptr ? type : "unknown";
@@ -140,6 +148,11 @@ Error internal(const char* action) {
 }  // namespace
 
 Result<PublicKey> PublicKey::parse(std::string_view pem, std::string_view where) {
+  // Whoever put two into a file means both, and only one would be believed.
+  if (count_pem_blocks(pem, kPublic) > 1) {
+    return make_error(ErrorKind::kUnverifiable, "key",
+                      std::string(where) + ": found several public keys, expected one a file");
+  }
   const auto block = find_pem_block(pem, {kPublic});
   openssl::Key key;
   if (block && block->headers.empty()) {
@@ -158,14 +171,18 @@ Result<PublicKey> PublicKey::parse(std::string_view pem, std::string_view where)
   return adopt(shared(std::move(key)), where);
 }
 
-Result<PublicKey> PublicKey::read(const std::filesystem::path& path) {
+Result<PublicKey> PublicKey::read(const std::filesystem::path& path, ErrorKind kind) {
   auto pem = read_file(path, kMaxKeyFile, "public key");
   if (!pem.ok()) {
     Error error = std::move(pem).error();
-    error.kind = ErrorKind::kUnverifiable;
+    if (kind == ErrorKind::kUnverifiable) error.kind = kind;
     return error;
   }
-  return parse(*pem, path.string());
+  auto key = parse(*pem, path.string());
+  if (key.ok() || key.error().kind != ErrorKind::kUnverifiable) return key;
+  Error error = std::move(key).error();
+  error.kind = kind;
+  return error;
 }
 
 Result<PublicKey> PublicKey::adopt(std::shared_ptr<EVP_PKEY> key, std::string_view where) {

@@ -20,8 +20,10 @@ class PublicKey {
   // Reads PEM (SubjectPublicKeyInfo). kUnverifiable when it is something else, or a key of another
   // kind or curve: what such a key signed cannot be checked. `where` names the file in messages.
   static Result<PublicKey> parse(std::string_view pem, std::string_view where);
-  // The same from a file of at most 64 KiB; one that cannot be read is kUnverifiable too.
-  static Result<PublicKey> read(const std::filesystem::path& path);
+  // The same from a file of at most 64 KiB. To check signatures with (kUnverifiable), a file that
+  // cannot be read is that too; for another use `kind` is what a file that is no such key is.
+  static Result<PublicKey> read(const std::filesystem::path& path,
+                                ErrorKind kind = ErrorKind::kUnverifiable);
   // Takes over a reference to `key`, which is checked as above.
   static Result<PublicKey> adopt(std::shared_ptr<evp_pkey_st> key, std::string_view where);
 

@@ -68,6 +68,20 @@ TEST(PublicKey, WhatIsNoneIsRefused) {
   }
 }
 
+TEST(PublicKey, SeveralInOneFileAreRefused) {
+  const std::string two = public_pem(new_key("P-256")) + public_pem(new_key("P-256"));
+  expect_error(PublicKey::parse(two, "k.pub"), ErrorKind::kUnverifiable, "several public keys");
+}
+
+TEST(PublicKey, AFileForAnotherUseThanCheckingKeepsItsOwnError) {
+  TestDirectory directory;
+  expect_error(PublicKey::read(directory / "missing.pub", ErrorKind::kCorrupt),
+               ErrorKind::kNotFound, "missing.pub");
+  write_raw(directory / "none.pub", "x");
+  expect_error(PublicKey::read(directory / "none.pub", ErrorKind::kCorrupt), ErrorKind::kCorrupt,
+               "none.pub");
+}
+
 TEST(PublicKey, AFileThatCannotBeReadIsUnverifiable) {
   TestDirectory directory;
   expect_error(PublicKey::read(directory / "missing.pub"), ErrorKind::kUnverifiable, "missing.pub");

@@ -64,4 +64,12 @@ std::optional<PemBlock> find_pem_block(std::string_view text,
   return std::nullopt;
 }
 
+std::size_t count_pem_blocks(std::string_view text, std::string_view label) {
+  std::size_t count = 0;
+  while (!text.empty()) {
+    if (label_of(take_line(text), kBegin) == label) ++count;
+  }
+  return count;
+}
+
 }  // namespace llmpatch

@@ -1,6 +1,7 @@
 // PEM (RFC 7468, and the headers of RFC 1421): DER as text between two lines that name it.
 #pragma once
 
+#include <cstddef>
 #include <initializer_list>
 #include <optional>
 #include <string>
@@ -19,5 +20,8 @@ struct PemBlock {
 // such block, where it has no end, or where anything but lines of base64 is in it.
 std::optional<PemBlock> find_pem_block(std::string_view text,
                                        std::initializer_list<std::string_view> labels);
+
+// How many blocks of `text` begin that have this label.
+std::size_t count_pem_blocks(std::string_view text, std::string_view label);
 
 }  // namespace llmpatch
