@@ -157,6 +157,8 @@ TEST(Bundle, TextThatIsNoneIsRefused) {
   expect_error(parse_bundle(std::string(1000000, '['), "model.sig"), ErrorKind::kUntrusted,
                "nested");
   expect_error(parse_bundle("\xff\xfe", "model.sig"), ErrorKind::kUntrusted, "model.sig");
+  expect_error(parse_bundle("\xEF\xBB\xBF" + good, "model.sig"), ErrorKind::kUntrusted,
+               "byte order mark");
 }
 
 }  // namespace

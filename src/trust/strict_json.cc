@@ -16,6 +16,9 @@ Error as_untrusted(Error error) {
 }
 
 Result<Json> parse_untrusted_json(std::string_view text, std::string_view where) {
+  if (text.starts_with("\xEF\xBB\xBF")) {
+    return untrusted(where, "found a byte order mark, expected JSON");
+  }
   auto json = parse_json(text, where);
   if (!json.ok()) return as_untrusted(std::move(json).error());
   return json;
