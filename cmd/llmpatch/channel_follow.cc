@@ -6,6 +6,8 @@
 #include "base/join.h"
 #include "channel.h"
 #include "channel_place.h"
+#include "distribution/channel_source.h"
+#include "http/url.h"
 #include "store_options.h"
 #include "terminal.h"
 
@@ -30,6 +32,36 @@ Result<OnRevoke> parse_on_revoke(const std::string& text) {
                     "--on-revoke: found " + text + ", expected refuse or unpatched");
 }
 
+// Whether an update could ever reach a place; whether it is there now, only for a folder.
+Status check_reachable(const std::string& place) {
+  if (!is_channel_url(place)) {
+    std::error_code code;
+    if (fs::is_directory(place, code)) return {};
+    return make_error(ErrorKind::kNotFound, "channel", place + ": found no such folder",
+                      "an address begins with https:// or oci://");
+  }
+  if (!place.starts_with("http://")) return {};
+  LLMPATCH_ASSIGN(const Url url, parse_url(place));
+  if (!is_this_machine(url)) {
+    return make_error(ErrorKind::kDenied, "channel",
+                      place +
+                          ": found http, expected https: what goes over the network "
+                          "unencrypted can be held back");
+  }
+  say("updates from it need --plain-http");
+  return {};
+}
+
+// The channel's root as the file has it.
+Result<std::string> read_root(const fs::path& path) {
+  LLMPATCH_ASSIGN(std::string text, read_file(path, tuf_max_bytes(TufRole::kRoot), "pinned root"));
+  if (text.find("-----BEGIN") != std::string::npos) {
+    return make_error(ErrorKind::kUntrusted, "channel",
+                      path.string() + ": found a key, expected the channel's 1.root.json");
+  }
+  return text;
+}
+
 Status subscribe(const Options& options) {
   Subscription subscription;
   LLMPATCH_ASSIGN(subscription.url, channel_place(options.place));
@@ -42,8 +74,8 @@ Status subscribe(const Options& options) {
     subscription.names.push_back(name);
   }
   LLMPATCH_ASSIGN(subscription.on_revoke, parse_on_revoke(options.on_revoke));
-  LLMPATCH_ASSIGN(subscription.believed.root,
-                  read_file(options.root, tuf_max_bytes(TufRole::kRoot), "pinned root"));
+  LLMPATCH_TRY(check_reachable(subscription.url));
+  LLMPATCH_ASSIGN(subscription.believed.root, read_root(options.root));
   LLMPATCH_ASSIGN(Store store, options.store.open(true));
   LLMPATCH_TRY(store.subscribe(subscription, options.force ? Overwrite::kYes : Overwrite::kNo));
   say("subscribed to " + subscription.url + "; next: llmpatch update --key VENDOR.pub");

@@ -1,7 +1,9 @@
 // llmpatch channel init, add, revoke, publish, refresh, rotate: the maker's side.
 #include "distribution/channel_maker.h"
 
+#include <algorithm>
 #include <memory>
+#include <utility>
 
 #include "channel.h"
 #include "distribution/reference.h"
@@ -77,7 +79,7 @@ struct Options {
     const auto read = [](const std::vector<fs::path>& paths,
                          std::vector<PublicKey>& into) -> Status {
       for (const fs::path& path : paths) {
-        LLMPATCH_ASSIGN(PublicKey key, PublicKey::read(path));
+        LLMPATCH_ASSIGN(PublicKey key, PublicKey::read(path, ErrorKind::kCorrupt));
         into.push_back(std::move(key));
       }
       return {};
@@ -88,6 +90,21 @@ struct Options {
     return read(timestamp, keys.timestamp);
   }
 };
+
+// The timestamp's key lives on a machine that is online; what else it signs is as safe as that.
+void warn_of_shared_keys(const ChannelKeys& keys) {
+  const auto shares = [&](const std::vector<PublicKey>& others) {
+    return std::any_of(keys.timestamp.begin(), keys.timestamp.end(), [&](const PublicKey& online) {
+      return std::any_of(others.begin(), others.end(),
+                         [&](const PublicKey& key) { return key.hint() == online.hint(); });
+    });
+  };
+  for (const auto& [name, others] : {std::pair("root", &keys.root), {"targets", &keys.targets}}) {
+    if (!shares(*others)) continue;
+    warn(std::string("one key signs timestamps, and so is kept online, and ") + name +
+         " too: who breaks into that machine has the channel");
+  }
+}
 
 Status report(const Options& options, const ChannelStep& step) {
   for (const std::string& line : step.advice) say(line);
@@ -104,6 +121,7 @@ std::string offer_text(const ChannelTarget& target) {
 
 Status init(Options& options) {
   LLMPATCH_TRY(options.read_keys());
+  warn_of_shared_keys(options.keys);
   LLMPATCH_ASSIGN(const auto signers, options.read_signers());
   ChannelFolder channel(options.folder);
   LLMPATCH_ASSIGN(const ChannelStep step,
@@ -113,6 +131,7 @@ Status init(Options& options) {
 
 Status rotate(Options& options) {
   LLMPATCH_TRY(options.read_keys());
+  warn_of_shared_keys(options.keys);
   LLMPATCH_ASSIGN(const auto signers, options.read_signers());
   ChannelFolder channel(options.folder);
   LLMPATCH_ASSIGN(const ChannelStep step,

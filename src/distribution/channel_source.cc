@@ -17,10 +17,13 @@ class FolderSource : public ChannelSource {
 
   Result<std::optional<std::string>> find(const std::string& name, std::uint64_t max_bytes,
                                           const ProgressFn&) override {
-    auto text = read_file(std::filesystem::path(place()) / name, max_bytes, "channel");
+    auto text = read_file(std::filesystem::path(place()) / name, max_bytes, "file of a channel");
     if (text.ok()) return std::optional(std::move(text).value());
-    if (text.error().kind == ErrorKind::kNotFound) return std::optional<std::string>();
-    return std::move(text).error();
+    Error error = std::move(text).error();
+    if (error.kind == ErrorKind::kNotFound) return std::optional<std::string>();
+    // A device or pipe is the place's doing, not the caller's.
+    if (error.kind == ErrorKind::kInvalidArgument) error.kind = ErrorKind::kCorrupt;
+    return error;
   }
 };
 

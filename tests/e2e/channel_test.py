@@ -4,6 +4,7 @@ names."""
 
 import hashlib
 import json
+import os
 import re
 import shutil
 import time
@@ -456,9 +457,24 @@ class Channel(ChannelTest):
         self.update()
 
     def test_http_is_for_this_machine_alone(self):
-        self.subscribe("http://channel.example.com/patches")
-        for more in ([], ["--plain-http"]):
-            self.fails(12, r"found http, expected https", *self.update_arguments(*more))
+        self.fails(12, r"found http, expected https", "channel", "subscribe",
+                   "http://channel.example.com/patches", "--root", "pinned.json", "--store", "store")
+        self.subscribe("http://127.0.0.1:1/patches")
+        self.fails(12, r"found http, expected https", *self.update_arguments())
+
+    def test_one_key_for_all_is_warned_of(self):
+        done = self.run_ok("channel", "init", "other", "--root", "root.pub", "--targets", "root.pub",
+                           "--timestamp", "root.pub", "--key", "root.key")
+        for role in "root", "targets":
+            self.assertIn(f"and so is kept online, and {role} too", done.stderr)
+
+    def test_a_pipe_in_a_channel_is_refused(self):
+        self.publish_release()
+        self.subscribe()
+        (self.site / "timestamp.json").unlink()
+        os.mkfifo(self.site / "timestamp.json")
+        self.assert_error(self.run_program(*self.update_arguments()), 4,
+                          r"timestamp\.json: found a directory or device")
 
     def test_mistakes(self):
         for pattern, code, *arguments in [
@@ -467,6 +483,12 @@ class Channel(ChannelTest):
                 (r"--key is required", 2, "channel", "publish", "site"),
                 (r"pinned root", 3, "channel", "subscribe", "site", "--root", "no.json",
                  "--store", "store"),
+                (r"nowhere: found no such folder", 3, "channel", "subscribe", "nowhere", "--root",
+                 "pinned.json", "--store", "store"),
+                (r"root\.pub: found a key, expected the channel's 1\.root\.json", 5, "channel",
+                 "subscribe", "site", "--root", "root.pub", "--store", "store"),
+                (r"no\.pub", 3, "channel", "init", "other", "--root", "no.pub", "--targets",
+                 "targets.pub", "--timestamp", "online.pub", "--key", "root.key"),
                 (r"--on-revoke: found ignore", 2, "channel", "subscribe", "site", "--root",
                  "pinned.json", "--on-revoke", "ignore"),
                 (r"found \"a@1\.0\.0\", expected a name", 2, "channel", "subscribe", "site",
