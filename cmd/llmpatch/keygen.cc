@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/quote.h"
 #include "command.h"
 #include "output_file.h"
 #include "passphrase.h"
@@ -22,6 +23,12 @@ struct Options {
 };
 
 Status run(const Options& options) {
+  const std::string name = options.name.filename().string();
+  if (name.empty() || name == "." || name == "..") {
+    return make_error(ErrorKind::kInvalidArgument, "keygen",
+                      "--output: found " + quote(options.name.string()) +
+                          ", expected a name for the pair, such as vendor");
+  }
   const fs::path secret = options.name.string() + ".key";
   const fs::path open = options.name.string() + ".pub";
   for (const fs::path& path : {secret, open}) {

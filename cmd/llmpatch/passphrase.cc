@@ -61,6 +61,8 @@ Result<std::string> first_line(const std::filesystem::path& file) {
   text.resize(std::min(text.size(), text.find('\n')));
   if (!text.empty() && text.back() == '\r') text.pop_back();
   if (text.empty()) return invalid(file.string() + ": found an empty first line");
+  // Other programs would take what is before it alone.
+  if (text.find('\0') != std::string::npos) return invalid(file.string() + ": found a zero byte");
   return text;
 }
 

@@ -4,10 +4,12 @@
 #include <memory>
 #include <vector>
 
+#include "base/json.h"
 #include "command.h"
 #include "output_file.h"
 #include "private_key.h"
 #include "terminal.h"
+#include "trust/statement.h"
 
 namespace llmpatch {
 namespace {
@@ -17,7 +19,7 @@ namespace fs = std::filesystem;
 struct Options {
   fs::path directory, key, passphrase_file, certificate;
   std::vector<fs::path> chain;
-  bool force = false;
+  bool force = false, json = false;
 };
 
 Result<std::vector<Certificate>> read_chain(const Options& options) {
@@ -42,9 +44,13 @@ Status run(const Options& options) {
   LLMPATCH_ASSIGN(const VerifiedFiles made,
                   sign_patch(options.directory, {std::move(key), std::move(chain)},
                              overwrite_if(options.force)));
-  say("wrote " + (options.directory / kSignatureFile).string() + ", signed by " +
-      made.signer.to_string());
-  return {};
+  const std::string signature = (options.directory / kSignatureFile).string();
+  say("wrote " + signature + ", signed by " + made.signer.to_string());
+  if (!options.json) return {};
+  return print(json_pretty(Json{{"signature", signature},
+                                {"signer", to_json(made.signer)},
+                                {"root_digest", made.root_digest},
+                                {"files", file_digests(made.files)}}));
 }
 
 }  // namespace
@@ -61,6 +67,7 @@ RunFn declare_sign(CLI::App& app) {
                  "Certificates (PEM) that lead from it to a root; repeatable")
       ->allow_extra_args(false);
   app.add_flag("--force", options->force, "Replace an existing signature");
+  app.add_flag("--json", options->json, "Print JSON");
   return [options](const CancelFlag&) { return run(*options); };
 }
 

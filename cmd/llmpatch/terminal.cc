@@ -1,5 +1,6 @@
 #include "terminal.h"
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 
@@ -10,7 +11,24 @@ CancelFlag interrupted;
 
 extern "C" void on_interrupt(int) { interrupted.raise(); }
 
-void put_line(const std::string& line) {
+// Without what a terminal would obey: names of files, and what servers say, may hold anything.
+std::string visible(std::string_view text) {
+  std::string shown;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if ((byte < 0x20 && c != '\n' && c != '\t') || byte == 0x7f) {
+      char escaped[8];
+      std::snprintf(escaped, sizeof escaped, "\\x%02x", static_cast<unsigned>(byte));
+      shown += escaped;
+    } else {
+      shown += c;
+    }
+  }
+  return shown;
+}
+
+void put_line(const std::string& text) {
+  const std::string line = visible(text);
   std::fwrite(line.data(), 1, line.size(), stderr);
   std::fflush(stderr);
 }
@@ -22,7 +40,11 @@ void say(std::string_view text) { put_line(std::string(text) + "\n"); }
 void warn(std::string_view text) { put_line("llmpatch: warning: " + std::string(text) + "\n"); }
 
 int report(const Error& error) {
-  put_line("llmpatch: error: " + error.to_string() + "\n");
+  Error on_one_line = error;
+  for (std::string* part : {&on_one_line.message, &on_one_line.hint}) {
+    std::replace(part->begin(), part->end(), '\n', ' ');
+  }
+  put_line("llmpatch: error: " + on_one_line.to_string() + "\n");
   return error_kind_info(error.kind).exit_code;
 }
 

@@ -37,6 +37,8 @@ class Keys(ProgramTest):
         self.fails(11, r"vendor\.pub: it exists already", "keygen", "-o", "vendor")
         self.assertNotEqual(before, b"")
         self.fails(3, r"found no folder nowhere", "keygen", "-o", "nowhere/vendor")
+        for name in "", ".", "keys/":
+            self.fails(2, r"expected a name for the pair", "keygen", "-o", name)
 
     def test_a_passphrase_from_a_file(self):
         self.write("pass", "correct horse\n")
@@ -55,6 +57,23 @@ class Keys(ProgramTest):
         self.run_ok("verify", patch, "--key", "k.pub")
         self.write("empty", "\n")
         self.fails(2, r"empty first line", "keygen", "-o", "x", "--passphrase-file", "empty")
+        (self.dir / "zero").write_bytes(b"a\0b\n")
+        self.fails(2, r"a zero byte", "keygen", "-o", "x", "--passphrase-file", "zero")
+
+    def test_what_was_signed_as_json(self):
+        self.run_ok("keygen", "-o", "k")
+        patch = self.make_patch()
+        report = json.loads(self.run_ok("sign", patch, "--key", "k.key", "--json").stdout)
+        verified = json.loads(self.run_ok("verify", patch, "--key", "k.pub", "--json").stdout)
+        self.assertEqual(report.pop("signature"), str(patch / "model.sig"))
+        self.assertEqual(report, {key: verified[key] for key in ("signer", "root_digest", "files")})
+
+    def test_an_error_shows_no_control_characters(self):
+        self.run_ok("keygen", "-o", "k")
+        outcome = self.run_program("verify", "ev\nil\x1b[31m", "--key", "k.pub")
+        self.assertNotEqual(outcome.code, 0)
+        self.assertNotIn("\x1b", outcome.stderr)
+        self.assertIn(r"ev il\x1b[31m", outcome.stderr)
 
     def on_terminal(self, typed, *args):
         """Runs the program on a terminal where each prompt is answered by the next of `typed`."""
