@@ -4,7 +4,7 @@ add_library(llmpatch_warnings INTERFACE)
 target_compile_options(llmpatch_warnings INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Wnon-virtual-dtor
   -Woverloaded-virtual -Wnull-dereference -Wformat=2
-  "$<$<BOOL:${LLMPATCH_WERROR}>:-Werror;-Wno-error=null-dereference;-Wno-error=array-bounds>")
+  "$<$<BOOL:${LLMPATCH_WERROR}>:-Werror;-Wno-error=null-dereference;-Wno-error=array-bounds;-Wno-error=stringop-overflow;-Wno-error=free-nonheap-object>")
 if(LLMPATCH_SANITIZE)
   target_compile_options(llmpatch_warnings INTERFACE
     -fsanitize=${LLMPATCH_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)

@@ -10,6 +10,7 @@
 #include "private_key.h"
 #include "terminal.h"
 #include "trust/statement.h"
+#include "trust_options.h"
 
 namespace llmpatch {
 namespace {
