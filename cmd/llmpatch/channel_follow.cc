@@ -55,7 +55,7 @@ Status check_reachable(const std::string& place) {
 // The channel's root as the file has it.
 Result<std::string> read_root(const fs::path& path) {
   LLMPATCH_ASSIGN(std::string text, read_file(path, tuf_max_bytes(TufRole::kRoot), "pinned root"));
-  if (text.find("-----BEGIN") != std::string::npos) {
+  if (text.starts_with("-----BEGIN")) {
     return make_error(ErrorKind::kUntrusted, "channel",
                       path.string() + ": found a key, expected the channel's 1.root.json");
   }

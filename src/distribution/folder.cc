@@ -108,8 +108,9 @@ Status check_contents(const fs::path& folder) {
   fs::directory_iterator entries(folder, code);
   for (; !code && entries != fs::directory_iterator(); entries.increment(code)) {
     const std::string name = entries->path().filename().string();
+    // The database's journal bears its name and more.
     if (name == kLockFile || name == kBlobsFolder || name == kPolicyFile || name == kKeysFolder ||
-        name == kDatabaseFile) {
+        name.starts_with(kDatabaseFile)) {
       continue;
     }
     return no_store(folder, "a folder with other things in it");
