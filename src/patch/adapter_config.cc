@@ -1,5 +1,6 @@
 #include "patch/adapter_config.h"
 
+#include <array>
 #include <set>
 
 #include "base/json.h"
@@ -30,6 +31,15 @@ const std::set<std::string>& peft_keys() {
   return keys;
 }
 
+// What PEFT would import a module by, load somebody's code or other weights by, or replace layers
+// by.
+constexpr std::array<const char*, 4> kNullKeys{"auto_mapping", "modules_to_save", "revision",
+                                               "tokenizer_kwargs"};
+
+Error corrupt(std::string_view where, const std::string& message) {
+  return make_error(ErrorKind::kCorrupt, "adapter", std::string(where) + ": " + message);
+}
+
 // `key` must hold `expected`: other values are other kinds of adapter, which exist but not here.
 Status expect_text(const Json& json, const char* key, const std::string& expected,
                    std::string_view where) {
@@ -53,6 +63,49 @@ Status expect_size(const Json& json, const char* key, std::size_t expected,
 Result<std::string> optional_text(const Json& json, const char* key, std::string_view where) {
   if (!json.contains(key) || json[key].is_null()) return std::string();
   return json_string(json, key, where);
+}
+
+// Keys that have one value in a patch, or none: anything else PEFT would act on.
+Status check_fixed(const Json& json, std::string_view where) {
+  for (const auto& [key, value] : json.items()) {
+    if (!peft_keys().contains(key)) {
+      return corrupt(where, "found " + quote(key) + ", which is not a key of PEFT's prompt tuning");
+    }
+  }
+  for (const char* key : kNullKeys) {
+    if (json.contains(key) && !json[key].is_null()) {
+      return corrupt(
+          where, std::string(key) + ": found " + quote(json_line(json[key])) + ", expected null");
+    }
+  }
+  const auto inference = json.find("inference_mode");
+  if (inference == json.end() || *inference != true) {
+    return corrupt(where, "inference_mode: expected true");
+  }
+  return {};
+}
+
+// What the rows started from, which PEFT reads with a tokenizer of this name: the model's or none.
+Status check_start(const Json& json, const AdapterConfig& config, std::string_view where) {
+  LLMPATCH_ASSIGN(const std::string start, json_string(json, "prompt_tuning_init", where));
+  LLMPATCH_ASSIGN(const std::string tokenizer,
+                  optional_text(json, "tokenizer_name_or_path", where));
+  if (start != "TEXT" && start != "RANDOM") {
+    return corrupt(where,
+                   "prompt_tuning_init: found " + quote(start) + ", expected TEXT or RANDOM");
+  }
+  const bool from_text = start == "TEXT";
+  if (from_text == config.init_text.empty()) {
+    return corrupt(where,
+                   "prompt_tuning_init_text: expected a text with prompt_tuning_init TEXT, "
+                   "null with RANDOM");
+  }
+  const std::string expected = from_text ? config.base_model : std::string();
+  if (tokenizer != expected || (from_text && expected.empty())) {
+    return corrupt(where, "tokenizer_name_or_path: found " + quote(tokenizer) + ", expected " +
+                              (from_text ? "base_model_name_or_path" : "null"));
+  }
+  return {};
 }
 
 }  // namespace
@@ -86,13 +139,7 @@ Result<AdapterConfig> parse_adapter_config(std::string_view text, const Rows& ro
   LLMPATCH_ASSIGN(const Json json, parse_json(text, where));
   LLMPATCH_TRY(expect_text(json, "peft_type", "PROMPT_TUNING", where));
   LLMPATCH_TRY(expect_text(json, "task_type", "CAUSAL_LM", where));
-  for (const auto& [key, value] : json.items()) {
-    if (!peft_keys().contains(key)) {
-      return make_error(ErrorKind::kCorrupt, "adapter",
-                        std::string(where) + ": found " + quote(key) +
-                            ", which is not a key of PEFT's prompt tuning");
-    }
-  }
+  LLMPATCH_TRY(check_fixed(json, where));
   LLMPATCH_TRY(expect_size(json, "num_transformer_submodules", 1, where));
   LLMPATCH_TRY(expect_size(json, "num_virtual_tokens", rows.n, where));
   LLMPATCH_TRY(expect_size(json, "token_dim", rows.d, where));
@@ -101,6 +148,7 @@ Result<AdapterConfig> parse_adapter_config(std::string_view text, const Rows& ro
   LLMPATCH_ASSIGN(config.attention_heads, json_integer(json, "num_attention_heads", where));
   LLMPATCH_ASSIGN(config.layers, json_integer(json, "num_layers", where));
   LLMPATCH_ASSIGN(config.init_text, optional_text(json, "prompt_tuning_init_text", where));
+  LLMPATCH_TRY(check_start(json, config, where));
   return config;
 }
 

@@ -28,8 +28,8 @@ struct AdapterConfig {
 std::string adapter_config_to_json(const AdapterConfig& config, std::size_t n, std::size_t d);
 
 // Parses such a file and checks that it describes `rows`. kCorrupt: bad JSON, unknown keys, wrong
-// types; kUnsupported: another kind of adapter than causal-LM prompt tuning; kMismatch: n or d is
-// not that of `rows`. `where` names the file in messages.
+// types, a way for PEFT to load code or other weights; kUnsupported: another kind of adapter than
+// causal-LM prompt tuning; kMismatch: n or d is not that of `rows`. `where` is for messages.
 Result<AdapterConfig> parse_adapter_config(std::string_view text, const Rows& rows,
                                            std::string_view where);
 

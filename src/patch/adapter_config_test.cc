@@ -80,5 +80,41 @@ TEST(AdapterConfig, RefusesOtherAdaptersAndOtherRows) {
   expect_error(parse_adapter_config("", shape(1, 1), "x"), ErrorKind::kCorrupt, "x");
 }
 
+// PEFT imports the module of auto_mapping, gives tokenizer_kwargs (trust_remote_code, for one) to
+// the tokenizer it loads, and trains where inference_mode is not set.
+TEST(AdapterConfig, RefusesWhatWouldLoadCodeOrOtherWeights) {
+  refuse("auto_mapping", {{"parent_library", "os"}, {"base_model_class", "Model"}},
+         ErrorKind::kCorrupt);
+  refuse("tokenizer_kwargs", {{"trust_remote_code", true}}, ErrorKind::kCorrupt);
+  refuse("revision", "refs/pr/1", ErrorKind::kCorrupt);
+  refuse("modules_to_save", {"lm_head"}, ErrorKind::kCorrupt);
+  refuse("inference_mode", false, ErrorKind::kCorrupt);
+  refuse("inference_mode", "true", ErrorKind::kCorrupt);
+  refuse("prompt_tuning_init", "SAMPLE_VOCAB", ErrorKind::kCorrupt);
+  refuse("tokenizer_name_or_path", "somebody/else", ErrorKind::kCorrupt);
+  refuse("tokenizer_name_or_path", "example/tiny-model", ErrorKind::kCorrupt);  // without a text
+  refuse("prompt_tuning_init_text", "Decline.", ErrorKind::kCorrupt);           // without TEXT
+
+  AdapterConfig config = kConfig;
+  config.init_text = "Decline.";
+  auto json = Json::parse(adapter_config_to_json(config, 50, 576));
+  json["tokenizer_name_or_path"] = "somebody/else";
+  expect_error(parse_adapter_config(json.dump(), shape(50, 576), "x"), ErrorKind::kCorrupt,
+               "tokenizer_name_or_path");
+}
+
+TEST(AdapterConfig, MayLackWhatIsNull) {
+  auto json = Json::parse(adapter_config_to_json(kConfig, 50, 576));
+  for (const char* key : {"auto_mapping", "prompt_tuning_init_text", "revision", "tokenizer_kwargs",
+                          "tokenizer_name_or_path"}) {
+    json.erase(key);
+  }
+  json["modules_to_save"] = nullptr;
+  json["peft_version"] = "0.17.1";
+  const auto read = parse_adapter_config(json.dump(), shape(50, 576), "x");
+  ASSERT_TRUE(read.ok()) << read.error().to_string();
+  EXPECT_EQ(*read, kConfig);
+}
+
 }  // namespace
 }  // namespace llmpatch

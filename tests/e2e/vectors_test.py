@@ -5,13 +5,19 @@ registries have tests of their own; that no row of the tables of attacks lacks o
 import hashlib
 import json
 import re
+import shutil
+import subprocess
+import sys
 import tarfile
+import tempfile
 import unittest
+from pathlib import Path
 
-from program import MODEL, OPERATOR, SOURCE, VERIFY_ONLY, main
+from program import MODEL, OPERATOR, PROGRAM, SOURCE, VERIFY_ONLY, main
 from registries import RegistryTest
 
 FOLDER = SOURCE / "testdata/vectors"
+TINY = FOLDER / "files/models/good.gguf"
 CODES = {"valid": 0, "untrusted": 5, "unverifiable": 6, "corrupt": 4}
 NAMES = {"README.md", "adapter_config.json", "adapter_model.safetensors", "eval.json", "manifest.json",
          "model.sig"}
@@ -42,9 +48,10 @@ class Rows(unittest.TestCase):
         end = next((i for i, line in enumerate(lines) if not line.startswith("|")), len(lines))
         return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[1:end]]
 
-    def check(self, kind, section, page, heading):
-        documented = [cells[0].split(":")[0] for cells in self.cells(page, heading)]
-        self.assertGreaterEqual(len(documented), 10)
+    def check(self, kind, section, page, *headings, least=10, files="*.json", cut=":"):
+        """A row is called by its first cell, up to `cut`."""
+        documented = [cells[0].split(cut)[0] for cells in self.cells(page, *headings)]
+        self.assertGreaterEqual(len(documented), least)
         table = self.cells("testdata/vectors/README.md", section, "| row | vectors | tests |")
         self.assertEqual([row for row, _, _ in table], documented)
         entries = json.loads((FOLDER / kind / "vectors.json").read_text())
@@ -60,8 +67,8 @@ class Rows(unittest.TestCase):
                 self.assertRegex((SOURCE / path).read_text(),
                                  rf"(def |TEST(_F)?\(\w+, ){name}\(?\b", row)
         self.assertEqual(listed | honest, {entry["name"] for entry in entries})
-        files = {path.stem for path in (FOLDER / kind).glob("*.json")} - {"vectors"}
-        self.assertEqual(files, listed | honest)
+        found = {path.stem for path in (FOLDER / kind).glob(files)} - {"vectors"}
+        self.assertEqual(found, listed | honest)
         self.assertEqual({entry["name"] for entry in entries if entry["expect"] == "valid"} & honest,
                          honest)
 
@@ -72,15 +79,39 @@ class Rows(unittest.TestCase):
         self.check("oci", "## Registries", "docs/registry.md",
                    "| the registry | what happens | exit code |")
 
+    def test_rules_of_files(self):
+        rules = "| rule | in short | against |"
+        for folder, section, heading, files, least in [
+                ("rows", "The rows", "adapter_model.safetensors, line by line", "*.safetensors", 10),
+                ("archives", "The archive", "The archive, entry by entry", "*.llmpatch", 7),
+                ("json", "The JSON files", "The JSON files, member by member", "*.json", 6),
+                ("signatures", "Words and base64 of signatures", "The words and the base64 of a signature",
+                 "*.llmpatch", 2),
+                ("models", "Models and adapters", "Model and adapter files (GGUF)", "*.gguf", 10)]:
+            with self.subTest(folder):
+                self.check(f"files/{folder}", f"### {section}: `files/{folder}/`", "docs/format.md",
+                           f"### {heading}", rules, least=least, files=files, cut="|")
+
+    def test_files_can_be_made_again_byte_for_byte(self):
+        with tempfile.TemporaryDirectory() as folder:
+            subprocess.run([sys.executable, "-B", FOLDER / "make_files.py", folder], check=True,
+                           capture_output=True, timeout=60)
+            made, kept = [{path.relative_to(top): path.read_bytes() for path in Path(top).rglob("*")
+                           if path.is_file()} for top in (folder, FOLDER / "files")]
+        self.assertEqual(made.keys(), kept.keys())
+        self.assertEqual([name for name in made if made[name] != kept[name]], [])
+
+
 
 class Vector:
-    def __init__(self, entry):
-        self.path = FOLDER / entry["file"]
-        self.name = self.path.stem
+    def __init__(self, folder, entry):
+        self.path = folder / entry["file"]
+        # There are two that are called good.
+        self.name = self.path.stem if folder == FOLDER else f"file-{self.path.stem}"
         self.code = CODES[entry["expect"]]
-        self.trust = [part for key in entry["keys"] for part in ("--key", FOLDER / key)]
+        self.trust = [part for key in entry["keys"] for part in ("--key", folder / key)]
         self.trust += [part for root in entry["roots"]
-                       for part in ("--certificate-chain", FOLDER / root)]
+                       for part in ("--certificate-chain", folder / root)]
         with tarfile.open(self.path) as archive:
             self.files = {each.name: archive.extractfile(each).read() for each in archive}
         self.form = 0 if has_the_form_of_a_patch(self.files) else 4
@@ -91,9 +122,9 @@ class Vectors(RegistryTest):
 
     def setUp(self):
         super().setUp()
-        entries = json.loads((FOLDER / "vectors.json").read_text())
-        self.vectors = [Vector(entry) for entry in entries]
-        self.assertGreaterEqual(len(self.vectors), 40)
+        self.vectors = [Vector(folder, entry) for folder in (FOLDER, FOLDER / "files/signatures")
+                        for entry in json.loads((folder / "vectors.json").read_text())]
+        self.assertGreaterEqual(len(self.vectors), 60)
         # There are some of each kind.
         self.assertEqual({vector.code for vector in self.vectors}, set(CODES.values()))
         self.assertGreater(sum(vector.form == 0 for vector in self.vectors), 30)
@@ -120,6 +151,63 @@ class Vectors(RegistryTest):
                 # One that is valid was made for another model.
                 self.ends(vector.code or 7, "generate", "--model", MODEL, "--prompts", "p.jsonl", "-o",
                           "out.jsonl", "--patch", vector.path, *vector.trust)
+
+    def of_each_kind(self):
+        """A vector of each class of failure, and one that is right."""
+        kinds = {}
+        for vector in self.vectors:
+            kinds.setdefault(vector.code, vector)
+        return kinds.values()
+
+    def test_commands_that_talk_or_serve(self):
+        for vector in self.vectors:
+            with self.subTest(vector.name):
+                for command in (["chat"], ["serve", "--port", 0]):
+                    self.ends(vector.code or 7, *command, "--model", TINY, "--patch", vector.path,
+                              *vector.trust)
+
+    def test_commands_that_measure(self):
+        """They load patches as `generate` and `chat` do."""
+        self.write_lines("p.jsonl", [{"prompt": "Hello"}])
+        self.write("suite.json", json.dumps({"name": "suite", "prompts": "p.jsonl",
+                                             "expect": "answer"}))
+        for vector in self.of_each_kind():
+            with self.subTest(vector.name):
+                patch = ["--model", TINY, "--patch", vector.path, *vector.trust]
+                self.ends(vector.code or 7, "eval", "--suite", "suite.json", "-o", "out", *patch)
+                self.ends(vector.code or 7, "diff", "--prompts", "p.jsonl", *patch)
+                # Two of the same name are the second thing that is wrong with one that is right.
+                self.ends(vector.code or 2, "compose", vector.path, vector.path, "--model", TINY,
+                          "--suite", "suite.json", "--metric", "refuse=suite:refused", "-o", "out",
+                          *vector.trust)
+
+    def test_commands_that_learn(self):
+        """Loading LibTorch takes the time of twenty other runs."""
+        self.program = PROGRAM
+        if "LibTorch not built in" in self.run_ok("--version").stdout:
+            self.skipTest("this program was built without learning")
+        self.write_lines("p.jsonl", [{"prompt": "Hello"}])
+        for vector in self.of_each_kind():
+            with self.subTest(vector.name):
+                code = vector.code or 7
+                self.ends(code, "attack", "--model", TINY, "--patch", vector.path, "--prompts",
+                          "p.jsonl", "-o", "attack.jsonl", *vector.trust)
+                self.ends(code, "learn", "--model", TINY, "--companions", vector.path,
+                          "--teacher-system", "Be kind.", "--prompts", "p.jsonl", "--risk",
+                          "harmful", "--name", "learned", "--version", "1.0.0", "--run", "run", "-o",
+                          "learned", *vector.trust)
+
+    def test_channels_offer_only_what_is_valid(self):
+        self.run_ok("channel", "init", "channel", "--root", "vendor.pub", "--targets", "vendor.pub",
+                    "--timestamp", "vendor.pub", "--key", "vendor.key")
+        for vector in self.vectors:
+            with self.subTest(vector.name):
+                if vector.code:
+                    self.fails(vector.code, r".", "channel", "add", "channel", vector.path, *vector.trust)
+                    continue
+                # Each is another release 1.2.3, which one channel does not take.
+                shutil.copytree(self.dir / "channel", self.dir / vector.name)
+                self.run_ok("channel", "add", vector.name, vector.path, *vector.trust)
 
     def test_install_and_what_it_stored(self):
         for vector in self.vectors:
