@@ -121,6 +121,14 @@ Status check_joint_options(const LearnOptions& options) {
   if (others) {
     return invalid("joint runs: found other data or a teacher beside them, expected neither");
   }
+  for (const fs::path& run : options.joint) {
+    std::error_code code;  // its stages would be replaced by other ones
+    if (fs::equivalent(run, options.run, code)) {
+      return invalid("joint run " + run.string() +
+                         ": found the run directory of the joint run itself, expected another",
+                     "--run DIR says where the joint run keeps its stages");
+    }
+  }
   if (options.method == Method::kSteering) {
     return invalid("joint runs: found the method steering, expected one that learns");
   }

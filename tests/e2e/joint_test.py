@@ -219,6 +219,9 @@ class Joint(ProgramTest):
                    "--joint", "missing.run")
         self.fails(2, r"found a second one of the risk \"tone\"", *one, "--joint", "tone.run", "--joint", "tone.run")
 
+        self.fails(2, r"joint run refuse\.run: found the run directory of the joint run itself",
+                   *JOINT, "--run", self.dir / "refuse.run", "-o", "multi")
+
         settings = json.loads((self.dir / "tone.run/settings.json").read_text())
         settings["stages"]["sft"]["done"] = False
         shutil.copytree(self.dir / "tone.run", self.dir / "stopped.run")
