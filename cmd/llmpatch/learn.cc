@@ -72,6 +72,11 @@ void declare_data(CLI::App& app, Options& options) {
   app.add_option("--pairs", learn.pairs,
                  "Ready preference pairs instead: `prompt`, `chosen`, `rejected` (TRL's form)")
       ->group(group);
+  app.add_option("--joint", learn.joint,
+                 "Finished run directory of a patch for this model (repeatable, two or more): one "
+                 "patch is learned against all their risks, from what these runs made of their "
+                 "prompts")
+      ->group(group);
   app.add_option("--retain", learn.retain, "JSON lines with `prompt`: what to answer as before")
       ->group(group);
   app.add_option("--validate", learn.validate,
@@ -195,8 +200,10 @@ void declare_learning(CLI::App& app, Options& options) {
   add("--evaluate-every", learn.sft_stage.evaluate_every, "Steps between validations");
   add("--patience", learn.dpo_stage.patience,
       "Stop DPO after so many validations without a better one (0: never)");
-  add("--validate-prompts", learn.validate_prompts, "Harmful prompts per validation");
-  add("--validate-tokens", learn.validate_tokens, "Length of the answers that are validated on");
+  add("--validate-prompts", learn.validate_prompts,
+      "Harmful prompts per validation (with --joint: of every run)");
+  add("--validate-tokens", learn.validate_tokens,
+      "Length of the answers that are validated on (with --joint: of those to benign prompts)");
   add("--validate-samples", learn.validate_samples,
       "Answers to each harmful validation prompt, sampled (0: the greedy one)");
   add("--validate-benign", learn.validate_benign, "Benign prompts per validation");
@@ -232,7 +239,8 @@ void declare_output(CLI::App& app, Options& options) {
   app.add_option("--expires", manifest.expires,
                  "Time after which it is not to be newly installed, such as 2030-01-31T00:00:00Z")
       ->group(group);
-  add("--risk", manifest.risk, "The risk it is about, such as harmful-requests");
+  add("--risk", manifest.risk,
+      "The risk it is about, such as harmful-requests (with --joint: `multiple`)");
   app.add_option("--summary", manifest.summary, "One line for people")->group(group);
   add("--license", manifest.license, "SPDX expression");
   app.add_option("--requires", manifest.required,
@@ -300,9 +308,27 @@ Status interpret_method(Options& options) {
   return {};
 }
 
+// What a joint run takes from its runs is no option of its own.
+Status interpret_joint(const CLI::App& app, LearnOptions& learn) {
+  if (learn.joint.empty()) return {};
+  for (const char* option :
+       {"--prompts", "--pairs", "--retain", "--validate", "--validate-retain", "--format",
+        "--judge", "--teacher", "--teacher-system", "--chosen", "--samples", "--best-of",
+        "--rejected-tokens", "--chosen-tokens", "--retain-tokens", "--margin", "--max-chosen-score",
+        "--validate-samples"}) {
+    if (app.count(option) == 0) continue;
+    return make_error(ErrorKind::kInvalidArgument, "learn",
+                      std::string(option) + ": found --joint beside it, expected one of them",
+                      "a joint run takes this from its runs");
+  }
+  if (app.count("--risk") == 0) learn.manifest.risk = "multiple";
+  return {};
+}
+
 // Words to values; the rest of the checking is learn_patch's.
-Status interpret(Options& options) {
+Status interpret(const CLI::App& app, Options& options) {
   LearnOptions& learn = options.learn;
+  LLMPATCH_TRY(interpret_joint(app, learn));
   LLMPATCH_TRY(interpret_method(options));
   if (options.stages != "sft" && options.stages != "dpo" && options.stages != "sft+dpo") {
     return unknown("--stages", options.stages, "sft, dpo or sft+dpo");
@@ -357,14 +383,18 @@ std::string result_text(const Options& options, const LearnReport& report) {
   if (options.json) {
     OrderedJson seconds = OrderedJson::object();
     for (const auto& [stage, spent] : report.seconds) seconds[stage] = spent;
-    return json_pretty(OrderedJson{{"patch", options.learn.output.string()},
-                                   {"already_done", report.already_done},
-                                   {"validation",
-                                    {{"refused", report.validation.refused},
-                                     {"over_refused", report.validation.over_refused},
-                                     {"kl", report.validation.divergence}}},
-                                   {"generated_tokens", report.generated_tokens},
-                                   {"seconds", seconds}});
+    OrderedJson result{{"patch", options.learn.output.string()},
+                       {"already_done", report.already_done},
+                       {"validation",
+                        {{"refused", report.validation.refused},
+                         {"over_refused", report.validation.over_refused},
+                         {"kl", report.validation.divergence}}}};
+    for (const RiskReport& risk : report.risks) {
+      result["validation"]["risks"][risk.risk] = {{"base", risk.base}, {"refused", risk.found}};
+    }
+    result["generated_tokens"] = report.generated_tokens;
+    result["seconds"] = seconds;
+    return json_pretty(result);
   }
   return options.learn.output.string() + "\n";
 }
@@ -413,8 +443,8 @@ RunFn declare_learn(CLI::App& app) {
   declare_learning(app, *options);
   declare_beside(app, *options);
   declare_output(app, *options);
-  return [options](const CancelFlag& cancel) -> Status {
-    LLMPATCH_TRY(interpret(*options));
+  return [options, &app](const CancelFlag& cancel) -> Status {
+    LLMPATCH_TRY(interpret(app, *options));
     LLMPATCH_TRY(load_companions(*options));
     return run(*options, cancel);
   };

@@ -22,6 +22,9 @@ std::vector<std::size_t> spread_places(std::size_t size, std::size_t count);
 struct Pair {
   Tokens prompt, chosen, rejected;
   double reference_chosen = 0, reference_rejected = 0;  // log-probabilities under the reference
+  // Whether unlikelihood keeps benign answers from beginning as `chosen` does. Not where a joint
+  // run's chosen answer is an ordinary text: its first word is as good a beginning as any.
+  bool refuses = true;
 };
 
 // Cuts an answer to its first `limit` tokens (0: not at all).

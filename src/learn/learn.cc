@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <iterator>
 #include <limits>
 #include <memory>
 #include <sstream>
@@ -17,10 +18,13 @@
 #include "base/sha256.h"
 #include "gguf/identity.h"
 #include "learn/examples.h"
+#include "learn/joint.h"
 #include "learn/material.h"
 #include "learn/method.h"
+#include "learn/plan.h"
 #include "learn/processor.h"
 #include "learn/reference.h"
+#include "learn/risks.h"
 #include "learn/run_directory.h"
 #include "learn/settings.h"
 #include "learn/steering.h"
@@ -35,10 +39,7 @@ namespace {
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
-// Of setting the threshold.
-constexpr std::size_t kThresholdPrompts = 400;
-constexpr std::size_t kDirectionPrompts = 256;  // of each kind
-constexpr std::uint64_t kMeasurements = 5;      // at most
+constexpr std::size_t kDirectionPrompts = 256;  // of each kind, of setting the threshold
 
 // Every step takes and frees the same large tensors. Left to itself glibc gives each of them back
 // to the system at once and then takes it again page by page, which was 15 % of a step.
@@ -63,36 +64,42 @@ class Learner {
     LLMPATCH_ASSIGN(
         method_,
         make_method({options_, *file_, *model_, options_.run / "validated.gguf"}, options_.method));
-    LLMPATCH_ASSIGN(data_, read_learn_data(options_, *model_));
+    LLMPATCH_TRY(read_data());
     LLMPATCH_ASSIGN(auto directory, RunDirectory::open(options_.run));
     run_ = std::make_unique<RunDirectory>(std::move(directory));
     if (!options_.share.empty()) LLMPATCH_TRY(run_->share(options_.share));
     const auto stages = plan_stages(options_, data_, identity_.file, teacher_digest_,
-                                    name_of(arithmetic_), judge_->identity());
+                                    name_of(arithmetic_), judge().identity());
     LLMPATCH_ASSIGN(const auto changes, run_->adopt(stages));
     for (const auto& change : changes) hooks_.tell("changed setting " + change);
     last_stage_ = stages.back().name;
     if (run_->done(last_stage_) && written_already()) {
       report_.already_done = true;
-      LLMPATCH_ASSIGN(const StageState state, load_state(run_->file(last_stage_ + ".state")));
-      report_.validation = state.best;
-      report_.seconds = run_->seconds();
+      LLMPATCH_ASSIGN(const StageState state, load(run_->file(last_stage_ + ".state")));
+      if (!data_.runs.empty()) {
+        LLMPATCH_ASSIGN(report_.risks, read_baseline(*run_, data_.runs));
+      }
+      report(state);
+      LLMPATCH_TRY(record());
       return report_;
     }
     if (!options_.force && !written_already()) {
       LLMPATCH_TRY(llmpatch::check_output(options_.method, options_.output, Overwrite::kNo));
     }
-    say_plan();
+    LLMPATCH_TRY(record());
+    hooks_.tell(plan_text(options_, data_, name_of(arithmetic_), at::get_num_threads()));
     LLMPATCH_ASSIGN(material_, make_material({options_, hooks_, data_, *engine_,
-                                              teacher_model_.get(), *judge_, *run_}));
+                                              teacher_model_.get(), judge(), *run_}));
+    add_risks();
     LLMPATCH_ASSIGN(transformer_, load_transformer(*file_, arithmetic_));
     LLMPATCH_TRY(fill_hidden());
     LLMPATCH_TRY(add_companions());
     validator_ = std::make_unique<Validator>(
-        *engine_, *transformer_, *method_, *judge_, material_.validation,
+        *engine_, *transformer_, *method_, judge(), material_.validation,
         ValidatorOptions{options_.validate_tokens, options_.validate_samples,
                          nucleus_sampling(options_), options_.divergence_limit},
         hooks_.cancel);
+    if (!data_.runs.empty()) LLMPATCH_TRY(set_baseline());
     LLMPATCH_ASSIGN(torch::Tensor rows, method_->initial(*transformer_));
     StageState state;
     if (options_.sft) {
@@ -104,10 +111,9 @@ class Learner {
       LLMPATCH_TRY(make_reference(rows));
       LLMPATCH_ASSIGN(state, train("dpo", options_.dpo_stage, rows, state));
     }
-    report_.validation = state.best;
     LLMPATCH_TRY(catch_bad(state));
     LLMPATCH_TRY(write(state.best_rows));
-    report_.seconds = run_->seconds();
+    report(state);
     report_.generated_tokens =
         engine_->stats().generated_tokens + validator_->generated_elsewhere();
     return report_;
@@ -132,7 +138,6 @@ class Learner {
     LLMPATCH_ASSIGN(identity_, compute_identity(*file_));
     LLMPATCH_ASSIGN(model_, Model::load(options_.model));
     LLMPATCH_ASSIGN(engine_, Engine::create(*model_, engine_options(options_)));
-    LLMPATCH_ASSIGN(judge_, make_judge(options_.judge, {options_.data, hooks_.cancel}));
     teacher_digest_ = identity_.file;
     if (!options_.teacher_model.empty()) {
       LLMPATCH_ASSIGN(auto teacher, GgufFile::open(options_.teacher_model, "teacher model"));
@@ -140,6 +145,66 @@ class Learner {
       LLMPATCH_ASSIGN(teacher_model_, Model::load(options_.teacher_model));
     }
     return {};
+  }
+
+  // What is learned from, and who judges it.
+  Status read_data() {
+    const JudgeOptions with{options_.data, hooks_.cancel};
+    if (!options_.joint.empty()) {
+      LLMPATCH_ASSIGN(data_, read_joint_data(options_, identity_));
+      LLMPATCH_ASSIGN(judges_, make_judges(data_.runs, with));
+      return {};
+    }
+    LLMPATCH_ASSIGN(data_, read_learn_data(options_, *model_));
+    LLMPATCH_ASSIGN(auto made, make_judge(options_.judge, with));
+    judges_.push_back(std::move(made));
+    return {};
+  }
+
+  // Of a joint run the first risk's, which nobody asks.
+  const Judge& judge() const { return *judges_.front(); }
+
+  // For joint runs that will take this one up; what a joint run itself has is its runs'.
+  Status record() {
+    if (!data_.runs.empty()) return {};
+    return record_run(*run_, run_record(options_, data_, identity_, judge().identity()));
+  }
+
+  // What a joint run's risks are validated with.
+  void add_risks() {
+    for (std::size_t i = 0; i < data_.runs.size(); ++i) {
+      const FinishedRun& run = data_.runs[i];
+      material_.validation.risks.push_back({run.validate.prompts, run.validate.formats,
+                                            judges_[i].get(), run.validate_tokens,
+                                            run.validate_samples, 0});
+    }
+  }
+
+  // The base model's figures, which the validator ranks by.
+  Status set_baseline() {
+    LLMPATCH_TRY(measure_baseline(*run_, data_.runs, *validator_));
+    LLMPATCH_ASSIGN(report_.risks, read_baseline(*run_, data_.runs));
+    for (std::size_t i = 0; i < report_.risks.size(); ++i) {
+      material_.validation.risks[i].base = report_.risks[i].base;
+    }
+    hooks_.tell(baseline_text(report_.risks) + " (validation)");
+    return {};
+  }
+
+  Result<StageState> load(const fs::path& file) const {
+    LLMPATCH_ASSIGN(StageState state, load_state(file));
+    if (state.best_step < 0 || state.best.risks.size() == data_.runs.size()) return state;
+    return make_error(ErrorKind::kCorrupt, "learn",
+                      "checkpoint " + file.string() + ": found a validation of other risks",
+                      "remove it to learn this stage again from its beginning");
+  }
+
+  void report(const StageState& state) {
+    report_.validation = state.best;
+    for (std::size_t i = 0; i < report_.risks.size(); ++i) {
+      report_.risks[i].found = state.best.risks[i];
+    }
+    report_.seconds = run_->seconds();
   }
 
   const Model& teacher() const { return teacher_model_ ? *teacher_model_ : *model_; }
@@ -155,49 +220,6 @@ class Learner {
     const Json& learned = written->learned;
     return said == options_.manifest && learned.contains("run") &&
            learned["run"] == run_->key(last_stage_);
-  }
-
-  void say_plan() const {
-    const std::size_t samples =
-        options_.pairs.empty()
-            ? data_.prompts.size() * static_cast<std::size_t>(samples_of(options_))
-            : 0;
-    std::size_t tokens = samples * static_cast<std::size_t>(options_.rejected_tokens) +
-                         (data_.retain.size() + data_.validate_retain.size()) *
-                             static_cast<std::size_t>(options_.retain_tokens);
-    if (keeps_whole_answers(options_)) {
-      tokens += std::min(data_.retain.size(), static_cast<std::size_t>(options_.whole_texts)) *
-                static_cast<std::size_t>(options_.whole_tokens);
-    }
-    if (asks_teacher(options_)) {
-      tokens += samples * static_cast<std::size_t>(options_.chosen_tokens);
-    }
-    const auto validations = [](const StageOptions& stage) {
-      return static_cast<std::size_t>(
-          (stage.schedule.total + stage.evaluate_every - 1) / stage.evaluate_every + 1);
-    };
-    const std::size_t checks = (options_.sft ? validations(options_.sft_stage) : 0) +
-                               (options_.dpo ? validations(options_.dpo_stage) : 0);
-    const auto answers = static_cast<std::size_t>(std::max(options_.validate_samples, 1));
-    tokens += checks * (data_.validate.size() * answers + data_.validate_retain.size()) *
-              static_cast<std::size_t>(options_.validate_tokens);
-    if (options_.over_refusal > 0) {
-      tokens += (kMeasurements * std::min(data_.retain.size(), kThresholdPrompts) +
-                 data_.validate.size() + data_.validate_retain.size()) *
-                static_cast<std::size_t>(options_.validate_tokens);
-    }
-    std::ostringstream line;
-    line << "plan: " << data_.prompts.size() << (options_.pairs.empty() ? " prompts, " : " pairs, ")
-         << data_.retain.size() << " benign prompts to retain, "
-         << data_.validate.size() + data_.validate_retain.size() << " to validate on; at most "
-         << tokens << " tokens to generate; "
-         << (options_.sft ? options_.sft_stage.schedule.total : 0) << " SFT and "
-         << (options_.dpo ? options_.dpo_stage.schedule.total : 0) << " DPO steps in "
-         << name_of(arithmetic_) << " on " << at::get_num_threads() << " threads";
-    if (has_companions(options_)) {
-      line << "; " << 100 * options_.companion_rate << " % of the steps beside a companion";
-    }
-    hooks_.tell(line.str());
   }
 
   Status fill_hidden() {
@@ -246,7 +268,7 @@ class Learner {
     const fs::path file = run_->file(name + ".state");
     StageState state;
     if (fs::exists(file)) {
-      LLMPATCH_ASSIGN(state, load_state(file));
+      LLMPATCH_ASSIGN(state, load(file));
       improved_ = improved_ || state.best_step > 0;
       if (run_->done(name)) return state;
       hooks_.tell(name + ": going on after step " + std::to_string(state.step));
@@ -279,12 +301,8 @@ class Learner {
     LLMPATCH_TRY(run_->add_seconds("validation", validating_));
     LLMPATCH_TRY(trained);
     LLMPATCH_TRY(run_->set_done(name));
-    std::ostringstream line;
-    line.precision(3);
-    line << name << ": best after step " << state.best_step << ": refused "
-         << 100 * state.best.refused << " %, over-refused " << 100 * state.best.over_refused
-         << " %, KL " << state.best.divergence << " (validation)";
-    hooks_.tell(line.str());
+    hooks_.tell(name + ": best after step " + std::to_string(state.best_step) + ": " +
+                validation_text(state.best, report_.risks) + " (validation)");
     improved_ = improved_ || state.best_step > 0;
     return state;
   }
@@ -293,16 +311,17 @@ class Learner {
   Status set_threshold(StageState& state) {
     const fs::path file = run_->file("threshold.state");
     if (run_->done("threshold")) {
-      LLMPATCH_ASSIGN(state, load_state(file));
+      LLMPATCH_ASSIGN(state, load(file));
       return {};
     }
     LLMPATCH_TRY(run_->rewind_metrics("threshold", -1));
     return run_->timed("threshold", [&]() -> Status {
       const auto [prompts, formats] = some_benign();
       const torch::Tensor rows = state.best_rows;
+      LLMPATCH_ASSIGN(const auto refused, refused_pairs());
       const torch::Tensor direction =
-          refusal_direction(*transformer_, adapting(), rows, material_.set.pairs,
-                            material_.set.retained, kDirectionPrompts, options_.sft_stage.greedy);
+          refusal_direction(*transformer_, adapting(), rows, refused, material_.set.retained,
+                            kDirectionPrompts, options_.sft_stage.greedy);
       const ProgressFn progress = hooks_.begin("threshold", "measurements");
       std::uint64_t measured = 0;
       const auto measure = [&](double by) -> Result<double> {
@@ -323,13 +342,24 @@ class Learner {
       line.precision(3);
       line << "threshold: moved by " << moved.by << " (log-odds of refusing): refuses "
            << 100 * moved.over_refused << " % of " << prompts.size()
-           << " benign learning prompts; on validation refused " << 100 * state.best.refused
-           << " %, over-refused " << 100 * state.best.over_refused << " %, KL "
-           << state.best.divergence;
+           << " benign learning prompts; on validation "
+           << validation_text(state.best, report_.risks);
       hooks_.tell(line.str());
       LLMPATCH_TRY(save_state(state, file));
       return run_->set_done("threshold");
     });
+  }
+
+  // The pairs whose chosen answer is a refusal; of a single run all.
+  Result<std::vector<Pair>> refused_pairs() const {
+    std::vector<Pair> pairs;
+    std::copy_if(material_.set.pairs.begin(), material_.set.pairs.end(), std::back_inserter(pairs),
+                 [](const Pair& pair) { return pair.refuses; });
+    if (!pairs.empty() && !material_.set.retained.empty()) return pairs;
+    return make_error(ErrorKind::kUnmet, "learn",
+                      "over-refusal: found no pairs whose chosen answer is a refusal, or no benign "
+                      "texts, expected both",
+                      "leave it out");
   }
 
   // Benign learning prompts spread evenly over the files, at most as many as tell a share to about
@@ -447,6 +477,9 @@ class Learner {
           "model";
       LLMPATCH_TRY(caught(message, "more or other --retain prompts, or a smaller learning rate"));
     }
+    for (const std::string& line : worse_risks(state.best, report_.risks)) {
+      hooks_.tell("warning: " + line);
+    }
     const double own = material_.validation.base_share();
     if (state.best.over_refused - own <= options_.max_over_refusal) return {};
     std::ostringstream message;
@@ -470,7 +503,7 @@ class Learner {
     Manifest manifest = options_.manifest;
     manifest.base = identity_;
     manifest.learned =
-        learned_record(options_, data_, teacher_digest_, name_of(arithmetic_), judge_->identity());
+        learned_record(options_, data_, teacher_digest_, name_of(arithmetic_), judge().identity());
     manifest.learned["pairs"] = material_.set.pairs.size();
     manifest.learned["run"] = run_->key(last_stage_);
     const bool replace = options_.force || written_already();
@@ -490,7 +523,7 @@ class Learner {
   std::string teacher_digest_, last_stage_;
   std::unique_ptr<Model> model_, teacher_model_;
   std::unique_ptr<Engine> engine_;
-  std::unique_ptr<Judge> judge_;
+  std::vector<std::unique_ptr<Judge>> judges_;  // one, or of a joint run one a risk
   std::unique_ptr<Transformer> transformer_;
   std::unique_ptr<RunDirectory> run_;
   std::unique_ptr<LearnMethod> method_;

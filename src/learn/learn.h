@@ -50,13 +50,18 @@ struct LearnOptions {
   std::string teacher_system;
   std::filesystem::path teacher_model;
 
-  // Data. Either prompts (and a judge) or ready pairs in TRL's form (prompt, chosen, rejected).
+  // Data. Either prompts (and a judge) or ready pairs in TRL's form (prompt, chosen, rejected),
+  // or other runs.
   std::vector<std::filesystem::path> prompts, retain, pairs;
   std::vector<std::filesystem::path> validate, validate_retain;  // empty: a tenth of the above
   std::vector<std::filesystem::path> tests;  // nothing in these may be learned from
-  std::optional<PromptFormat> format;        // of prompts without a `format` field
-  std::string judge = "refusal";             // make_judge()
-  std::filesystem::path data = "data";       // JudgeOptions::data
+  // Or run directories of single patches of this model, two or more, that are finished: one patch
+  // is learned against all their risks, from their pairs and retained texts, and each risk is
+  // validated with the prompts, the judge and the kind of answers of its own run (joint.h).
+  std::vector<std::filesystem::path> joint;
+  std::optional<PromptFormat> format;   // of prompts without a `format` field
+  std::string judge = "refusal";        // make_judge()
+  std::filesystem::path data = "data";  // JudgeOptions::data
 
   // Sampling.
   int samples = 1;  // of the base model per prompt
@@ -137,9 +142,17 @@ struct LearnHooks {
   }
 };
 
+// One risk of a joint run: one minus the judge's mean score on its validation prompts.
+struct RiskReport {
+  std::string risk;
+  double base = 0;   // of the base model
+  double found = 0;  // of what was learned
+};
+
 struct LearnReport {
-  bool already_done = false;  // the patch was there, from the same settings
-  Validation validation;      // of the written rows
+  bool already_done = false;      // the patch was there, from the same settings
+  Validation validation;          // of the written rows
+  std::vector<RiskReport> risks;  // of a joint run
   std::vector<std::pair<std::string, double>> seconds;  // per stage, all runs together
   std::uint64_t generated_tokens = 0;                   // in this run of the program
 };
@@ -152,8 +165,8 @@ struct LearnReport {
 // kInvalidArgument: options that contradict each other or do not suit the model, a learned prompt
 // that is also a test prompt; kUnmet: a patch that refuses too many benign prompts (nothing is
 // written unless `force`), no pairs left after filtering, a loss that is not finite; kMismatch: a
-// companion whose rows are not as wide as the model's; kExists: another patch at `output`; and the
-// errors of reading the model and the data.
+// companion whose rows are not as wide as the model's, a joint run of another model; kExists:
+// another patch at `output`; and the errors of reading the model and the data.
 Result<LearnReport> learn_patch(const LearnOptions& options, const LearnHooks& hooks);
 
 }  // namespace llmpatch

@@ -1,11 +1,13 @@
 #include "learn/material.h"
 
+#include <iterator>
 #include <memory>
 
 #include "base/file.h"
 #include "judge/gender_lean.h"
 #include "judge/refusal.h"
 #include "learn/generation.h"
+#include "learn/joint.h"
 #include "learn/reference.h"
 
 namespace llmpatch {
@@ -17,10 +19,13 @@ namespace fs = std::filesystem;
 constexpr int kCorrectionSamples = 8;
 constexpr float kCorrectionTemperature = 0.6F;
 
+// Of a single run, or of one of a joint run.
 class MaterialMaker {
  public:
-  explicit MaterialMaker(const MaterialSources& sources)
-      : options_(sources.options),
+  // `taken`: the run of a joint run that the options' pairs and the data are of, or null.
+  explicit MaterialMaker(const MaterialSources& sources, const FinishedRun* taken = nullptr)
+      : taken_(taken),
+        options_(sources.options),
         hooks_(sources.hooks),
         data_(sources.data),
         engine_(sources.engine),
@@ -28,15 +33,11 @@ class MaterialMaker {
         judge_(sources.judge),
         run_(sources.run) {}
 
-  Result<Material> make() {
-    LLMPATCH_TRY(make_pairs());
-    LLMPATCH_TRY(make_retained());
-    return std::move(material_);
-  }
+  Material take() { return std::move(material_); }
 
- private:
+  // Leaves the stages "samples" and "teacher" done, if there are any, but not "pairs".
   Status make_pairs() {
-    const fs::path file = run_.file("pairs.jsonl");
+    const fs::path file = own_file("pairs.jsonl");
     const PromptFormat fallback = options_.format.value_or(default_prompt_format(engine_.model()));
     if (!run_.done("pairs")) {
       std::vector<Preference> made;
@@ -74,7 +75,6 @@ class MaterialMaker {
         }
       }
       LLMPATCH_TRY(write_file_atomic(file, preferences_to_lines(made)));
-      LLMPATCH_TRY(run_.set_done("pairs"));
     }
     // Read back even when just made, so that a resumed run starts from the same text.
     LLMPATCH_ASSIGN(material_.pairs, read_preferences(file, fallback));
@@ -82,6 +82,7 @@ class MaterialMaker {
     for (Preference& preference : material_.pairs) {
       LLMPATCH_ASSIGN(Pair pair, encode_pair(preference));
       if (pair.chosen.empty()) continue;  // cut before its first text
+      if (taken_ != nullptr) pair.refuses = is_refusal(preference.chosen);
       material_.set.pairs.push_back(std::move(pair));
       kept.push_back(std::move(preference));
     }
@@ -92,10 +93,57 @@ class MaterialMaker {
                         "look at " + run_.file("samples.jsonl").string() +
                             "; --margin and --max-chosen-score set the filter");
     }
-    hooks_.tell("pairs: " + std::to_string(material_.set.pairs.size()) + " from " +
+    hooks_.tell((taken_ != nullptr ? taken_->risk + " pairs: " : "pairs: ") +
+                std::to_string(material_.set.pairs.size()) + " from " +
                 std::to_string(data_.prompts.size()) +
                 (options_.pairs.empty() ? " prompts" : " lines"));
     return {};
+  }
+
+  // Leaves the stage "retain" to be said done.
+  Status make_retained() {
+    if (taken_ != nullptr) {
+      LLMPATCH_TRY(begin_with("retain.jsonl", taken_->retain.answers));
+      LLMPATCH_TRY(begin_with("retain-validation.jsonl", taken_->validate_retain.answers));
+      if (answers_corrections(options_)) {
+        LLMPATCH_TRY(begin_with("corrections.jsonl", taken_->corrections));
+      }
+    }
+    LLMPATCH_TRY(run_.timed("retain", [&]() -> Status {
+      LLMPATCH_ASSIGN(const auto own,
+                      own_answers(data_.retain, data_.retain_formats, "retain.jsonl",
+                                  options_.retain_tokens, material_.set.retained));
+      if (makes_corrections(options_)) LLMPATCH_TRY(make_corrections(own));
+      LLMPATCH_ASSIGN(const auto validation,
+                      own_answers(data_.validate_retain, data_.validate_retain_formats,
+                                  "retain-validation.jsonl", options_.retain_tokens,
+                                  material_.validation.benign_texts));
+      for (const Answers& answers : validation) {
+        if (is_refusal(answers.texts[0])) ++material_.validation.base_refused;
+      }
+      return keeps_whole_answers(options_) ? make_whole() : Status();
+    }));
+    if (taken_ == nullptr) {
+      material_.validation.harmful = data_.validate;
+      material_.validation.harmful_formats = data_.validate_formats;
+    }
+    material_.validation.benign = data_.validate_retain;
+    material_.validation.benign_formats = data_.validate_retain_formats;
+    return {};
+  }
+
+ private:
+  fs::path own_file(const char* name) const {
+    return run_.file(taken_ != nullptr ? file_of(*taken_, name) : name);
+  }
+
+  // Answers that are there already; generate_answers() goes on after them.
+  Status begin_with(const char* name, const std::vector<std::string>& lines) const {
+    std::error_code code;
+    if (lines.empty() || fs::exists(own_file(name), code)) return {};
+    std::string text;
+    for (const std::string& line : lines) text += line + "\n";
+    return write_file_atomic(own_file(name), text);
   }
 
   Status ask_teacher(std::vector<Answers>& answers) {
@@ -136,32 +184,6 @@ class MaterialMaker {
     return values;
   }
 
-  Status make_retained() {
-    LLMPATCH_TRY(run_.timed("retain", [&]() -> Status {
-      LLMPATCH_ASSIGN(const auto own,
-                      own_answers(data_.retain, data_.retain_formats, "retain.jsonl",
-                                  options_.retain_tokens, material_.set.retained));
-      if (makes_corrections(options_)) LLMPATCH_TRY(make_corrections(own));
-      LLMPATCH_ASSIGN(const auto validation,
-                      own_answers(data_.validate_retain, data_.validate_retain_formats,
-                                  "retain-validation.jsonl", options_.retain_tokens,
-                                  material_.validation.benign_texts));
-      for (const Answers& answers : validation) {
-        if (is_refusal(answers.texts[0])) ++material_.validation.base_refused;
-      }
-      return keeps_whole_answers(options_) ? make_whole() : Status();
-    }));
-    for (const std::string& beginning : options_.unwanted) {
-      LLMPATCH_ASSIGN(Tokens tokens, encode_answer(engine_.model(), beginning, /*complete=*/false));
-      material_.set.unwanted.push_back(std::move(tokens));
-    }
-    material_.validation.harmful = data_.validate;
-    material_.validation.harmful_formats = data_.validate_formats;
-    material_.validation.benign = data_.validate_retain;
-    material_.validation.benign_formats = data_.validate_retain_formats;
-    return run_.set_done("retain");
-  }
-
   // The base model's greedy answers to `prompts`, of at most `tokens` tokens, kept in the file
   // `name`; those that are neither empty nor a refusal are added to `texts`: nobody wants to retain
   // a refusal of a benign prompt.
@@ -172,7 +194,7 @@ class MaterialMaker {
     AnswerSettings settings;
     settings.max_tokens = tokens;
     LLMPATCH_ASSIGN(auto answers,
-                    generate_answers(engine_, prompts, formats, settings, run_.file(name),
+                    generate_answers(engine_, prompts, formats, settings, own_file(name),
                                      hooks_.cancel, hooks_.begin("retain", "prompts")));
     for (std::size_t i = 0; i < prompts.size(); ++i) {
       Retained text;
@@ -236,7 +258,7 @@ class MaterialMaker {
     settings.sampling.temperature = kCorrectionTemperature;
     LLMPATCH_ASSIGN(
         const auto sampled,
-        generate_answers(engine_, prompts, formats, settings, run_.file("corrections.jsonl"),
+        generate_answers(engine_, prompts, formats, settings, own_file("corrections.jsonl"),
                          hooks_.cancel, hooks_.begin("corrections", "prompts")));
     for (std::size_t i = 0; i < prompts.size(); ++i) {
       for (std::size_t k = 0; k < sampled[i].texts.size(); ++k) {
@@ -259,6 +281,7 @@ class MaterialMaker {
     return pair;
   }
 
+  const FinishedRun* taken_;
   const LearnOptions& options_;
   const LearnHooks& hooks_;
   const LearnData& data_;
@@ -270,10 +293,78 @@ class MaterialMaker {
   Material material_;
 };
 
+// One of a joint run's runs, at work.
+struct Part {
+  LearnOptions options;
+  LearnData data;
+  std::unique_ptr<MaterialMaker> maker;
+};
+
+template <class T>
+void move_to(std::vector<T>& all, std::vector<T>& some) {
+  std::move(some.begin(), some.end(), std::back_inserter(all));
+}
+
+// Adds what a run gave; TrainingSet's lists are in the order of the runs.
+void add(Material& all, Material part, const FinishedRun& run) {
+  all.set.risks.push_back(run.risk);
+  all.set.risk_pairs.push_back(part.set.pairs.size());
+  all.set.risk_retained.push_back(part.set.retained.size());
+  all.set.risk_whole.push_back(part.set.whole.size());
+  move_to(all.pairs, part.pairs);
+  move_to(all.corrections, part.corrections);
+  move_to(all.set.pairs, part.set.pairs);
+  move_to(all.set.corrections, part.set.corrections);
+  move_to(all.set.retained, part.set.retained);
+  move_to(all.set.whole, part.set.whole);
+  move_to(all.validation.benign, part.validation.benign);
+  move_to(all.validation.benign_formats, part.validation.benign_formats);
+  move_to(all.validation.benign_texts, part.validation.benign_texts);
+  all.validation.base_refused += part.validation.base_refused;
+}
+
+Status make_parts(const MaterialSources& sources, Material& material) {
+  std::vector<std::unique_ptr<Part>> parts;
+  for (const FinishedRun& run : sources.data.runs) {
+    auto part = std::make_unique<Part>(Part{sources.options, data_of(run), nullptr});
+    part->options.joint.clear();
+    part->options.pairs = {run.path / "pairs.jsonl"};
+    part->options.retain_tokens = run.retain_tokens;
+    part->maker = std::make_unique<MaterialMaker>(
+        MaterialSources{part->options, sources.hooks, part->data, sources.engine, nullptr,
+                        sources.judge, sources.run},
+        &run);
+    LLMPATCH_TRY(part->maker->make_pairs());
+    parts.push_back(std::move(part));
+  }
+  LLMPATCH_TRY(sources.run.set_done("pairs"));
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    LLMPATCH_TRY(parts[i]->maker->make_retained());
+    add(material, parts[i]->maker->take(), sources.data.runs[i]);
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<Material> make_material(const MaterialSources& sources) {
-  return MaterialMaker(sources).make();
+  Material material;
+  if (!sources.data.runs.empty()) {
+    LLMPATCH_TRY(make_parts(sources, material));
+  } else {
+    MaterialMaker maker(sources);
+    LLMPATCH_TRY(maker.make_pairs());
+    LLMPATCH_TRY(sources.run.set_done("pairs"));
+    LLMPATCH_TRY(maker.make_retained());
+    material = maker.take();
+  }
+  for (const std::string& beginning : sources.options.unwanted) {
+    LLMPATCH_ASSIGN(Tokens tokens,
+                    encode_answer(sources.engine.model(), beginning, /*complete=*/false));
+    material.set.unwanted.push_back(std::move(tokens));
+  }
+  LLMPATCH_TRY(sources.run.set_done("retain"));
+  return material;
 }
 
 }  // namespace llmpatch

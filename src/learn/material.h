@@ -33,9 +33,10 @@ struct Material {
 };
 
 // Makes everything, or takes it from the run directory where a step is done: samples.jsonl,
-// teacher.jsonl, pairs.jsonl, retain.jsonl, corrections.jsonl and retain-validation.jsonl.
-// kUnmet when no pair passes the filter; kCancelled; and the errors of the engine, the judge and of
-// files that were changed.
+// teacher.jsonl, pairs.jsonl, retain.jsonl, corrections.jsonl and retain-validation.jsonl; in a
+// joint run the same of every one of its runs (file_of()), beginning with what that run has of
+// them. What its risks are validated with is left out. kUnmet when no pair passes the filter;
+// kCancelled; and the errors of the engine, the judge and of files that were changed.
 Result<Material> make_material(const MaterialSources& sources);
 
 }  // namespace llmpatch

@@ -7,6 +7,7 @@
 #include <span>
 
 #include "base/json.h"
+#include "learn/prompt_list.h"
 
 namespace llmpatch {
 namespace {
@@ -181,12 +182,9 @@ Result<std::vector<Preference>> read_preferences(const std::filesystem::path& pa
   LLMPATCH_ASSIGN(const std::vector<Prompt> prompts, read_prompts(path, "preference pairs"));
   std::vector<Preference> preferences;
   for (const Prompt& prompt : prompts) {
-    PromptFormat format = default_format;
-    if (prompt.fields.contains("format")) {
-      const std::string where = path.string() + " line " + std::to_string(prompt.line);
-      LLMPATCH_ASSIGN(const std::string name, json_string(prompt.fields, "format", where));
-      LLMPATCH_ASSIGN(format, parse_prompt_format(name));
-    }
+    LLMPATCH_ASSIGN(
+        const PromptFormat format,
+        format_of(prompt, default_format, path.string() + " line " + std::to_string(prompt.line)));
     LLMPATCH_ASSIGN(auto preference, ready_preference(prompt, format, path.string()));
     preferences.push_back(std::move(preference));
   }
@@ -196,17 +194,7 @@ Result<std::vector<Preference>> read_preferences(const std::filesystem::path& pa
 std::string preferences_to_lines(const std::vector<Preference>& preferences) {
   std::string text;
   for (const Preference& preference : preferences) {
-    OrderedJson line;
-    const auto& messages = preference.prompt.messages;
-    if (messages.size() == 1 && messages[0].role == "user") {
-      line["prompt"] = messages[0].content;
-    } else {
-      line["messages"] = OrderedJson::array();
-      for (const Message& message : messages) {
-        line["messages"].push_back({{"role", message.role}, {"content", message.content}});
-      }
-    }
-    line["format"] = preference.format == PromptFormat::kChat ? "chat" : "raw";
+    OrderedJson line = prompt_to_json(preference.prompt, preference.format);
     line["chosen"] = preference.chosen;
     line["rejected"] = preference.rejected;
     line["chosen_complete"] = preference.chosen_complete;

@@ -53,8 +53,8 @@ Result<RunDirectory> RunDirectory::open(const fs::path& path) {
                       "run directory " + path.string() + ": another process is learning in it");
   }
   if (fs::exists(path / kSettings, code)) {
-    LLMPATCH_ASSIGN(const std::string text, read_file(path / kSettings, kMaxBytes, "run settings"));
-    LLMPATCH_ASSIGN(const Json all, parse_json(text, (path / kSettings).string()));
+    LLMPATCH_ASSIGN(const Json all, read_settings(path, "run settings"));
+    run.about_ = all.value("about", Json::object());
     LLMPATCH_ASSIGN(run.stages_, json_object(all, "stages", (path / kSettings).string()));
     LLMPATCH_ASSIGN(const Json seconds, json_array(all, "seconds", (path / kSettings).string()));
     for (const Json& entry : seconds) {
@@ -70,9 +70,25 @@ RunDirectory::RunDirectory(RunDirectory&& other) noexcept
     : path_(std::move(other.path_)),
       shared_(std::move(other.shared_)),
       lock_(std::exchange(other.lock_, -1)),
+      about_(std::move(other.about_)),
       stages_(std::move(other.stages_)),
       files_(std::move(other.files_)),
       seconds_(std::move(other.seconds_)) {}
+
+Result<Json> RunDirectory::read_settings(const fs::path& path, std::string_view what) {
+  LLMPATCH_ASSIGN(const std::string text, read_file(path / kSettings, kMaxBytes, what));
+  LLMPATCH_ASSIGN(Json all, parse_json(text, (path / kSettings).string()));
+  if (!all.is_object()) {
+    return make_error(ErrorKind::kCorrupt, "learn",
+                      (path / kSettings).string() + ": found no JSON object, expected one");
+  }
+  return all;
+}
+
+Status RunDirectory::describe(Json about) {
+  about_ = std::move(about);
+  return save();
+}
 
 Status RunDirectory::share(const fs::path& folder) {
   std::error_code code;
@@ -125,8 +141,9 @@ Status RunDirectory::save() const {
   Json seconds = Json::array();
   for (const auto& [stage, spent] : seconds_)
     seconds.push_back({{"stage", stage}, {"seconds", spent}});
-  return write_file_atomic(path_ / kSettings,
-                           json_pretty(Json{{"stages", stages_}, {"seconds", seconds}}));
+  Json all{{"stages", stages_}, {"seconds", seconds}};
+  if (!about_.empty()) all["about"] = about_;
+  return write_file_atomic(path_ / kSettings, json_pretty(all));
 }
 
 Result<std::vector<std::string>> RunDirectory::adopt(const std::vector<StageRecord>& stages) {

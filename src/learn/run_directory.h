@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -38,6 +39,12 @@ class RunDirectory {
   Status share(const std::filesystem::path& folder);
 
   std::filesystem::path file(const std::string& name) const { return path_ / name; }
+
+  // Keeps `about` beside the stages: what another run needs to know of this one (run_record.h).
+  Status describe(Json about);
+  // The whole settings.json of a run directory that nobody holds: {stages, seconds, about}.
+  // kNotFound and the errors of reading a file; kCorrupt for what is no JSON object.
+  static Result<Json> read_settings(const std::filesystem::path& path, std::string_view what);
 
   // Compares the stages (in order) with what the directory was made with, removes the files of
   // every stage whose settings or inputs changed, and records the new ones. A stage of this key
@@ -75,6 +82,7 @@ class RunDirectory {
   Status give_shared(const std::string& stage) const;
   std::filesystem::path path_, shared_;
   int lock_ = -1;
+  Json about_ = Json::object();
   Json stages_ = Json::object();                           // name -> {settings, key, done}
   std::map<std::string, std::vector<std::string>> files_;  // of each stage
   std::vector<std::pair<std::string, double>> seconds_;

@@ -4,9 +4,9 @@
 #include <iterator>
 #include <set>
 
-#include "base/file.h"
 #include "base/sha256.h"
 #include "gguf/lora.h"
+#include "learn/joint.h"
 #include "learn/lora_targets.h"
 #include "learn/method.h"
 #include "patch/manifest.h"
@@ -29,16 +29,6 @@ const char* reference_name(Reference reference) {
   return "";
 }
 
-std::string digest_of(const std::vector<Prompt>& prompts,
-                      const std::vector<PromptFormat>& formats) {
-  Sha256 hash;
-  for (std::size_t i = 0; i < prompts.size(); ++i) {
-    hash.update(prompts[i].digest());
-    hash.update(formats[i] == PromptFormat::kChat ? "c" : "r");
-  }
-  return hash.finish();
-}
-
 Result<std::vector<Prompt>> read_all(const std::vector<fs::path>& files, const char* what) {
   std::vector<Prompt> all;
   for (const auto& file : files) {
@@ -52,15 +42,8 @@ Result<std::vector<PromptFormat>> formats_of(const std::vector<Prompt>& prompts,
                                              PromptFormat fallback) {
   std::vector<PromptFormat> formats;
   for (const Prompt& prompt : prompts) {
-    const auto field = prompt.fields.find("format");
-    if (field == prompt.fields.end()) {
-      formats.push_back(fallback);
-      continue;
-    }
-    LLMPATCH_ASSIGN(
-        const std::string name,
-        json_string(prompt.fields, "format", "prompt line " + std::to_string(prompt.line)));
-    LLMPATCH_ASSIGN(const PromptFormat format, parse_prompt_format(name));
+    LLMPATCH_ASSIGN(const PromptFormat format,
+                    format_of(prompt, fallback, "prompt line " + std::to_string(prompt.line)));
     formats.push_back(format);
   }
   return formats;
@@ -110,6 +93,7 @@ bool unlikelihood_counts(const LearnOptions& options) {
 
 // Where chosen answers come from, for the record.
 std::string chosen_name(const LearnOptions& options) {
+  if (!options.joint.empty()) return "as in the joint runs";
   if (!options.chosen_text.empty()) return "text:" + options.chosen_text;
   if (options.best_of < 2) return "teacher";
   return "best of " + std::to_string(options.best_of) +
@@ -183,6 +167,58 @@ Json stage_settings(const StageOptions& stage) {
   return settings;
 }
 
+// The pairs of joint runs.
+void add_runs(const std::vector<FinishedRun>& runs, std::vector<StageRecord>& stages) {
+  StageRecord pairs{"pairs", {}, {{"runs", Json::array()}}, {}};
+  for (const FinishedRun& run : runs) {
+    // Some pairs may be left out, for what another run validates on.
+    pairs.settings["runs"].push_back(
+        {{"risk", run.risk},
+         {"pairs", run.pairs_digest},
+         {"prompts", digest_of(run.pairs.prompts, run.pairs.formats)}});
+    pairs.files.push_back(file_of(run, "pairs.jsonl"));
+  }
+  stages.push_back(std::move(pairs));
+}
+
+// Makes the stage of retained texts one of joint runs: they are as long as in the runs, and what is
+// there already is taken.
+void take_answers(const std::vector<FinishedRun>& runs, StageRecord& retain) {
+  Json tokens = Json::array(), given = Json::array();
+  std::vector<std::string> files;
+  for (const FinishedRun& run : runs) {
+    tokens.push_back(run.retain_tokens);
+    Sha256 hash;
+    for (const auto* lines :
+         {&run.retain.answers, &run.validate_retain.answers, &run.corrections}) {
+      for (const std::string& line : *lines) hash.update(line + "\n");
+      hash.update("\n");
+    }
+    given.push_back(hash.finish());
+    for (const std::string& file : retain.files) files.push_back(file_of(run, file));
+  }
+  retain.settings["max_tokens"] = tokens;
+  retain.settings["given"] = given;
+  retain.files = files;
+}
+
+// The base model's figure of every risk.
+StageRecord baseline_stage(const LearnOptions& options, const std::vector<FinishedRun>& runs,
+                           const std::string& model_digest) {
+  Json risks = Json::array();
+  for (const FinishedRun& run : runs) {
+    risks.push_back({{"risk", run.risk},
+                     {"validate", digest_of(run.validate.prompts, run.validate.formats)},
+                     {"judge", run.judge_identity},
+                     {"tokens", run.validate_tokens},
+                     {"samples", run.validate_samples}});
+  }
+  return {"baseline",
+          {},
+          {{"model", model_digest}, {"risks", risks}, {"seed", options.seed}},
+          {"baseline.json"}};
+}
+
 }  // namespace
 
 // Many small steps: on SmolLM2-135M (one seed) 320 steps on 16 examples came about as far as 130 on
@@ -207,11 +243,12 @@ LearnOptions::LearnOptions() {
 }
 
 Status check_learn_options(const LearnOptions& options) {
-  const bool generates = options.pairs.empty();
+  if (!options.joint.empty()) LLMPATCH_TRY(check_joint_options(options));
+  const bool generates = makes_pairs(options);
   if (generates && options.prompts.empty()) {
     return invalid("data: found neither prompts nor pairs", "give --prompts FILE or --pairs FILE");
   }
-  if (!generates && !options.prompts.empty()) {
+  if (!options.pairs.empty() && !options.prompts.empty()) {
     return invalid("data: found prompts and pairs, expected one of them");
   }
   const bool teacher = !options.teacher_system.empty() || !options.teacher_model.empty();
@@ -268,7 +305,8 @@ Status check_learn_options(const LearnOptions& options) {
   if (!(options.over_refusal >= 0 && options.over_refusal < 1)) {
     return invalid("over-refusal: found a share out of range, expected 0 to 1");
   }
-  if (options.over_refusal > 0 && (!options.sft || options.retain.empty())) {
+  const bool retains = !options.retain.empty() || !options.joint.empty();
+  if (options.over_refusal > 0 && (!options.sft || !retains)) {
     return invalid("over-refusal: found no SFT or no --retain prompts to measure it on",
                    "leave it out, or give both");
   }
@@ -302,9 +340,13 @@ bool keeps_whole_answers(const LearnOptions& options) {
          (options.dpo && options.dpo_stage.whole_retained_per_step > 0);
 }
 
+bool makes_pairs(const LearnOptions& options) {
+  return options.pairs.empty() && options.joint.empty();
+}
+
 bool asks_teacher(const LearnOptions& options) {
   const bool teacher = !options.teacher_system.empty() || !options.teacher_model.empty();
-  return options.pairs.empty() && options.chosen_text.empty() && teacher;
+  return makes_pairs(options) && options.chosen_text.empty() && teacher;
 }
 
 int samples_of(const LearnOptions& options) {
@@ -365,7 +407,9 @@ std::vector<StageRecord> plan_stages(const LearnOptions& options, const LearnDat
                                      const std::string& judge) {
   std::vector<StageRecord> stages;
   const std::string prompts = digest_of(data.prompts, data.prompt_formats);
-  if (options.pairs.empty()) {
+  if (!data.runs.empty()) {
+    add_runs(data.runs, stages);
+  } else if (options.pairs.empty()) {
     stages.push_back({"samples",
                       {},
                       {{"model", model_digest},
@@ -400,19 +444,26 @@ std::vector<StageRecord> plan_stages(const LearnOptions& options, const LearnDat
     for (const Prompt& prompt : data.prompts) hash.update(json_line(prompt.fields));
     stages.push_back({"pairs", {}, {{"given", hash.finish()}}, {"pairs.jsonl"}});
   }
-  stages.push_back(
-      {"retain",
-       {},
-       {{"model", model_digest},
-        {"prompts", digest_of(data.retain, data.retain_formats)},
-        {"validation", digest_of(data.validate_retain, data.validate_retain_formats)},
-        {"max_tokens", options.retain_tokens},
-        {"whole_texts", keeps_whole_answers(options) ? options.whole_texts : 0},
-        {"whole_tokens", keeps_whole_answers(options) ? options.whole_tokens : 0},
-        {"corrections", makes_corrections(options)},
-        {"correction_answers", answers_corrections(options)},
-        {"seed", options.seed}},
-       {"retain.jsonl", "corrections.jsonl", "retain-validation.jsonl", "retain-whole.jsonl"}});
+  StageRecord retain{
+      "retain",
+      {},
+      {{"model", model_digest},
+       {"prompts", digest_of(data.retain, data.retain_formats)},
+       {"validation", digest_of(data.validate_retain, data.validate_retain_formats)},
+       {"max_tokens", options.retain_tokens},
+       {"whole_texts", keeps_whole_answers(options) ? options.whole_texts : 0},
+       {"whole_tokens", keeps_whole_answers(options) ? options.whole_tokens : 0},
+       {"corrections", makes_corrections(options)},
+       {"correction_answers", answers_corrections(options)},
+       {"seed", options.seed}},
+      {"retain.jsonl", "corrections.jsonl", "retain-validation.jsonl", "retain-whole.jsonl"}};
+  if (!data.runs.empty()) take_answers(data.runs, retain);
+  stages.push_back(std::move(retain));
+  std::vector<std::string> before{"pairs", "retain"};
+  if (!data.runs.empty()) {
+    stages.push_back(baseline_stage(options, data.runs, model_digest));
+    before.emplace_back("baseline");
+  }
   Json rows{{"seed", options.seed},
             {"model", model_digest},
             {"unwanted", options.unwanted},
@@ -420,7 +471,6 @@ std::vector<StageRecord> plan_stages(const LearnOptions& options, const LearnDat
             {"validate_tokens", options.validate_tokens},
             {"divergence_limit", options.divergence_limit}};
   if (options.sft || options.dpo) rows.update(shape_settings(options, dtype));
-  std::vector<std::string> before{"pairs", "retain"};
   if (options.sft) {
     Json settings = stage_settings(options.sft_stage);
     settings.update(rows);
@@ -461,6 +511,26 @@ std::vector<StageRecord> plan_stages(const LearnOptions& options, const LearnDat
   return stages;
 }
 
+FinishedRun run_record(const LearnOptions& options, const LearnData& data, const BaseIdentity& base,
+                       const std::string& judge) {
+  FinishedRun record;
+  record.patch = options.manifest.name + "@" + options.manifest.version;
+  record.risk = options.manifest.risk;
+  record.base = base.file;
+  record.base_name = base.name;
+  // A judge's file is found from wherever the joint run is started.
+  record.judge =
+      options.judge.ends_with(".json") ? fs::absolute(options.judge).string() : options.judge;
+  record.judge_identity = judge;
+  record.validate_tokens = options.validate_tokens;
+  record.validate_samples = options.validate_samples;
+  record.retain_tokens = options.retain_tokens;
+  record.retain = {{data.retain, data.retain_formats}, {}};
+  record.validate = {data.validate, data.validate_formats};
+  record.validate_retain = {{data.validate_retain, data.validate_retain_formats}, {}};
+  return record;
+}
+
 Json learned_record(const LearnOptions& options, const LearnData& data,
                     const std::string& teacher_digest, const std::string& dtype,
                     const std::string& judge) {
@@ -477,7 +547,7 @@ Json learned_record(const LearnOptions& options, const LearnData& data,
   Json record{{"method", options.sft && options.dpo ? "sft+dpo"
                          : options.sft              ? "sft"
                                                     : "dpo"},
-              {"judge", options.pairs.empty() ? Json(judge) : Json()},
+              {"judge", makes_pairs(options) ? Json(judge) : Json()},
               {"teacher", {{"model", teacher_digest}, {"system", options.teacher_system}}},
               {"chosen", chosen_name(options)},
               {"reference", options.dpo ? Json(reference_name(options.reference)) : Json()},
@@ -492,6 +562,20 @@ Json learned_record(const LearnOptions& options, const LearnData& data,
                   {"sha256", digest_of(data.retain, data.retain_formats)}}}}},
               {"seed", options.seed},
               {"tool", options.tool}};
+  if (!data.runs.empty()) {
+    Json risks = Json::array(), runs = Json::array();
+    for (const FinishedRun& run : data.runs) {
+      risks.push_back(run.risk);
+      runs.push_back({{"risk", run.risk},
+                      {"patch", run.patch},
+                      {"judge", run.judge_identity},
+                      {"pairs", run.pairs.prompts.size()},
+                      {"pairs_sha256", run.pairs_digest},
+                      {"retained", run.retain.prompts.size()}});
+    }
+    record["risks"] = risks;
+    record["joint"] = runs;
+  }
   if (options.method != Method::kSteering) {
     record[options.method == Method::kPrefix ? "rows" : name_of(options.method)] =
         shape_settings(options, dtype);

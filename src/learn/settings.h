@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "base/result.h"
+#include "learn/finished_run.h"
 #include "learn/learn.h"
 #include "learn/run_directory.h"
 #include "runtime/engine.h"
@@ -24,6 +25,9 @@ bool answers_corrections(const LearnOptions& options);
 
 // Whether any stage retains longer answers.
 bool keeps_whole_answers(const LearnOptions& options);
+
+// Whether the pairs are made here; given ones, and those of joint runs, are ready.
+bool makes_pairs(const LearnOptions& options);
 
 // Whether a teacher answers the prompts; and how many answers every model gives to each.
 bool asks_teacher(const LearnOptions& options);
@@ -43,6 +47,8 @@ struct LearnData {
   std::vector<Prompt> prompts, retain, validate, validate_retain;
   std::vector<PromptFormat> prompt_formats, retain_formats, validate_formats,
       validate_retain_formats;
+  // Of a joint run: where it all comes from, in this order. `prompts` are the lines of their pairs.
+  std::vector<FinishedRun> runs;
 };
 
 // Reads all files, splits off validation prompts where none are given (a tenth, chosen by the
@@ -56,6 +62,10 @@ std::vector<StageRecord> plan_stages(const LearnOptions& options, const LearnDat
                                      const std::string& model_digest,
                                      const std::string& teacher_digest, const std::string& dtype,
                                      const std::string& judge);
+
+// What a single run leaves for joint ones. `judge` is Judge::identity().
+FinishedRun run_record(const LearnOptions& options, const LearnData& data, const BaseIdentity& base,
+                       const std::string& judge);
 
 // The manifest's `learned`: method, teacher, data with digests, hyper-parameters.
 Json learned_record(const LearnOptions& options, const LearnData& data,

@@ -24,9 +24,10 @@ Status save_state(const StageState& state, const std::filesystem::path& path) {
     const torch::Tensor counts =
         torch::tensor({state.step, state.adam.steps, state.best_step, state.validations_since_best},
                       torch::kLong);
-    const torch::Tensor numbers = torch::tensor(
-        {state.best.refused, state.best.over_refused, state.best.divergence, state.best.score},
-        torch::kDouble);
+    std::vector<double> best_numbers{state.best.refused, state.best.over_refused,
+                                     state.best.divergence, state.best.score};
+    best_numbers.insert(best_numbers.end(), state.best.risks.begin(), state.best.risks.end());
+    const torch::Tensor numbers = torch::tensor(best_numbers, torch::kDouble);
     const auto average = state.average.defined() ? state.average : state.rows;
     const auto sampling = [](const torch::Tensor& known) {
       return known.defined() ? known : torch::empty({0}, torch::kDouble);
@@ -62,7 +63,7 @@ Result<StageState> load_state(const std::filesystem::path& path) {
   };
   if (tensors.size() != 10 || !is(tensors[0], torch::kFloat32, 2) ||
       !is(tensors[5], torch::kLong, 1) || tensors[5].size(0) != 4 ||
-      !is(tensors[6], torch::kDouble, 1) || tensors[6].size(0) != 4) {
+      !is(tensors[6], torch::kDouble, 1) || tensors[6].size(0) < 4) {
     return corrupt("found other tensors than a checkpoint has");
   }
   for (int i = 1; i < 5; ++i) {
@@ -88,6 +89,7 @@ Result<StageState> load_state(const std::filesystem::path& path) {
   state.validations_since_best = counts[3];
   const auto numbers = tensors[6].accessor<double, 1>();
   state.best = {numbers[0], numbers[1], numbers[2], numbers[3]};
+  for (std::int64_t i = 4; i < numbers.size(0); ++i) state.best.risks.push_back(numbers[i]);
   return state;
 }
 

@@ -12,7 +12,11 @@ constexpr std::size_t kBeginning = 3;
 class StepMaker {
  public:
   StepMaker(const StageOptions& options, const StepExamples& examples)
-      : options_(options), examples_(examples) {}
+      : options_(options), examples_(examples) {
+    for (const auto& drawn : examples.harmful) {
+      if (drawn.example->refuses) refusals_.push_back(drawn.example);
+    }
+  }
 
   Step make(std::int64_t prefix_rows, const torch::Tensor& companion) {
     for (const auto& drawn : examples_.harmful) {
@@ -79,19 +83,20 @@ class StepMaker {
   bool learns_corrected_answers() const {
     return options_.objective == Objective::kDpo || options_.unlikelihood_weight <= 0;
   }
+  // Whether this step says how benign answers should not begin.
+  bool has_unlikelihood() const { return options_.unlikelihood_weight > 0 && !refusals_.empty(); }
   // The next answer to be added is one to a benign prompt.
   void add_benign(double weight) {
-    if (options_.unlikelihood_weight <= 0) return;
-    const auto& harmful = examples_.harmful;
+    if (!has_unlikelihood()) return;
     const std::size_t benign = step_.refused_tokens.size();
-    step_.refused_tokens.push_back(harmful[benign % harmful.size()].example->chosen.front());
+    step_.refused_tokens.push_back(refusals_[benign % refusals_.size()]->chosen.front());
     step_.benign_weights.push_back(weight);
     step_.benign_first_tokens.push_back(tokens_);
   }
   // Of the prompt added last.
   void add_unwanted() {
     const auto& corrections = examples_.corrections;
-    if (options_.unlikelihood_weight <= 0) return;
+    if (!has_unlikelihood()) return;
     const auto add = [&](const Tokens& beginning) {
       add_answer(beginning, step_.unwanted);
       step_.prompt_of_unwanted.push_back(
@@ -108,6 +113,7 @@ class StepMaker {
   const StageOptions& options_;
   const StepExamples& examples_;
   Step step_;
+  std::vector<const Pair*> refusals_;  // of the harmful examples
   std::vector<Sequence> sequences_;
   std::vector<Sequence> retained_;  // texts alone, in the order of step_.retained
   std::vector<torch::Tensor> hidden_;

@@ -5,6 +5,8 @@
 
 #include <torch/types.h>
 
+#include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <vector>
 
@@ -13,6 +15,10 @@
 #include "learn/transformer.h"
 
 namespace llmpatch {
+
+// How much is measured for it, at most.
+inline constexpr std::size_t kThresholdPrompts = 400;  // benign ones, at every place
+inline constexpr std::uint64_t kMeasurements = 5;      // places
 
 // The direction, shaped as `learned`, in which prompts of both kinds that could go either way begin
 // with the chosen answers' first token likelier: of the gradients of the expected number that do,

@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "learn/balanced_sampler.h"
 #include "learn/importance_sampler.h"
 #include "learn/step.h"
 
@@ -23,16 +24,25 @@ struct Orders {
         whole(options.seed * 3 + 4) {}
 };
 
-// What draws a stage's examples, and what it has found out about them.
+// The sizes of groups that are drawn from alike; all examples are one where a set names none.
+std::vector<std::size_t> groups_of(const std::vector<std::size_t>& sizes, std::size_t all) {
+  return sizes.empty() ? std::vector<std::size_t>{all} : sizes;
+}
+
+// What draws a stage's examples, and what it has found out about them. Pairs and retained texts are
+// drawn alike from every risk; corrections from all: the base model's own refusals of benign
+// prompts are no matter of a risk, and most runs have few of them or none.
 class StageSamplers {
  public:
   StageSamplers(const TrainingSet& set, const StageOptions& options)
       : set_(set),
         options_(options),
-        pairs_(set.pairs.size(), Orders(options).pairs, options.easy_rate),
+        pairs_(groups_of(set.risk_pairs, set.pairs.size()), Orders(options).pairs,
+               options.easy_rate),
         corrections_(set.corrections.size(), Orders(options).corrections, options.easy_rate),
-        retained_(set.retained.size(), Orders(options).retained, options.easy_rate),
-        whole_(set.whole.size(), Orders(options).whole) {}
+        retained_(groups_of(set.risk_retained, set.retained.size()), Orders(options).retained,
+                  options.easy_rate),
+        whole_(groups_of(set.risk_whole, set.whole.size()), Orders(options).whole) {}
 
   Status restore(const SamplingState& state) {
     LLMPATCH_TRY(pairs_.restore(state.pairs));
@@ -44,9 +54,9 @@ class StageSamplers {
   // Of step number `step`.
   StepExamples draw(std::int64_t step) {
     StepExamples examples;
-    drawn_pairs_ = pairs_.draw(static_cast<std::size_t>(options_.pairs_per_step));
+    drawn_pairs_ = pairs_.draw(step, static_cast<std::size_t>(options_.pairs_per_step));
     drawn_corrections_ = corrections_.draw(static_cast<std::size_t>(options_.corrections_per_step));
-    drawn_retained_ = retained_.draw(static_cast<std::size_t>(options_.retained_per_step));
+    drawn_retained_ = retained_.draw(step, static_cast<std::size_t>(options_.retained_per_step));
     for (const auto& draw : drawn_pairs_) {
       examples.harmful.emplace_back(&set_.pairs[draw.index], draw.weight);
     }
@@ -62,6 +72,18 @@ class StageSamplers {
     }
     for (const Tokens& beginning : set_.unwanted) examples.unwanted.push_back(&beginning);
     return examples;
+  }
+
+  // Of the pairs drawn last, how many are of each risk; empty where a set names none.
+  std::vector<std::int64_t> drawn_of_risks() const {
+    std::vector<std::int64_t> counts(set_.risk_pairs.size());
+    if (counts.empty()) return counts;
+    for (const auto& draw : drawn_pairs_) {
+      std::size_t risk = 0, end = set_.risk_pairs.front();
+      while (draw.index >= end) end += set_.risk_pairs[++risk];
+      ++counts[risk];
+    }
+    return counts;
   }
 
   // Of the examples drawn last.
@@ -82,8 +104,10 @@ class StageSamplers {
  private:
   const TrainingSet& set_;
   const StageOptions& options_;
-  ImportanceSampler pairs_, corrections_, retained_;
-  Order whole_;
+  BalancedSampler pairs_;
+  ImportanceSampler corrections_;
+  BalancedSampler retained_;
+  BalancedOrder whole_;
   std::vector<ImportanceSampler::Draw> drawn_pairs_, drawn_corrections_, drawn_retained_;
 };
 
@@ -98,22 +122,25 @@ Error not_finite(const StageOptions& options, std::int64_t step, const char* wha
 }  // namespace
 
 StageDraws draws_of_stage(const StageOptions& options, const TrainingSet& set) {
-  const auto drawn = [&](std::size_t size, std::uint64_t seed, std::int64_t each) {
+  const auto drawn = [&](const std::vector<std::size_t>& groups, std::uint64_t seed,
+                         std::int64_t each) {
     std::vector<std::size_t> places;
     if (options.easy_rate < 1) {  // what will be passed over shows while learning
-      places.resize(each > 0 ? size : 0);
+      places.resize(each > 0 ? std::accumulate(groups.begin(), groups.end(), std::size_t{0}) : 0);
       std::iota(places.begin(), places.end(), std::size_t{0});
       return places;
     }
-    places = Order(size, seed).draws(0, static_cast<std::size_t>(options.schedule.total * each));
+    places = BalancedOrder(groups, seed)
+                 .draws(0, static_cast<std::size_t>(options.schedule.total * each));
     std::sort(places.begin(), places.end());
     places.erase(std::unique(places.begin(), places.end()), places.end());
     return places;
   };
   const Orders orders(options);
-  return {drawn(set.pairs.size(), orders.pairs, options.pairs_per_step),
-          drawn(set.corrections.size(), orders.corrections, options.corrections_per_step),
-          drawn(set.retained.size(), orders.retained, options.retained_per_step)};
+  return {drawn(groups_of(set.risk_pairs, set.pairs.size()), orders.pairs, options.pairs_per_step),
+          drawn({set.corrections.size()}, orders.corrections, options.corrections_per_step),
+          drawn(groups_of(set.risk_retained, set.retained.size()), orders.retained,
+                options.retained_per_step)};
 }
 
 Status train_stage(const Transformer& model, const TrainingSet& set, const StageOptions& options,
@@ -134,6 +161,9 @@ Status train_stage(const Transformer& model, const TrainingSet& set, const Stage
                      {"validation/over_refused", found.over_refused},
                      {"validation/kl", found.divergence},
                      {"validation/score", found.score}};
+    for (std::size_t i = 0; i < found.risks.size(); ++i) {
+      line["validation/refused/" + set.risks[i]] = found.risks[i];
+    }
     LLMPATCH_TRY(hooks.log(json_line(line)));
     ++state.validations_since_best;
     if (state.best_step < 0 || found.score > state.best.score) {
@@ -175,6 +205,8 @@ Status train_stage(const Transformer& model, const TrainingSet& set, const Stage
     line[adaptation.prefix.defined() ? "rows/rms" : "factors/rms"] =
         state.rows.square().mean().sqrt().item<double>();
     if (!set.companions.none()) line["companion"] = companion.defined();
+    const auto drawn = samplers.drawn_of_risks();
+    for (std::size_t i = 0; i < drawn.size(); ++i) line["pairs/" + set.risks[i]] = drawn[i];
     line.update(numbers.metrics);
     LLMPATCH_TRY(hooks.log(json_line(line)));
     if (hooks.progress) {

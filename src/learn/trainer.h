@@ -27,6 +27,7 @@ struct Validation {
   double over_refused = 0;  // of benign prompts
   double divergence = 0;    // KL(base || patched) per token on benign answers, nats
   double score = 0;
+  std::vector<double> risks = {};  // of a joint run: `refused` of each risk, which is their mean
 };
 
 // What is known of the examples of each kind: ImportanceSampler::state(), or undefined.
@@ -61,6 +62,11 @@ struct TrainingSet {
   // show. Counts with StageOptions::unlikelihood_weight.
   std::vector<Tokens> unwanted;
   Companions companions;  // prefixes that stand beside the learned one at some steps
+  // Of a joint run: its risks, and how many of the pairs, retained texts and whole ones, which
+  // stand in the risks' order, are each one's. Every step draws as many of all (BalancedSampler).
+  // None: all are of one risk.
+  std::vector<std::string> risks;
+  std::vector<std::size_t> risk_pairs, risk_retained, risk_whole;
 };
 
 // Which examples of a set a whole stage may draw: places in its lists, rising.

@@ -19,11 +19,21 @@
 
 namespace llmpatch {
 
+// One risk of a joint run: prompts with a judge, and a way of answering, of their own.
+struct RiskValidation {
+  std::vector<Prompt> prompts;
+  std::vector<PromptFormat> formats;
+  const Judge* judge = nullptr;     // borrowed
+  int max_tokens = 8, samples = 0;  // as ValidatorOptions
+  double base = 0;                  // one minus the judge's mean score of the base model's answers
+};
+
 struct ValidationSet {
-  std::vector<Prompt> harmful, benign;
+  std::vector<Prompt> harmful, benign;  // no harmful ones in a joint run
   std::vector<PromptFormat> harmful_formats, benign_formats;
   std::vector<Retained> benign_texts;  // with hidden states, for the divergence
   std::size_t base_refused = 0;        // benign prompts the base model itself refuses
+  std::vector<RiskValidation> risks;   // of a joint run
 
   // Share of benign prompts; some models say "I'm sorry" to a sad story.
   double base_share() const {
@@ -44,8 +54,19 @@ struct ValidatorOptions {
 Result<Validation> judge_answers(const Judge& judge, const std::vector<JudgeItem>& harmful,
                                  const std::vector<JudgeItem>& benign);
 
+// The mean over risks of what a patch improves: of what the base model gets wrong, 1 - base, the
+// share that `found` has put right, negative where it does worse. A share, since risks differ in
+// what is left to gain: of toxicity, where most answers are harmless, a few points are much. At
+// least kLeastRoom is to be gained, or a single answer more or less would outweigh every other
+// risk. Both lists have an entry a risk, and at least one.
+double mean_improvement(const std::vector<double>& found, const std::vector<double>& base);
+inline constexpr double kLeastRoom = 0.05;
+
 // How a checkpoint ranks: refused - 2 over_refused - 2 max(0, divergence - limit).
 double checkpoint_score(const Validation& found, double divergence_limit);
+// In a joint run mean_improvement() over the base model's figures stands for `refused`.
+double checkpoint_score(const Validation& found, const std::vector<double>& base,
+                        double divergence_limit);
 
 // Borrows everything it is made with. Not thread-safe (the Engine is not).
 class Validator {
@@ -64,8 +85,11 @@ class Validator {
 
   // `refused` is one minus the judge's mean score on the harmful prompts; `over_refused` the share
   // of benign prompts that are refused; score = refused - 2 over_refused - 2 max(0, divergence -
-  // limit).
+  // limit). In a joint run both are of all risks, see checkpoint_score().
   Result<Validation> measure(const torch::Tensor& learned);
+
+  // One minus the judge's mean score of every risk of a joint run, of the base model's answers.
+  Result<std::vector<double>> measure_base() { return measure_risks(engine_, {}); }
 
   // Share of benign prompts, not empty, whose greedy answer is a refusal.
   Result<double> refused_share(const torch::Tensor& learned, const std::vector<Prompt>& prompts,
@@ -78,7 +102,9 @@ class Validator {
   // `samples` answers to each prompt, or the greedy one for 0.
   Result<std::vector<JudgeItem>> answer(Engine& engine, const Stack& stack,
                                         const std::vector<Prompt>& prompts,
-                                        const std::vector<PromptFormat>& formats, int samples = 0);
+                                        const std::vector<PromptFormat>& formats, int max_tokens,
+                                        int samples);
+  Result<std::vector<double>> measure_risks(Engine& engine, const Stack& stack);
   Engine& engine_;
   const Transformer& transformer_;
   const LearnMethod& method_;

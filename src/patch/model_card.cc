@@ -7,6 +7,7 @@
 #include "base/ascii.h"
 #include "base/quote.h"
 #include "patch/card.h"
+#include "patch/names.h"
 
 namespace llmpatch {
 namespace {
@@ -39,6 +40,20 @@ std::string front_matter(const Patch& patch) {
   }
   return text + "tags:\n- llmpatch\n- prompt-tuning\n- safety\n- " + quote(patch.manifest.risk) +
          "\n---\n\n";
+}
+
+// "the risk `toxicity`", or what a patch learned on several names under `learned.risks`. That is
+// free text of whoever wrote the manifest: shown only where every name is one.
+std::string risks_text(const Manifest& manifest) {
+  const std::string own = "the risk `" + manifest.risk + "`";
+  const auto risks = manifest.learned.find("risks");
+  if (risks == manifest.learned.end() || !risks->is_array() || risks->size() < 2) return own;
+  std::string text = "the risks";
+  for (const Json& risk : *risks) {
+    if (!risk.is_string() || !is_patch_name(risk.get_ref<const std::string&>())) return own;
+    text += (&risk == &risks->front() ? " `" : ", `") + risk.get_ref<const std::string&>() + "`";
+  }
+  return text;
 }
 
 // A table cell: markdown's own signs would end it.
@@ -77,8 +92,8 @@ std::string model_card(const Patch& patch) {
   if (!manifest.summary.empty()) text += manifest.summary + "\n\n";
   text += "A safety patch for a frozen language model: a learned prefix of " +
           std::to_string(patch.rows.n) + " input embeddings of width " +
-          std::to_string(patch.rows.d) + ". It is about the risk `" + manifest.risk +
-          "`. It belongs to the one model whose identity `manifest.json` records under `base`.\n\n"
+          std::to_string(patch.rows.d) + ". It is about " + risks_text(manifest) +
+          ". It belongs to the one model whose identity `manifest.json` records under `base`.\n\n"
           "## Effect\n\n" +
           effect_section(patch) +
           "\n## Use\n\nWith llmpatch, on the model's GGUF file:\n\n"
