@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/file.h"
+#include "gguf/vocabulary.h"
 
 namespace llmpatch {
 namespace {
@@ -60,6 +61,16 @@ TEST_P(TinyModelFile, RunsInLlamaCpp) {
   const auto [low, high] = std::minmax_element(logits, logits + llama_vocab_n_tokens(vocab));
   EXPECT_TRUE(std::isfinite(*low) && std::isfinite(*high));
   EXPECT_GT(*high - *low, 0.5F);  // weights that say something
+}
+
+TEST_P(TinyModelFile, HasOneOfTwoVocabularies) {
+  const auto opened = [&](const TinyModel& model) {
+    make(model);
+    return GgufFile::open(path_).value();
+  };
+  const GgufFile usual = opened({.seed = 1, .tied = GetParam()});
+  EXPECT_TRUE(same_vocabulary(usual, opened({.seed = 2, .tied = GetParam()})));
+  EXPECT_FALSE(same_vocabulary(usual, opened({.tied = GetParam(), .other_words = true})));
 }
 
 TEST_P(TinyModelFile, IsDecidedByItsSeed) {

@@ -2,7 +2,9 @@
 #include "learn/learn.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <iterator>
 #include <memory>
 #include <optional>
@@ -11,6 +13,7 @@
 #include "base/json.h"
 #include "command.h"
 #include "companion_options.h"
+#include "http/openai.h"
 #include "judge/judge.h"
 #include "progress_bar.h"
 #include "terminal.h"
@@ -27,6 +30,9 @@ struct Options {
   // What depends on the method: its default where they are not given.
   std::optional<std::int64_t> length, rank;
   std::optional<double> alpha, sft_rate, dpo_rate;
+  // Of a teacher that a server runs.
+  std::optional<int> concurrency, attempts;
+  std::optional<std::int64_t> timeout;
   std::vector<std::string> targets;
   bool json = false;
 };
@@ -53,6 +59,34 @@ std::string rate_text(double LearningRates::*rate, const char* stage) {
   return text;
 }
 
+// "Requests at once (default: 4)".
+template <class T>
+std::string default_text(const char* what, T value) {
+  return std::string(what) + " (default: " + std::to_string(value) + ")";
+}
+
+void declare_endpoint(CLI::App& app, Options& options) {
+  TeacherEndpoint& endpoint = options.learn.teacher_endpoint;
+  const char* group = "Data";
+  app.add_option("--teacher-endpoint", endpoint.url,
+                 std::string("The safer model is one that this OpenAI-compatible server runs, such "
+                             "as https://host/v1; its key, if any, is in the environment: ") +
+                     kTeacherKeyVariable)
+      ->group(group);
+  app.add_option("--teacher-endpoint-model", endpoint.model, "Name of the model there")
+      ->group(group);
+  app.add_option("--teacher-concurrency", options.concurrency,
+                 default_text("Requests to the server at once", endpoint.concurrency))
+      ->group(group);
+  app.add_option("--teacher-attempts", options.attempts,
+                 default_text("Times a request is tried", endpoint.attempts))
+      ->group(group);
+  app.add_option(
+         "--teacher-timeout", options.timeout,
+         default_text("Seconds of silence until an attempt is given up", endpoint.timeout.count()))
+      ->group(group);
+}
+
 void declare_data(CLI::App& app, Options& options) {
   LearnOptions& learn = options.learn;
   const char* group = "Data";
@@ -65,6 +99,7 @@ void declare_data(CLI::App& app, Options& options) {
       ->group(group);
   app.add_option("--teacher", learn.teacher_model, "The safer model is this GGUF file")
       ->group(group);
+  declare_endpoint(app, options);
   app.add_option(
          "--prompts", learn.prompts,
          "JSON lines with `prompt`: what to answer differently; a file given twice counts twice")
@@ -129,7 +164,8 @@ void declare_learning(CLI::App& app, Options& options) {
   const Group add(app, group);
   add("--stages", options.stages, "sft, dpo or sft+dpo");
   app.add_option("--reference", options.reference,
-                 "DPO's reference: teacher, base or sft (default: teacher where there is one)")
+                 "DPO's reference: teacher, base or sft (default: teacher where there is one whose "
+                 "log-probabilities can be had, else base)")
       ->group(group);
   add("--method", options.method,
       "What is learned: `prefix`, the rows of a patch; `lora`, low-rank updates of the model's "
@@ -313,15 +349,37 @@ Status interpret_joint(const CLI::App& app, LearnOptions& learn) {
   if (learn.joint.empty()) return {};
   for (const char* option :
        {"--prompts", "--pairs", "--retain", "--validate", "--validate-retain", "--format",
-        "--judge", "--teacher", "--teacher-system", "--chosen", "--samples", "--best-of",
-        "--rejected-tokens", "--chosen-tokens", "--retain-tokens", "--margin", "--max-chosen-score",
-        "--validate-samples"}) {
+        "--judge", "--teacher", "--teacher-system", "--teacher-endpoint", "--chosen", "--samples",
+        "--best-of", "--rejected-tokens", "--chosen-tokens", "--retain-tokens", "--margin",
+        "--max-chosen-score", "--validate-samples"}) {
     if (app.count(option) == 0) continue;
     return make_error(ErrorKind::kInvalidArgument, "learn",
                       std::string(option) + ": found --joint beside it, expected one of them",
                       "a joint run takes this from its runs");
   }
   if (app.count("--risk") == 0) learn.manifest.risk = "multiple";
+  return {};
+}
+
+// The server's settings, none of which makes sense without it, and its key.
+Status interpret_endpoint(Options& options) {
+  TeacherEndpoint& endpoint = options.learn.teacher_endpoint;
+  if (!endpoint.given()) {
+    for (const auto& [given, option] :
+         {std::pair(!endpoint.model.empty(), "--teacher-endpoint-model"),
+          std::pair(options.concurrency.has_value(), "--teacher-concurrency"),
+          std::pair(options.attempts.has_value(), "--teacher-attempts"),
+          std::pair(options.timeout.has_value(), "--teacher-timeout")}) {
+      if (given) return unknown(option, "no --teacher-endpoint", "one");
+    }
+    return {};
+  }
+  // One address, one setting; a bad one is refused with the other settings.
+  if (auto url = openai_url(endpoint.url); url.ok()) endpoint.url = *std::move(url);
+  endpoint.concurrency = options.concurrency.value_or(endpoint.concurrency);
+  endpoint.attempts = options.attempts.value_or(endpoint.attempts);
+  endpoint.timeout = std::chrono::seconds(options.timeout.value_or(endpoint.timeout.count()));
+  if (const char* key = std::getenv(kTeacherKeyVariable)) endpoint.key = key;
   return {};
 }
 
@@ -335,15 +393,14 @@ Status interpret(const CLI::App& app, Options& options) {
   }
   learn.sft = options.stages != "dpo";
   learn.dpo = options.stages != "sft";
-  const bool teacher = !learn.teacher_system.empty() || !learn.teacher_model.empty();
-  if (options.reference.empty()) options.reference = teacher ? "teacher" : "base";
+  LLMPATCH_TRY(interpret_endpoint(options));
   if (options.reference == "teacher") {
     learn.reference = Reference::kTeacher;
   } else if (options.reference == "base") {
     learn.reference = Reference::kBase;
   } else if (options.reference == "sft") {
     learn.reference = Reference::kSft;
-  } else {
+  } else if (!options.reference.empty()) {
     return unknown("--reference", options.reference, "teacher, base or sft");
   }
   for (const auto arithmetic : {Arithmetic::kF32, Arithmetic::kBf16, Arithmetic::kInt8}) {

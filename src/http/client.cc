@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <ctime>
 #include <optional>
 #include <random>
 #include <thread>
@@ -135,6 +136,18 @@ bool is_redirect(int status) {
 
 bool worth_another(int status) {
   return status == 408 || status == 429 || (status >= 500 && status != 501);
+}
+
+// What a Retry-After asks for: a number of seconds, or a date.
+std::optional<std::chrono::seconds> retry_after(const std::string& text) {
+  constexpr std::size_t kMostDigits = 5;
+  if (text.empty()) return std::nullopt;
+  if (text.find_first_not_of("0123456789") == std::string::npos) {
+    return std::chrono::seconds(text.size() > kMostDigits ? 100'000 : std::stoi(text));
+  }
+  const std::time_t date = curl_getdate(text.c_str(), nullptr);
+  if (date < 0) return std::nullopt;
+  return std::chrono::seconds(date - std::time(nullptr));
 }
 
 ErrorKind kind_of(CURLcode code) {
@@ -284,10 +297,8 @@ struct HttpClient::Impl {
   // at random, so that many clients do not come back at once.
   Status wait(int number, const HttpAnswer& answer) {
     auto time = options.first_wait * (1 << (number - 1));
-    const std::string asked = answer.header("retry-after");
-    if (!asked.empty() && asked.size() < 6 &&
-        asked.find_first_not_of("0123456789") == std::string::npos) {
-      time = std::max(time, std::chrono::milliseconds(std::chrono::seconds(std::stoi(asked))));
+    if (const auto asked = retry_after(answer.header("retry-after"))) {
+      time = std::max(time, std::chrono::milliseconds(*asked));
     }
     time = std::min(time, options.longest_wait);
     time += time * static_cast<int>(random() % 25) / 100;

@@ -1,75 +1,17 @@
 #include "judge/endpoint.h"
 
 #include <cstdlib>
-#include <functional>
-#include <mutex>
 
 #include "base/json.h"
-#include "http/test_listener.h"
+#include "http/test_http_server.h"
 #include "judge/test_files.h"
 
 namespace llmpatch {
 namespace {
 
-struct Seen {
-  std::string head, body;
-};
-struct Said {
-  int status = 200;
-  std::string body;
-};
-
-// A server on this machine that answers each request by a function of it, one connection each.
-class Server {
- public:
-  explicit Server(std::function<Said(const Seen&, int number)> answer)
-      : answer_(std::move(answer)), listener_([this](int client) { serve(client); }) {}
-  std::string url() const { return listener_.origin() + "/v1"; }
-  std::vector<Seen> seen() const {
-    const std::lock_guard lock(mutex_);
-    return seen_;
-  }
-
- private:
-  static Seen read_request(int client) {
-    std::string text;
-    Seen seen;
-    char buffer[4096];
-    while (true) {
-      const auto end = text.find("\r\n\r\n");
-      if (end != std::string::npos) {
-        seen.head = text.substr(0, end);
-        seen.body = text.substr(end + 4);
-        const auto at = seen.head.find("Content-Length: ");
-        const std::size_t length =
-            at == std::string::npos ? 0 : std::stoul(seen.head.substr(at + 16));
-        if (seen.body.size() >= length) return seen;
-      }
-      const auto count = ::recv(client, buffer, sizeof buffer, 0);
-      if (count <= 0) return seen;
-      text.append(buffer, static_cast<std::size_t>(count));
-    }
-  }
-  void serve(int client) {
-    const Seen request = read_request(client);
-    int number = 0;
-    {
-      const std::lock_guard lock(mutex_);
-      seen_.push_back(request);
-      number = static_cast<int>(seen_.size());
-    }
-    const Said said = answer_(request, number);
-    const std::string text =
-        "HTTP/1.1 " + std::to_string(said.status) +
-        " X\r\nConnection: close\r\nContent-Length: " + std::to_string(said.body.size()) +
-        "\r\n\r\n" + said.body;
-    (void)!::send(client, text.data(), text.size(), MSG_NOSIGNAL);
-  }
-  std::function<Said(const Seen&, int)> answer_;
-  mutable std::mutex mutex_;
-  std::vector<Seen> seen_;
-  TestListener listener_;  // last: its thread uses the others
-};
+using Server = TestHttpServer;
+using Seen = TestHttpServer::Seen;
+using Said = TestHttpServer::Said;
 
 Result<std::unique_ptr<Judge>> judge_of(Json members) {
   const TestFolder folder;
@@ -78,10 +20,13 @@ Result<std::unique_ptr<Judge>> judge_of(Json members) {
 }
 
 Json moderations_at(const Server& server) {
-  return {{"name", "house"}, {"url", server.url()}, {"model", "moderator"}};
+  return {{"name", "house"}, {"url", (server.origin() + "/v1")}, {"model", "moderator"}};
 }
 Json chat_at(const Server& server) {
-  return {{"api", "chat"}, {"url", server.url()}, {"model", "m"}, {"rubric", "Is it rude?"}};
+  return {{"api", "chat"},
+          {"url", (server.origin() + "/v1")},
+          {"model", "m"},
+          {"rubric", "Is it rude?"}};
 }
 
 // Category scores by the length of each input: "rude" a tenth of it, "odd" a fifth.
@@ -235,7 +180,7 @@ TEST(EndpointJudge, NobodyThereAndCancelled) {
   std::string url;
   {
     const Server server(moderate);
-    url = server.url();
+    url = (server.origin() + "/v1");
   }
   CancelFlag cancel;
   const TestFolder folder;
@@ -254,6 +199,8 @@ TEST(EndpointJudge, BadFiles) {
       {{"model", "m"}},
       {{"url", "http://127.0.0.1"}},
       {{"url", "file:///etc/passwd"}, {"model", "m"}},
+      {{"url", "https://me:s3cret@host/v1"}, {"model", "m"}},
+      {{"url", "https://host/v1?key=s3cret"}, {"model", "m"}},
       {{"url", "http://127.0.0.1"}, {"model", "m"}, {"api", "completions"}},
       {{"url", "http://127.0.0.1"}, {"model", "m"}, {"key", "s3cret"}},
       {{"url", "http://127.0.0.1"}, {"model", "m"}, {"rubric", "of chat alone"}},

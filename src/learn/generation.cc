@@ -1,7 +1,6 @@
 #include "learn/generation.h"
 
 #include <algorithm>
-#include <map>
 #include <utility>
 
 #include "base/file.h"
@@ -14,46 +13,12 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kChunk = 128;  // prompts
-constexpr std::uint64_t kMaxBytes = std::uint64_t{1} << 30;
-
-Result<Answers> parse_answers(const Json& line, const Prompt& prompt, int samples,
-                              const std::string& where) {
-  LLMPATCH_ASSIGN(const std::string digest, json_string(line, "prompt_digest", where));
-  LLMPATCH_ASSIGN(const Json responses, json_array(line, "responses", where));
-  LLMPATCH_ASSIGN(const Json complete, json_array(line, "complete", where));
-  const auto count = static_cast<std::size_t>(samples);
-  if (digest != prompt.digest() || responses.size() != count || complete.size() != count) {
-    return make_error(ErrorKind::kCorrupt, "learn", where + ": found an answer to another prompt",
-                      "remove the file to generate it again");
-  }
-  Answers answers;
-  for (std::size_t i = 0; i < count; ++i) {
-    if (!responses[i].is_string() || !complete[i].is_boolean()) {
-      return make_error(ErrorKind::kCorrupt, "learn",
-                        where + ": found another type, expected text");
-    }
-    answers.texts.push_back(responses[i].get<std::string>());
-    answers.complete.push_back(complete[i].get<bool>());
-  }
-  return answers;
-}
-
-// For every prompt the place of the first that asks the same in the same form.
-std::vector<std::size_t> first_places(const std::vector<Prompt>& prompts,
-                                      const std::vector<PromptFormat>& formats) {
-  std::map<std::pair<std::string, PromptFormat>, std::size_t> places;
-  std::vector<std::size_t> first;
-  for (std::size_t i = 0; i < prompts.size(); ++i) {
-    first.push_back(places.try_emplace({prompts[i].digest(), formats[i]}, i).first->second);
-  }
-  return first;
-}
 
 // Whole lines of `file` in whole chunks, as text; what follows a kill is cut away.
 Result<std::vector<std::string>> finished_lines(const fs::path& file, std::size_t prompts) {
   std::error_code code;
   if (!fs::exists(file, code)) return std::vector<std::string>{};
-  LLMPATCH_ASSIGN(const std::string text, read_file(file, kMaxBytes, "answers"));
+  LLMPATCH_ASSIGN(const std::string text, read_file(file, kMaxAnswerBytes, "answers"));
   const auto whole = whole_lines(text);
   std::vector<std::string> lines(whole.begin(), whole.end());
   if (lines.size() < prompts) lines.resize(lines.size() / kChunk * kChunk);
@@ -70,15 +35,19 @@ Result<std::vector<Answers>> generate_answers(Engine& engine, const std::vector<
                                               const AnswerSettings& settings, const fs::path& file,
                                               const CancelFlag* cancel,
                                               const ProgressFn& progress) {
+  const auto samples = static_cast<std::size_t>(settings.samples);
   std::vector<Answers> all;
   LLMPATCH_ASSIGN(const auto lines, finished_lines(file, prompts.size()));
   for (std::size_t i = 0; i < std::min(lines.size(), prompts.size()); ++i) {
     const std::string where = file.string() + " line " + std::to_string(i + 1);
     LLMPATCH_ASSIGN(const Json line, parse_json(lines[i], where));
-    LLMPATCH_ASSIGN(Answers answers, parse_answers(line, prompts[i], settings.samples, where));
+    LLMPATCH_ASSIGN(const std::string digest, json_string(line, "prompt_digest", where));
+    LLMPATCH_ASSIGN(Answers answers, parse_answers(line, where));
+    if (digest != prompts[i].digest() || answers.texts.size() != samples) {
+      return other_answers(where);
+    }
     all.push_back(std::move(answers));
   }
-  const auto samples = static_cast<std::size_t>(settings.samples);
   const auto places = first_places(prompts, formats);
   while (all.size() < prompts.size()) {
     const std::size_t first = all.size();
@@ -110,11 +79,7 @@ Result<std::vector<Answers>> generate_answers(Engine& engine, const std::vector<
         answers.texts.push_back(completion->text);
         answers.complete.push_back(completion->finish == FinishReason::kEnd);
       }
-      text += json_line(OrderedJson{{"prompt_digest", prompts[i].digest()},
-                                    {"prompt", prompts[i].text()},
-                                    {"responses", answers.texts},
-                                    {"complete", answers.complete}}) +
-              "\n";
+      text += answers_line(prompts[i], answers);
       all.push_back(std::move(answers));
     }
     LLMPATCH_TRY(append_text(file, text));

@@ -9,16 +9,11 @@
 #include "base/cancel.h"
 #include "base/progress.h"
 #include "base/result.h"
+#include "learn/answer_file.h"
 #include "runtime/engine.h"
 #include "runtime/prompt.h"
 
 namespace llmpatch {
-
-// Answers to one prompt.
-struct Answers {
-  std::vector<std::string> texts;
-  std::vector<bool> complete;  // ended by itself, not by the token limit
-};
 
 struct AnswerSettings {
   int samples = 1;

@@ -115,9 +115,8 @@ Status check_joint_options(const LearnOptions& options) {
   }
   const bool others = !options.prompts.empty() || !options.pairs.empty() ||
                       !options.retain.empty() || !options.validate.empty() ||
-                      !options.validate_retain.empty() || !options.teacher_system.empty() ||
-                      !options.teacher_model.empty() || !options.chosen_text.empty() ||
-                      options.best_of != 0 || options.format;
+                      !options.validate_retain.empty() || has_teacher(options) ||
+                      !options.chosen_text.empty() || options.best_of != 0 || options.format;
   if (others) {
     return invalid("joint runs: found other data or a teacher beside them, expected neither");
   }

@@ -15,7 +15,6 @@
 
 #include "base/cores.h"
 #include "base/file.h"
-#include "base/sha256.h"
 #include "gguf/identity.h"
 #include "learn/examples.h"
 #include "learn/joint.h"
@@ -28,6 +27,7 @@
 #include "learn/run_directory.h"
 #include "learn/settings.h"
 #include "learn/steering.h"
+#include "learn/teacher_model.h"
 #include "learn/threshold.h"
 #include "learn/transformer.h"
 #include "learn/validator.h"
@@ -65,10 +65,11 @@ class Learner {
         method_,
         make_method({options_, *file_, *model_, options_.run / "validated.gguf"}, options_.method));
     LLMPATCH_TRY(read_data());
+    LLMPATCH_TRY(check_teacher_formats(options_, teacher_, data_));
     LLMPATCH_ASSIGN(auto directory, RunDirectory::open(options_.run));
     run_ = std::make_unique<RunDirectory>(std::move(directory));
     if (!options_.share.empty()) LLMPATCH_TRY(run_->share(options_.share));
-    const auto stages = plan_stages(options_, data_, identity_.file, teacher_digest_,
+    const auto stages = plan_stages(options_, data_, identity_.file, teacher_.digest,
                                     name_of(arithmetic_), judge().identity());
     LLMPATCH_ASSIGN(const auto changes, run_->adopt(stages));
     for (const auto& change : changes) hooks_.tell("changed setting " + change);
@@ -87,9 +88,11 @@ class Learner {
       LLMPATCH_TRY(llmpatch::check_output(options_.method, options_.output, Overwrite::kNo));
     }
     LLMPATCH_TRY(record());
-    hooks_.tell(plan_text(options_, data_, name_of(arithmetic_), at::get_num_threads()));
+    hooks_.tell(
+        plan_text(options_, data_, name_of(arithmetic_), at::get_num_threads()) +
+        teacher_plan(options_, teacher_, teacher_tokens(options_, data_), *options_.reference));
     LLMPATCH_ASSIGN(material_, make_material({options_, hooks_, data_, *engine_,
-                                              teacher_model_.get(), judge(), *run_}));
+                                              teacher_.model.get(), judge(), *run_}));
     add_risks();
     LLMPATCH_ASSIGN(transformer_, load_transformer(*file_, arithmetic_));
     LLMPATCH_TRY(fill_hidden());
@@ -138,12 +141,8 @@ class Learner {
     LLMPATCH_ASSIGN(identity_, compute_identity(*file_));
     LLMPATCH_ASSIGN(model_, Model::load(options_.model));
     LLMPATCH_ASSIGN(engine_, Engine::create(*model_, engine_options(options_)));
-    teacher_digest_ = identity_.file;
-    if (!options_.teacher_model.empty()) {
-      LLMPATCH_ASSIGN(auto teacher, GgufFile::open(options_.teacher_model, "teacher model"));
-      teacher_digest_ = sha256_hex(teacher.bytes());
-      LLMPATCH_ASSIGN(teacher_model_, Model::load(options_.teacher_model));
-    }
+    LLMPATCH_ASSIGN(teacher_, open_teacher(options_, *model_, identity_.file));
+    LLMPATCH_ASSIGN(options_.reference, reference_of(options_, teacher_));
     return {};
   }
 
@@ -206,8 +205,6 @@ class Learner {
     }
     report_.seconds = run_->seconds();
   }
-
-  const Model& teacher() const { return teacher_model_ ? *teacher_model_ : *model_; }
 
   // Whether the patch at the output is this very release of this run.
   bool written_already() const {
@@ -437,9 +434,9 @@ class Learner {
                              sequences, hooks_.cancel, hooks_.begin("reference", "pairs"));
     }
     const std::vector<Preference> preferences = dpo_preferences();
-    if (teacher_model_) LLMPATCH_TRY(check_first_tokens(preferences));
     bool used_engine = false;
-    auto sums = teacher_logprobs({teacher(), *transformer_, options_.teacher_model,
+    const Model& teacher = teacher_.model ? *teacher_.model : *model_;
+    auto sums = teacher_logprobs({teacher, *transformer_, options_.teacher_model,
                                   options_.teacher_system, arithmetic_, engine_options(options_)},
                                  preferences, options_.dpo_tokens, used_engine, hooks_.cancel,
                                  hooks_.begin("reference", "pairs"));
@@ -449,23 +446,6 @@ class Learner {
           "from the engine's quantised arithmetic");
     }
     return sums;
-  }
-
-  // The first tokens of an answer are the same text for both models only if both cut it alike.
-  Status check_first_tokens(const std::vector<Preference>& preferences) const {
-    if (options_.dpo_tokens == 0) return {};
-    for (const Preference& preference : preferences) {
-      for (const std::string& text : {preference.chosen, preference.rejected}) {
-        LLMPATCH_ASSIGN(const Tokens ours, model_->tokenize(text, /*parse_special=*/false));
-        LLMPATCH_ASSIGN(const Tokens theirs, teacher_model_->tokenize(text, false));
-        if (ours == theirs) continue;
-        return make_error(ErrorKind::kInvalidArgument, "learn",
-                          "teacher: found another vocabulary than the base model's, expected the "
-                          "same where DPO compares the first tokens of answers",
-                          "--dpo-tokens 0 compares whole answers");
-      }
-    }
-    return {};
   }
 
   // Refusing everything is the cheapest way to look safe; such rows are not written unless told so.
@@ -503,7 +483,7 @@ class Learner {
     Manifest manifest = options_.manifest;
     manifest.base = identity_;
     manifest.learned =
-        learned_record(options_, data_, teacher_digest_, name_of(arithmetic_), judge().identity());
+        learned_record(options_, data_, teacher_.digest, name_of(arithmetic_), judge().identity());
     manifest.learned["pairs"] = material_.set.pairs.size();
     manifest.learned["run"] = run_->key(last_stage_);
     const bool replace = options_.force || written_already();
@@ -515,13 +495,14 @@ class Learner {
     return [this](const torch::Tensor& rows) { return method_->adapt(rows); };
   }
 
-  const LearnOptions& options_;
+  LearnOptions options_;  // with the reference settled
   const LearnHooks& hooks_;
   Arithmetic arithmetic_ = Arithmetic::kF32;
   std::unique_ptr<GgufFile> file_;
   BaseIdentity identity_;
-  std::string teacher_digest_, last_stage_;
-  std::unique_ptr<Model> model_, teacher_model_;
+  std::string last_stage_;
+  std::unique_ptr<Model> model_;
+  TeacherModel teacher_;
   std::unique_ptr<Engine> engine_;
   std::vector<std::unique_ptr<Judge>> judges_;  // one, or of a joint run one a risk
   std::unique_ptr<Transformer> transformer_;

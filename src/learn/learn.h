@@ -13,6 +13,7 @@
 #include "base/progress.h"
 #include "base/result.h"
 #include "learn/arithmetic.h"
+#include "learn/teacher_endpoint.h"
 #include "learn/trainer.h"
 #include "patch/manifest.h"
 #include "patch/rows.h"
@@ -46,9 +47,11 @@ enum class Reference { kTeacher, kBase, kSft };  // whose log-probabilities DPO 
 struct LearnOptions {
   std::filesystem::path model;
 
-  // The safer model: the same one under a system prompt, or another file, or neither (with pairs).
+  // The safer model: the same one under a system prompt, or another file, or a server's, each with
+  // the system prompt if there is one; or none of them (with pairs, a fixed text or best of k).
   std::string teacher_system;
   std::filesystem::path teacher_model;
+  TeacherEndpoint teacher_endpoint;
 
   // Data. Either prompts (and a judge) or ready pairs in TRL's form (prompt, chosen, rejected),
   // or other runs.
@@ -94,7 +97,7 @@ struct LearnOptions {
 
   // The stages.
   bool sft = true, dpo = true;
-  Reference reference = Reference::kTeacher;
+  std::optional<Reference> reference;  // none: reference_of() (teacher_model.h)
   StageOptions sft_stage, dpo_stage;
   int dpo_tokens = 0;  // of each answer that DPO compares; 0: all
   std::uint64_t seed = 0;

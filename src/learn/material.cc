@@ -1,5 +1,6 @@
 #include "learn/material.h"
 
+#include <algorithm>
 #include <iterator>
 #include <memory>
 
@@ -9,6 +10,7 @@
 #include "learn/generation.h"
 #include "learn/joint.h"
 #include "learn/reference.h"
+#include "learn/teacher_endpoint.h"
 
 namespace llmpatch {
 namespace {
@@ -18,6 +20,10 @@ namespace fs = std::filesystem;
 // Answers to learn from: at temperature 1 a small model often begins one with nonsense.
 constexpr int kCorrectionSamples = 8;
 constexpr float kCorrectionTemperature = 0.6F;
+
+// A teacher counts `--chosen-tokens` in tokens of its own, or not at all. More of the base model's
+// than so many times that are not learned.
+constexpr std::int64_t kTokensPerTeachers = 4;
 
 // Of a single run, or of one of a joint run.
 class MaterialMaker {
@@ -81,6 +87,9 @@ class MaterialMaker {
     std::vector<Preference> kept;
     for (Preference& preference : material_.pairs) {
       LLMPATCH_ASSIGN(Pair pair, encode_pair(preference));
+      if (asks_teacher(options_)) {
+        cut_answer(pair.chosen, kTokensPerTeachers * options_.chosen_tokens);
+      }
       if (pair.chosen.empty()) continue;  // cut before its first text
       if (taken_ != nullptr) pair.refuses = is_refusal(preference.chosen);
       material_.set.pairs.push_back(std::move(pair));
@@ -148,16 +157,25 @@ class MaterialMaker {
 
   Status ask_teacher(std::vector<Answers>& answers) {
     return run_.timed("teacher", [&]() -> Status {
-      std::unique_ptr<Engine> own;
-      if (other_model_ != nullptr) {
-        LLMPATCH_ASSIGN(own, Engine::create(*other_model_, engine_options(options_)));
-      }
       AnswerSettings settings;
       settings.samples = samples_of(options_);
       settings.max_tokens = options_.chosen_tokens;
       settings.system = options_.teacher_system;
       // One answer is the teacher's greedy one; several are sampled, and the judge picks.
       if (settings.samples > 1) settings.sampling = nucleus_sampling(options_);
+      settings.sampling.seed = options_.seed;  // a server may want one all the same
+      if (options_.teacher_endpoint.given()) {
+        LLMPATCH_ASSIGN(answers,
+                        ask_endpoint(options_.teacher_endpoint, data_.prompts, data_.prompt_formats,
+                                     settings, run_.file("teacher.jsonl"), hooks_.cancel,
+                                     hooks_.begin("teacher", "prompts")));
+        tell_unanswered(answers);
+        return run_.set_done("teacher");
+      }
+      std::unique_ptr<Engine> own;
+      if (other_model_ != nullptr) {
+        LLMPATCH_ASSIGN(own, Engine::create(*other_model_, engine_options(options_)));
+      }
       LLMPATCH_ASSIGN(answers,
                       generate_answers(own ? *own : engine_, data_.prompts, data_.prompt_formats,
                                        settings, run_.file("teacher.jsonl"), hooks_.cancel,
@@ -167,6 +185,16 @@ class MaterialMaker {
       }
       return run_.set_done("teacher");
     });
+  }
+
+  void tell_unanswered(const std::vector<Answers>& answers) const {
+    const auto empty = [](const Answers& one) {
+      return std::ranges::all_of(one.texts, [](const std::string& text) { return text.empty(); });
+    };
+    const auto count = std::ranges::count_if(answers, empty);
+    if (count == 0) return;
+    hooks_.tell("teacher: " + std::to_string(count) + " of " + std::to_string(answers.size()) +
+                " prompts have no answer and are not learned from");
   }
 
   // Of the model in `engine`, under `system`, at every prompt.

@@ -15,8 +15,7 @@ std::size_t material_tokens(const LearnOptions& options, const LearnData& data) 
   std::size_t tokens = 0;
   if (makes_pairs(options)) {
     const std::size_t samples = data.prompts.size() * size(samples_of(options));
-    tokens += samples * size(options.rejected_tokens);
-    if (asks_teacher(options)) tokens += samples * size(options.chosen_tokens);
+    tokens += samples * size(options.rejected_tokens) + teacher_tokens(options, data);
   }
   if (data.runs.empty()) {  // a joint run takes them from its runs
     tokens += (data.retain.size() + data.validate_retain.size()) * size(options.retain_tokens);
@@ -66,6 +65,11 @@ std::size_t validation_tokens(const LearnOptions& options, const LearnData& data
 }
 
 }  // namespace
+
+std::size_t teacher_tokens(const LearnOptions& options, const LearnData& data) {
+  if (!asks_teacher(options)) return 0;
+  return data.prompts.size() * size(samples_of(options)) * size(options.chosen_tokens);
+}
 
 std::string plan_text(const LearnOptions& options, const LearnData& data,
                       const std::string& arithmetic, int threads) {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 #include <optional>
 #include <span>
 
@@ -37,10 +36,14 @@ std::optional<double> known_at(const std::vector<double>& values, std::size_t i)
   return values.empty() ? std::nullopt : std::optional<double>(values[i]);
 }
 
-// Places of `scores` from the lowest to the highest; equal ones as they stand.
-std::vector<std::size_t> by_score(std::span<const double> scores) {
-  std::vector<std::size_t> places(scores.size());
-  std::iota(places.begin(), places.end(), std::size_t{0});
+// Places of the texts that are not empty, from the lowest score to the highest; equal ones as they
+// stand.
+std::vector<std::size_t> by_score(const std::vector<std::string>& texts,
+                                  std::span<const double> scores) {
+  std::vector<std::size_t> places;
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    if (!texts[i].empty()) places.push_back(i);
+  }
   std::stable_sort(places.begin(), places.end(),
                    [&](std::size_t a, std::size_t b) { return scores[a] < scores[b]; });
   return places;
@@ -79,13 +82,14 @@ Result<std::vector<Preference>> judge_preferences(
     const std::size_t first_rejected = next;
     const std::size_t first_chosen = next + rejected[i].texts.size();
     next = first_chosen + (chosen.empty() ? 1 : chosen[i].texts.size());
-    if (next == first_chosen) continue;
-    const auto best = static_cast<std::size_t>(
-        std::min_element(scores.begin() + static_cast<std::ptrdiff_t>(first_chosen),
-                         scores.begin() + static_cast<std::ptrdiff_t>(next)) -
-        scores.begin());
+    const std::vector<std::string> fixed{chosen_text};
+    const std::span<const double> those(scores.data() + first_chosen, next - first_chosen);
+    const auto ranked = by_score(chosen.empty() ? fixed : chosen[i].texts, those);
+    if (ranked.empty()) continue;
+    const std::size_t best = first_chosen + ranked.front();
     if (scores[best] >= filter.max_chosen_score) continue;
     for (std::size_t k = 0; k < rejected[i].texts.size(); ++k) {
+      if (rejected[i].texts[k].empty()) continue;
       const double score = scores[first_rejected + k];
       if (std::abs(score - scores[best]) <= filter.margin) continue;
       Preference preference;
@@ -131,8 +135,8 @@ Result<std::vector<Preference>> best_and_worst(const std::vector<Prompt>& prompt
     const Answers& better = chosen.empty() ? sampled[i] : chosen[i];
     const auto worse_scores = take(sampled[i]);
     const auto better_scores = chosen.empty() ? worse_scores : take(chosen[i]);
-    const auto worst = by_score(worse_scores);
-    const auto best = by_score(better_scores);
+    const auto worst = by_score(sampled[i].texts, worse_scores);
+    const auto best = by_score(better.texts, better_scores);
     const std::size_t most =
         chosen.empty() ? worst.size() / 2 : std::min(best.size(), worst.size());
     for (std::size_t k = 0; k < most; ++k) {

@@ -34,7 +34,8 @@ struct AnswerGld {
 
 // Scores both sides with `judge` and returns one preference per rejected answer that passes the
 // filter; of several chosen answers of a prompt the one with the lowest score is taken. `chosen`
-// has one entry per prompt, or is empty when `chosen_text` stands for all.
+// has one entry per prompt, or is empty when `chosen_text` stands for all. Empty answers, in which
+// there is nothing to learn, are left out here and below.
 Result<std::vector<Preference>> judge_preferences(
     const std::vector<Prompt>& prompts, const std::vector<PromptFormat>& formats,
     const std::vector<Answers>& rejected, const std::vector<Answers>& chosen,

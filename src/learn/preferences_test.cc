@@ -44,6 +44,33 @@ TEST_F(Preferences, KeepPairsThatTheFilterLetsThrough) {
   EXPECT_EQ((*kept)[1].format, PromptFormat::kRaw);
 }
 
+// In an empty answer there is nothing to learn, however well it is judged.
+TEST_F(Preferences, LeaveEmptyAnswersOut) {
+  const auto judge = make_judge("degenerate");
+  ASSERT_TRUE(judge.ok()) << judge.error().to_string();
+  const std::vector<Prompt> prompts{prompt("a"), prompt("b"), prompt("c")};
+  const std::vector<PromptFormat> formats(3, PromptFormat::kChat);
+  const std::string good = "A walk by the sea.", bad = "no no no no no no no no no no no no";
+  const std::vector<Answers> rejected{
+      {{"", bad}, {true, true}}, {{bad, ""}, {true, true}}, {{"", ""}, {true, true}}};
+  const std::vector<Answers> chosen{
+      {{"", good}, {false, true}}, {{"", ""}, {false, false}}, {{good, good}, {true, true}}};
+  const PreferenceFilter any{-1, 2};
+  const auto kept = judge_preferences(prompts, formats, rejected, chosen, "", **judge, any);
+  ASSERT_TRUE(kept.ok());
+  ASSERT_EQ(kept->size(), 1U);
+  EXPECT_EQ((*kept)[0].chosen, good);
+  EXPECT_EQ((*kept)[0].rejected, bad);
+  EXPECT_TRUE((*kept)[0].chosen_complete);
+  for (const auto& texts : {chosen, std::vector<Answers>{}}) {
+    const auto paired = best_and_worst(prompts, formats, rejected, texts, **judge, any);
+    ASSERT_TRUE(paired.ok());
+    EXPECT_EQ(paired->size(), texts.empty() ? 0U : 1U);
+    // What is written can be read back.
+    EXPECT_TRUE(read(preferences_to_lines(*paired)).ok());
+  }
+}
+
 TEST_F(Preferences, TakeTheTeachersBestAnswerOrNone) {
   const auto judge = make_judge("refusal");
   const std::vector<Answers> rejected{{{"Sure"}, {false}}, {{"Sure"}, {false}}};

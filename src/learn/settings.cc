@@ -17,18 +17,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const char* reference_name(Reference reference) {
-  switch (reference) {
-    case Reference::kTeacher:
-      return "teacher";
-    case Reference::kBase:
-      return "base";
-    case Reference::kSft:
-      return "sft";
-  }
-  return "";
-}
-
 Result<std::vector<Prompt>> read_all(const std::vector<fs::path>& files, const char* what) {
   std::vector<Prompt> all;
   for (const auto& file : files) {
@@ -141,6 +129,45 @@ Status check_lora(const LoraOptions& lora) {
   return check_lora_targets(lora.targets);
 }
 
+// A teacher that a server runs: what it is good for, and its own settings.
+Status check_endpoint_use(const LearnOptions& options) {
+  if (!options.teacher_model.empty()) {
+    return invalid("teacher: found a model file and an endpoint, expected one of them");
+  }
+  if (!options.pairs.empty() || !options.chosen_text.empty()) {
+    return invalid(
+        "teacher endpoint: found ready pairs or a fixed chosen text beside it, expected neither: "
+        "chosen answers are all it gives");
+  }
+  if (options.dpo && options.reference == Reference::kTeacher) {
+    return invalid(
+        "reference teacher: found an endpoint, expected a model here: a server gives no "
+        "log-probabilities of answers that it did not write",
+        "say --reference base or sft, or leave it out");
+  }
+  return check_teacher_endpoint(options.teacher_endpoint);
+}
+
+// The teacher, for the record of the stage that asks it.
+Json teacher_settings(const LearnOptions& options, const std::string& digest) {
+  Json settings{{"system", options.teacher_system}};
+  if (options.teacher_endpoint.given()) {
+    settings["endpoint"] = options.teacher_endpoint.url;
+    settings["endpoint_model"] = options.teacher_endpoint.model;
+  } else {
+    settings["teacher"] = digest;
+  }
+  return settings;
+}
+
+// The same for a manifest, which others read: not where the server is.
+Json teacher_record(const LearnOptions& options, const std::string& digest) {
+  if (!options.teacher_endpoint.given()) {
+    return {{"model", digest}, {"system", options.teacher_system}};
+  }
+  return {{"endpoint_model", options.teacher_endpoint.model}, {"system", options.teacher_system}};
+}
+
 Json stage_settings(const StageOptions& stage) {
   Json settings{{"peak", stage.schedule.peak},
                 {"warmup", stage.schedule.warmup},
@@ -251,10 +278,12 @@ Status check_learn_options(const LearnOptions& options) {
   if (!options.pairs.empty() && !options.prompts.empty()) {
     return invalid("data: found prompts and pairs, expected one of them");
   }
-  const bool teacher = !options.teacher_system.empty() || !options.teacher_model.empty();
+  const bool teacher = has_teacher(options);
+  if (options.teacher_endpoint.given()) LLMPATCH_TRY(check_endpoint_use(options));
   if (generates && !teacher && options.chosen_text.empty() && options.best_of < 2) {
-    return invalid("teacher: found none",
-                   "give --teacher, --teacher-system, --best-of or --chosen text:…");
+    return invalid(
+        "teacher: found none",
+        "give --teacher, --teacher-system, --teacher-endpoint, --best-of or --chosen text:…");
   }
   if (options.best_of != 0 && options.best_of < 2) {
     return invalid("best of: found " + std::to_string(options.best_of) + ", expected 2 or more");
@@ -320,6 +349,23 @@ Status check_learn_options(const LearnOptions& options) {
   return check_manifest(options.manifest);
 }
 
+const char* name_of(Reference reference) {
+  switch (reference) {
+    case Reference::kTeacher:
+      return "teacher";
+    case Reference::kBase:
+      return "base";
+    case Reference::kSft:
+      return "sft";
+  }
+  return "";
+}
+
+bool has_teacher(const LearnOptions& options) {
+  return !options.teacher_system.empty() || !options.teacher_model.empty() ||
+         options.teacher_endpoint.given();
+}
+
 bool has_companions(const LearnOptions& options) {
   return !options.companions.empty() || options.random_companions;
 }
@@ -345,8 +391,7 @@ bool makes_pairs(const LearnOptions& options) {
 }
 
 bool asks_teacher(const LearnOptions& options) {
-  const bool teacher = !options.teacher_system.empty() || !options.teacher_model.empty();
-  return makes_pairs(options) && options.chosen_text.empty() && teacher;
+  return makes_pairs(options) && options.chosen_text.empty() && has_teacher(options);
 }
 
 int samples_of(const LearnOptions& options) {
@@ -419,15 +464,12 @@ std::vector<StageRecord> plan_stages(const LearnOptions& options, const LearnDat
                        {"seed", options.seed}},
                       {"samples.jsonl"}});
     if (asks_teacher(options)) {
-      stages.push_back({"teacher",
-                        {},
-                        {{"teacher", teacher_digest},
-                         {"system", options.teacher_system},
-                         {"prompts", prompts},
-                         {"samples", samples_of(options)},
-                         {"max_tokens", options.chosen_tokens},
-                         {"seed", options.seed}},
-                        {"teacher.jsonl"}});
+      Json settings = teacher_settings(options, teacher_digest);
+      settings.update({{"prompts", prompts},
+                       {"samples", samples_of(options)},
+                       {"max_tokens", options.chosen_tokens},
+                       {"seed", options.seed}});
+      stages.push_back({"teacher", {}, std::move(settings), {"teacher.jsonl"}});
     }
     std::vector<std::string> inputs{"samples"};
     if (asks_teacher(options)) inputs.emplace_back("teacher");
@@ -491,7 +533,7 @@ std::vector<StageRecord> plan_stages(const LearnOptions& options, const LearnDat
     if (options.dpo_stage.corrections_per_step > 0) inputs.emplace_back("retain");
     stages.push_back({"reference",
                       inputs,
-                      {{"reference", reference_name(options.reference)},
+                      {{"reference", name_of(*options.reference)},
                        {"model", model_digest},
                        {"teacher", teacher_digest},
                        {"system", options.teacher_system},
@@ -548,9 +590,9 @@ Json learned_record(const LearnOptions& options, const LearnData& data,
                          : options.sft              ? "sft"
                                                     : "dpo"},
               {"judge", makes_pairs(options) ? Json(judge) : Json()},
-              {"teacher", {{"model", teacher_digest}, {"system", options.teacher_system}}},
+              {"teacher", teacher_record(options, teacher_digest)},
               {"chosen", chosen_name(options)},
-              {"reference", options.dpo ? Json(reference_name(options.reference)) : Json()},
+              {"reference", options.dpo ? Json(name_of(*options.reference)) : Json()},
               {"unwanted", options.unwanted},
               {"data",
                {{"files", files},

@@ -29,7 +29,12 @@ bool keeps_whole_answers(const LearnOptions& options);
 // Whether the pairs are made here; given ones, and those of joint runs, are ready.
 bool makes_pairs(const LearnOptions& options);
 
-// Whether a teacher answers the prompts; and how many answers every model gives to each.
+// "teacher", "base" or "sft".
+const char* name_of(Reference reference);
+
+// Whether there is a teacher; whether it answers the prompts; and how many answers every model
+// gives to each.
+bool has_teacher(const LearnOptions& options);
 bool asks_teacher(const LearnOptions& options);
 int samples_of(const LearnOptions& options);
 
@@ -57,7 +62,8 @@ struct LearnData {
 Result<LearnData> read_learn_data(const LearnOptions& options, const Model& model);
 
 // The stages of this run in order, with everything each depends on. `model_digest` and
-// `teacher_digest` are of the model files, `judge` is Judge::identity().
+// `teacher_digest` are of the model files (empty for an endpoint), `judge` is Judge::identity().
+// With DPO options.reference must be set.
 std::vector<StageRecord> plan_stages(const LearnOptions& options, const LearnData& data,
                                      const std::string& model_digest,
                                      const std::string& teacher_digest, const std::string& dtype,

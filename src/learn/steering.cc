@@ -15,6 +15,7 @@
 #include "learn/material.h"
 #include "learn/run_directory.h"
 #include "learn/settings.h"
+#include "learn/teacher_model.h"
 #include "learn/validator.h"
 
 namespace llmpatch {
@@ -74,7 +75,7 @@ class SteeringLearner {
     }
     LLMPATCH_TRY(check_overwrite());
     LLMPATCH_ASSIGN(material_, make_material({options_, hooks_, data_, *engine_,
-                                              teacher_model_.get(), *judge_, *run_}));
+                                              teacher_.model.get(), *judge_, *run_}));
     LLMPATCH_TRY(run_->timed("states", [&] { return measure_states(); }));
     Candidate best;
     LLMPATCH_TRY(run_->timed("validation", [&]() -> Status {
@@ -97,17 +98,13 @@ class SteeringLearner {
     LLMPATCH_ASSIGN(model_, Model::load(options_.model));
     LLMPATCH_ASSIGN(engine_, Engine::create(*model_, engine_options(options_)));
     LLMPATCH_ASSIGN(judge_, make_judge(options_.judge, {options_.data, hooks_.cancel}));
-    teacher_digest_ = identity_.file;
-    if (!options_.teacher_model.empty()) {
-      LLMPATCH_ASSIGN(const auto teacher, GgufFile::open(options_.teacher_model, "teacher model"));
-      teacher_digest_ = sha256_hex(teacher.bytes());
-      LLMPATCH_ASSIGN(teacher_model_, Model::load(options_.teacher_model));
-    }
+    LLMPATCH_ASSIGN(teacher_, open_teacher(options_, *model_, identity_.file));
     LLMPATCH_ASSIGN(data_, read_learn_data(options_, *model_));
+    LLMPATCH_TRY(check_teacher_formats(options_, teacher_, data_));
     LLMPATCH_ASSIGN(RunDirectory directory, RunDirectory::open(options_.run));
     run_ = std::make_unique<RunDirectory>(std::move(directory));
     std::vector<StageRecord> stages =
-        plan_stages(options_, data_, identity_.file, teacher_digest_, kStage, judge_->identity());
+        plan_stages(options_, data_, identity_.file, teacher_.digest, kStage, judge_->identity());
     Sha256 validated;
     for (const auto* prompts : {&data_.validate, &data_.validate_retain}) {
       for (const Prompt& prompt : *prompts) validated.update(prompt.digest());
@@ -264,7 +261,7 @@ class SteeringLearner {
   }
 
   Status write(const Candidate& best) {
-    Json learned = learned_record(options_, data_, teacher_digest_, kStage, judge_->identity());
+    Json learned = learned_record(options_, data_, teacher_.digest, kStage, judge_->identity());
     learned["method"] = kStage;
     learned["block"] = best.block;
     learned["scale"] = best.scale;
@@ -284,8 +281,8 @@ class SteeringLearner {
   LearnOptions options_;
   const LearnHooks& hooks_;
   BaseIdentity identity_;
-  std::string teacher_digest_;
-  std::unique_ptr<Model> model_, teacher_model_;
+  std::unique_ptr<Model> model_;
+  TeacherModel teacher_;
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<Judge> judge_;
   std::unique_ptr<RunDirectory> run_;

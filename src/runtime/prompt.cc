@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/sha256.h"
+#include "runtime/prompt_text.h"
 
 namespace llmpatch {
 namespace {
@@ -90,6 +91,23 @@ PromptFormat default_prompt_format(const Model& model) {
   return model.chat_template() != nullptr ? PromptFormat::kChat : PromptFormat::kRaw;
 }
 
+std::vector<Message> chat_messages(const Prompt& prompt, std::string_view system) {
+  std::vector<Message> messages;
+  if (!system.empty()) messages.push_back({"system", std::string(system)});
+  messages.insert(messages.end(), prompt.messages.begin(), prompt.messages.end());
+  return messages;
+}
+
+Result<std::string> raw_text(const Prompt& prompt, std::string_view system) {
+  if (prompt.messages.size() != 1) {
+    return make_error(ErrorKind::kInvalidArgument, "prompts",
+                      "format raw: found a conversation of " +
+                          std::to_string(prompt.messages.size()) + " messages, expected one");
+  }
+  const std::string& text = prompt.messages.front().content;
+  return system.empty() ? text : std::string(system) + "\n\n" + text;
+}
+
 Result<Tokens> encode_prompt(const Model& model, const Prompt& prompt, PromptFormat format,
                              std::string_view system) {
   std::vector<TextSpan> spans;
@@ -99,18 +117,9 @@ Result<Tokens> encode_prompt(const Model& model, const Prompt& prompt, PromptFor
                         "format chat: " + model.path().string() + " has no chat template",
                         "use --format raw");
     }
-    std::vector<Message> messages;
-    if (!system.empty()) messages.push_back({"system", std::string(system)});
-    messages.insert(messages.end(), prompt.messages.begin(), prompt.messages.end());
-    LLMPATCH_ASSIGN(spans, model.chat_template()->render(messages, true));
+    LLMPATCH_ASSIGN(spans, model.chat_template()->render(chat_messages(prompt, system), true));
   } else {
-    if (prompt.messages.size() != 1) {
-      return make_error(ErrorKind::kInvalidArgument, "prompts",
-                        "format raw: found a conversation of " +
-                            std::to_string(prompt.messages.size()) + " messages, expected one");
-    }
-    std::string text = prompt.messages.front().content;
-    if (!system.empty()) text = std::string(system) + "\n\n" + text;
+    LLMPATCH_ASSIGN(std::string text, raw_text(prompt, system));
     spans.push_back({std::move(text), true});
   }
   Tokens tokens = model.bos();

@@ -45,6 +45,7 @@ int main(int argc, char** argv) {
       ->check(CLI::IsMember({"llama"}))
       ->capture_default_str();
   random->add_flag("--untied", untied, "With an output matrix of its own");
+  random->add_flag("--other-words", tiny.other_words, "With another vocabulary");
 
   try {
     app.parse(argc, argv);

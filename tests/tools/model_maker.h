@@ -21,6 +21,7 @@ struct TinyModel {
   std::uint64_t seed = 1;
   bool tied = true;  // the output matrix is the embedding
   int layers = 2;
+  bool other_words = false;  // another vocabulary, which cuts text into other and more tokens
 };
 
 // Each writes `out` whole, replacing what was there; same arguments, same bytes.

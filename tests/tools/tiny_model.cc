@@ -42,19 +42,24 @@ void set_strings(gguf_context* metadata, const char* key, const std::vector<std:
   gguf_set_arr_str(metadata, key, pointers.data(), pointers.size());
 }
 
-// Special tokens 0 to 2, the 256 bytes, two words and what they are merged from. Returns the size.
-std::uint64_t set_tokenizer(gguf_context* metadata) {
+// The words of a vocabulary and what they are merged from.
+struct Words {
+  std::vector<std::string> pieces, merges;
+};
+
+// Special tokens 0 to 2, the 256 bytes and some words. Returns the size.
+std::uint64_t set_tokenizer(gguf_context* metadata, const Words& words) {
   std::vector<std::string> tokens = {"<|endoftext|>", "<|im_start|>", "<|im_end|>"};
   std::vector<std::int32_t> types(tokens.size(), kControlToken);
   for (int byte = 0; byte < 256; ++byte) tokens.push_back(byte_character(byte));
-  for (const char* word : {"th", "the", "an", "and", "in"}) tokens.emplace_back(word);
+  tokens.insert(tokens.end(), words.pieces.begin(), words.pieces.end());
   types.resize(tokens.size(), kNormalToken);
   gguf_set_val_str(metadata, "tokenizer.ggml.model", "gpt2");
   gguf_set_val_str(metadata, "tokenizer.ggml.pre", "gpt-2");
   set_strings(metadata, "tokenizer.ggml.tokens", tokens);
   gguf_set_arr_data(metadata, "tokenizer.ggml.token_type", GGUF_TYPE_INT32, types.data(),
                     types.size());
-  set_strings(metadata, "tokenizer.ggml.merges", {"t h", "th e", "a n", "an d", "i n"});
+  set_strings(metadata, "tokenizer.ggml.merges", words.merges);
   gguf_set_val_u32(metadata, "tokenizer.ggml.bos_token_id", 1);
   gguf_set_val_u32(metadata, "tokenizer.ggml.eos_token_id", 2);
   gguf_set_val_bool(metadata, "tokenizer.ggml.add_bos_token", false);
@@ -86,7 +91,10 @@ Status tiny_model(const std::filesystem::path& out, const TinyModel& model) {
   }
   const GgufContext metadata(gguf_init_empty());
   set_parameters(metadata.get(), model.layers);
-  const std::uint64_t vocabulary = set_tokenizer(metadata.get());
+  const std::uint64_t vocabulary = set_tokenizer(
+      metadata.get(), model.other_words ? Words{{"er", "ou", "you"}, {"e r", "o u", "y ou"}}
+                                        : Words{{"th", "the", "an", "and", "in"},
+                                                {"t h", "th e", "a n", "an d", "i n"}});
 
   std::mt19937_64 random(model.seed);
   std::vector<TensorPlan> plans;
