@@ -27,6 +27,14 @@ def vectors(folder, *places):
             if not places or each.place in places]
 
 
+def of_each_rule(tried):
+    """One vector of each rule, place and kind of failure, for ways in that lead to the same reader."""
+    kinds = {}
+    for vector in tried:
+        kinds.setdefault((vector.row, vector.place, vector.code), vector)
+    return list(kinds.values())
+
+
 class FileVectorTest(ProgramTest):
     program = OPERATOR
 
@@ -80,15 +88,17 @@ class FileVectorTest(ProgramTest):
         """Every way in for a directory with one file that is not what it should be."""
         tried = vectors(folder)
         self.assertGreaterEqual(len(tried), 100)
+        run = of_each_rule(tried)  # which takes the longest
         for vector in tried:
             with self.subTest(vector.name):
                 patch = self.placed(vector)
                 self.ends(vector, "inspect", patch, program=VERIFY_ONLY)
                 self.ends(vector, "pack", patch, "-o", "packed.llmpatch", program=VERIFY_ONLY)
                 (self.dir / "packed.llmpatch").unlink(missing_ok=True)
-                # One that is right was made for another model.
-                self.ends(vector, *self.generate("--patch", patch), code=vector.code or 7)
                 self.installs(vector, patch)
+                if vector in run:
+                    # One that is right was made for another model.
+                    self.ends(vector, *self.generate("--patch", patch), code=vector.code or 7)
 
     def test_rows(self):
         self.spoiled("rows")
@@ -98,12 +108,10 @@ class FileVectorTest(ProgramTest):
 
     def test_nothing_of_them_reaches_a_registry(self):
         registry = FakeRegistry().stop_after(self)
-        tried = {}  # one of each rule and place: what refuses them is the same reader again
-        for vector in [*vectors("rows"), *vectors("json"), *vectors("archives")]:
-            if vector.code:
-                tried.setdefault((vector.row, vector.place, vector.code), vector)
+        every = [*vectors("rows"), *vectors("json"), *vectors("archives")]
+        tried = of_each_rule(vector for vector in every if vector.code)
         self.assertGreater(len(tried), 30)
-        for vector in tried.values():
+        for vector in tried:
             with self.subTest(vector.name):
                 patch = vector.path if vector.place == "patch" else self.placed(vector)
                 self.ends(vector, "push", patch, f"{registry.host}/refuse:1", "--plain-http")

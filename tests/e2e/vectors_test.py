@@ -1,6 +1,8 @@
-"""Every vector of testdata/vectors/ through every command that reads a patch: each judges it as
-vectors.json says, or by its form alone where it does not look at signatures. Those of channels and
-registries have tests of their own; that no row of the tables of attacks lacks one is looked at here."""
+"""Every vector of signatures through every command that reads a patch: each judges it as vectors.json
+says, or by its form alone where it does not look at signatures. Commands that load patches by the same
+lines as another one, or take long to start, see one vector of each kind of failure. The vectors of
+channels, registries and files have tests of their own; that no row of the tables of attacks and rules
+lacks one is looked at here."""
 
 import hashlib
 import json
@@ -108,7 +110,7 @@ class Vector:
         self.path = folder / entry["file"]
         # There are two that are called good.
         self.name = self.path.stem if folder == FOLDER else f"file-{self.path.stem}"
-        self.code = CODES[entry["expect"]]
+        self.code, self.says = CODES[entry["expect"]], entry.get("says", "")
         self.trust = [part for key in entry["keys"] for part in ("--key", folder / key)]
         self.trust += [part for root in entry["roots"]
                        for part in ("--certificate-chain", folder / root)]
@@ -139,7 +141,8 @@ class Vectors(RegistryTest):
     def test_verify_and_inspect(self):
         for vector in self.vectors:
             with self.subTest(vector.name):
-                self.ends(vector.code, "verify", vector.path, *vector.trust)
+                outcome = self.ends(vector.code, "verify", vector.path, *vector.trust)
+                self.assertIn(vector.says, outcome.stderr)
                 self.ends(vector.code if vector.trust else vector.form, "inspect", vector.path,
                           *vector.trust)
                 self.ends(vector.form, "inspect", vector.path)
@@ -190,8 +193,9 @@ class Vectors(RegistryTest):
         for vector in self.of_each_kind():
             with self.subTest(vector.name):
                 code = vector.code or 7
-                self.ends(code, "attack", "--model", TINY, "--patch", vector.path, "--prompts",
-                          "p.jsonl", "-o", "attack.jsonl", *vector.trust)
+                if code in (5, 7):
+                    self.ends(code, "attack", "--model", TINY, "--patch", vector.path, "--prompts",
+                              "p.jsonl", "-o", "attack.jsonl", *vector.trust)
                 self.ends(code, "learn", "--model", TINY, "--companions", vector.path,
                           "--teacher-system", "Be kind.", "--prompts", "p.jsonl", "--risk",
                           "harmful", "--name", "learned", "--version", "1.0.0", "--run", "run", "-o",
