@@ -60,6 +60,30 @@ TEST(DrawsOfStage, AreThoseThatItsStepsDraw) {
   EXPECT_TRUE(draws_of_stage(options, set).corrections.empty());
 }
 
+TEST(DrawsOfStage, AreAsManyOfEveryRisk) {
+  StageOptions options;
+  options.schedule.total = 6;
+  options.pairs_per_step = 3;
+  options.corrections_per_step = 1;
+  options.retained_per_step = 2;
+  TrainingSet set;
+  set.risks = {"toxicity", "gender"};
+  set.pairs.resize(104);
+  set.risk_pairs = {4, 100};
+  set.retained.resize(50);
+  set.risk_retained = {50, 0};
+  set.corrections.resize(20);
+  const StageDraws draws = draws_of_stage(options, set);
+  // Nine of each: all four of the one, nine different ones of the other.
+  ASSERT_EQ(draws.pairs.size(), 13U);
+  EXPECT_EQ(std::vector<std::size_t>(draws.pairs.begin(), draws.pairs.begin() + 4),
+            (std::vector<std::size_t>{0, 1, 2, 3}));
+  EXPECT_EQ(draws.retained.size(), 12U);
+  EXPECT_EQ(draws.corrections.size(), 6U);
+  options.easy_rate = 0.5;
+  EXPECT_EQ(draws_of_stage(options, set).pairs.size(), 104U);
+}
+
 class State : public ::testing::Test {
  protected:
   void TearDown() override { std::filesystem::remove(path_); }
@@ -95,6 +119,10 @@ TEST_F(State, ComesBackAsItWasSaved) {
   EXPECT_EQ(again->best_step, 10);
   EXPECT_EQ(again->validations_since_best, 2);
   EXPECT_EQ(again->best.over_refused, 0.05);
+  EXPECT_TRUE(again->best.risks.empty());
+  state.best.risks = {0.75, 0.5, 0.25};
+  ASSERT_TRUE(save_state(state, path_).ok());
+  EXPECT_EQ(load_state(path_)->best.risks, state.best.risks);
 }
 
 TEST_F(State, RefusesOtherFiles) {
