@@ -14,6 +14,7 @@
 #include "base/file.h"
 #include "base/lines.h"
 #include "http/openai.h"
+#include "http/url.h"
 #include "runtime/prompt_text.h"
 
 namespace llmpatch {
@@ -124,7 +125,8 @@ class Asking {
     if (error.kind == ErrorKind::kDenied && endpoint_.key.empty() && error.where == "learn") {
       error.hint =
           std::string("the environment variable ") + kTeacherKeyVariable + " holds the key";
-    } else if (error.hint.empty()) {
+    } else if (error.hint.empty() &&
+               std::ranges::any_of(known_, [](const Answers& one) { return !one.texts.empty(); })) {
       error.hint = "what has been answered is kept: the same command asks for the rest";
     }
     return error;
@@ -277,8 +279,14 @@ class Asking {
 }  // namespace
 
 Status check_teacher_endpoint(const TeacherEndpoint& endpoint) {
-  if (const auto url = openai_url(endpoint.url); !url.ok()) {
-    return invalid(url.error().message, url.error().hint);
+  const auto url = openai_url(endpoint.url);
+  if (!url.ok()) return invalid(url.error().message, url.error().hint);
+  LLMPATCH_ASSIGN(const Url place, parse_url(*url));
+  if (place.scheme == "http" && !is_this_machine(place)) {  // HttpClient's rule, before any work
+    return make_error(
+        ErrorKind::kDenied, "learn",
+        "teacher endpoint: found http to another machine, expected https: prompts and "
+        "key would go over the network unencrypted");
   }
   if (endpoint.model.empty()) {
     return invalid("found no name of a model", "give --teacher-endpoint-model");

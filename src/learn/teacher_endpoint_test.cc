@@ -2,11 +2,9 @@
 
 #include <unistd.h>
 
-#include <algorithm>
 #include <fstream>
-#include <iterator>
-#include <set>
 
+#include "base/file.h"
 #include "http/test_http_server.h"
 
 namespace llmpatch {
@@ -81,8 +79,8 @@ class AskEndpoint : public ::testing::Test {
     return found;
   }
   std::string bytes() const {
-    std::ifstream in(file_, std::ios::binary);
-    return {std::istreambuf_iterator<char>(in), {}};
+    const auto read = read_file(file_, 1 << 20, "answers");
+    return read.ok() ? *read : "";
   }
 
   fs::path file_ =
@@ -354,6 +352,9 @@ TEST(TeacherEndpointCheck, HasLimits) {
   };
   EXPECT_TRUE(refused([](TeacherEndpoint& e) { e.url = "host/v1"; }));
   EXPECT_TRUE(refused([](TeacherEndpoint& e) { e.model = ""; }));
+  const TeacherEndpoint open{.url = "http://192.0.2.1/v1", .model = "m"};
+  EXPECT_EQ(check_teacher_endpoint(open).error().kind, ErrorKind::kDenied);
+  EXPECT_TRUE(check_teacher_endpoint({.url = "http://localhost/v1", .model = "m"}).ok());
   EXPECT_TRUE(refused([](TeacherEndpoint& e) { e.concurrency = 0; }));
   EXPECT_TRUE(refused([](TeacherEndpoint& e) { e.concurrency = 257; }));
   EXPECT_TRUE(refused([](TeacherEndpoint& e) { e.attempts = 0; }));

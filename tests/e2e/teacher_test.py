@@ -355,8 +355,6 @@ class FromServer(Teachers):
 
     def test_bad_settings(self):
         here = ("--teacher-endpoint", "http://127.0.0.1:9/v1", "--teacher-endpoint-model", "m")
-        self.write_lines("pairs.jsonl", [{"prompt": "a", "chosen": "b", "rejected": "c"}])
-        self.make_model("safer.gguf", "--seed", "5")
         cases = [
             (here[:2], 2, r"teacher endpoint: found no name of a model"),
             (here[2:], 2, r"--teacher-endpoint-model: found no --teacher-endpoint"),
@@ -368,6 +366,8 @@ class FromServer(Teachers):
             ((*here, "--chosen", "text:No."), 2, r"teacher endpoint: found ready pairs or a fixed"),
             ((*here, "--stages", "dpo", "--reference", "teacher"), 2,
              r"reference teacher: found an endpoint, .*no log-probabilities"),
+            # Nothing is spoken to another machine in the clear.
+            (("--teacher-endpoint", "http://192.0.2.1/v1", *here[2:]), 12, r"found http.*expected https"),
             (("--teacher-endpoint", "127.0.0.1:9", *here[2:]), 2, r"teacher endpoint: .*http://"),
             (("--teacher-endpoint", f"http://me:{KEY}@127.0.0.1:9", *here[2:]), 2, r"teacher endpoint: "),
             (("--teacher-endpoint", f"http://127.0.0.1:9/v1?key={KEY}", *here[2:]), 2, r"teacher endpoint: "),
@@ -376,14 +376,6 @@ class FromServer(Teachers):
             with self.subTest(more):
                 outcome = self.fails(code, pattern, *self.arguments("patch", *more))
                 self.assertNotIn(KEY, outcome.stderr)
-        # Nothing is spoken to another machine in the clear.
-        outcome = self.run_program(*self.arguments("patch", "--teacher-endpoint", "http://192.0.2.1/v1",
-                                                   *here[2:]))
-        self.assert_error_at_end(outcome, 12, r"found http, expected https")
-
-    def assert_error_at_end(self, outcome, code, pattern):
-        self.assertEqual(outcome.code, code, str(outcome))
-        self.assertRegex(outcome.stderr, r"(?m)^llmpatch: error: \[\w+\] .*" + pattern)
 
 
 class OtherVocabulary(Teachers):
