@@ -59,6 +59,7 @@ TEST_F(Joint, LearnsNothingFromWhatAnyRunValidatesOn) {
        .retain = {"b2", "s1"},
        .validate = {"w1"},
        .validate_retain = {"c1", "b1"}});
+  write_test_file(options_.joint[0] / "corrections.jsonl", answer_lines({"c1", "r3"}));
   const auto data = read();
   ASSERT_TRUE(data.ok()) << data.error().to_string();
   EXPECT_EQ(texts_of(data->prompts), (std::vector<std::string>{"p1", "q1"}));
@@ -66,6 +67,8 @@ TEST_F(Joint, LearnsNothingFromWhatAnyRunValidatesOn) {
   // The answers stay beside their prompts.
   ASSERT_EQ(data->runs[0].retain.answers.size(), 2U);
   EXPECT_NE(data->runs[0].retain.answers[1].find("answer to r3"), std::string::npos);
+  ASSERT_EQ(data->runs[0].corrections.size(), 1U);
+  EXPECT_NE(data->runs[0].corrections[0].find("answer to r3"), std::string::npos);
   // A benign prompt of two runs is validated on once.
   EXPECT_EQ(texts_of(data->validate_retain), (std::vector<std::string>{"b1", "b2", "c1"}));
   EXPECT_EQ(data->runs[1].validate_retain.answers.size(), 1U);

@@ -110,6 +110,17 @@ TEST(ModelCard, OpensWithWhatTheHubReads) {
   EXPECT_EQ(card, model_card(small_patch()));
 }
 
+TEST(ModelCard, NamesTheRisksOfAJointPatch) {
+  Patch patch = small_patch();
+  EXPECT_TRUE(has(model_card(patch), "about the risk `harmful`. It belongs"));
+  patch.manifest.learned["risks"] = {"toxicity", "gender"};
+  EXPECT_TRUE(has(model_card(patch), "about the risks `toxicity`, `gender`. It belongs"));
+  for (const Json& bad : {Json{"toxicity", "`x`\n# y"}, Json{"toxicity", 4}, Json("toxicity")}) {
+    patch.manifest.learned["risks"] = bad;
+    EXPECT_TRUE(has(model_card(patch), "about the risk `harmful`. It belongs"));
+  }
+}
+
 TEST(ModelCard, KeepsLocalPathsAndUnknownLicencesOutOfHubFields) {
   Patch patch = small_patch();
   patch.adapter.base_model = "/home/me/model";
