@@ -49,7 +49,6 @@ class OpenAiClient {
   // that, blotted out; kCorrupt: no JSON.
   Result<Json> read(const HttpAnswer& answer) const;
 
-  const OpenAiServer& server() const { return server_; }
   std::string where() const { return name_ + " (" + server_.url + ")"; }
 
  private:

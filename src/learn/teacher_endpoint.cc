@@ -74,8 +74,8 @@ class Asking {
       ask_missing(cancel);
       LLMPATCH_TRY(check_cancelled(cancel, "learn"));
       if (failure_) return with_hint(*std::move(failure_));
-      LLMPATCH_TRY(write_in_order());
     }
+    LLMPATCH_TRY(write_in_order());  // also where a kill came before it
     for (std::size_t i = 0; i < prompts_.size(); ++i) known_[i] = known_[places_[i]];
     return std::move(known_);
   }
@@ -98,9 +98,9 @@ class Asking {
       LLMPATCH_ASSIGN(const Json value, parse_json(line, where));
       LLMPATCH_ASSIGN(const std::string digest, json_string(value, "prompt_digest", where));
       LLMPATCH_ASSIGN(const std::string name, json_string(value, "format", where));
-      LLMPATCH_ASSIGN(const PromptFormat format, parse_prompt_format(name));
       LLMPATCH_ASSIGN(const Answers answers, parse_answers(value, where));
-      const auto place = place_of.find({digest, format});
+      const auto format = parse_prompt_format(name);
+      const auto place = format.ok() ? place_of.find({digest, *format}) : place_of.end();
       if (place == place_of.end()) return other_answers(where);
       add(known_[place->second], answers);
       if (known_[place->second].texts.size() > samples_) return other_answers(where);

@@ -31,7 +31,7 @@ struct TeacherEndpoint {
 };
 
 // Limits of the above; and that the URL is one (openai_url()) with a model's name beside it.
-// kInvalidArgument.
+// kInvalidArgument; kDenied: http:// to another machine.
 Status check_teacher_endpoint(const TeacherEndpoint& endpoint);
 
 // The body of a request for `count` answers to a prompt of which `known` are there: for

@@ -152,6 +152,13 @@ TEST_F(AskEndpoint, AnswersInOrderAndOncePerPrompt) {
   EXPECT_EQ((*again)[9].texts, (*answers)[9].texts);
   EXPECT_EQ(server.seen().size(), 9U);
   EXPECT_EQ(bytes(), before);
+  // Killed before the file was put in order it is so now.
+  std::ofstream out(file_, std::ios::trunc);
+  for (auto line = kept.rbegin(); line != kept.rend(); ++line) out << *line << "\n";
+  out.close();
+  EXPECT_TRUE(ask(server, all).ok());
+  EXPECT_EQ(server.seen().size(), 9U);
+  EXPECT_EQ(bytes(), before);
 }
 
 TEST_F(AskEndpoint, ContinuesRawTextAndKeepsFormsApart) {
@@ -237,7 +244,8 @@ TEST_F(AskEndpoint, RefusesAFileOfOtherPrompts) {
        {line + line, std::string("{}\n"), std::string("no json\n"),
         std::string(R"({"prompt_digest":1,"format":"chat","responses":[],"complete":[]})") + "\n",
         line.substr(0, line.find("\"complete\"")) + "\"complete\":[]}\n",
-        line.substr(0, line.find("\"complete\"")) + "\"complete\":[1]}\n"}) {
+        line.substr(0, line.find("\"complete\"")) + "\"complete\":[1]}\n",
+        std::string(line).replace(line.find("\"chat\""), 6, "\"poem\"")}) {
     std::ofstream(file_, std::ios::trunc) << text;
     EXPECT_EQ(ask(server, prompts(2)).error().kind, ErrorKind::kCorrupt) << text;
   }
@@ -341,8 +349,15 @@ TEST_F(AskEndpoint, StopsWhenItIsCancelled) {
   EXPECT_EQ(lines().size(), 2U);
 }
 
+TeacherEndpoint endpoint_at(const std::string& url) {
+  TeacherEndpoint endpoint;
+  endpoint.url = url;
+  endpoint.model = "m";
+  return endpoint;
+}
+
 TEST(TeacherEndpointCheck, HasLimits) {
-  const TeacherEndpoint good{.url = "https://host/v1", .model = "m"};
+  const TeacherEndpoint good = endpoint_at("https://host/v1");
   EXPECT_TRUE(check_teacher_endpoint(good).ok());
   const auto refused = [&](auto change) {
     TeacherEndpoint endpoint = good;
@@ -352,9 +367,9 @@ TEST(TeacherEndpointCheck, HasLimits) {
   };
   EXPECT_TRUE(refused([](TeacherEndpoint& e) { e.url = "host/v1"; }));
   EXPECT_TRUE(refused([](TeacherEndpoint& e) { e.model = ""; }));
-  const TeacherEndpoint open{.url = "http://192.0.2.1/v1", .model = "m"};
-  EXPECT_EQ(check_teacher_endpoint(open).error().kind, ErrorKind::kDenied);
-  EXPECT_TRUE(check_teacher_endpoint({.url = "http://localhost/v1", .model = "m"}).ok());
+  EXPECT_EQ(check_teacher_endpoint(endpoint_at("http://192.0.2.1/v1")).error().kind,
+            ErrorKind::kDenied);
+  EXPECT_TRUE(check_teacher_endpoint(endpoint_at("http://localhost/v1")).ok());
   EXPECT_TRUE(refused([](TeacherEndpoint& e) { e.concurrency = 0; }));
   EXPECT_TRUE(refused([](TeacherEndpoint& e) { e.concurrency = 257; }));
   EXPECT_TRUE(refused([](TeacherEndpoint& e) { e.attempts = 0; }));
