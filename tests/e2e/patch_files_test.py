@@ -44,7 +44,7 @@ class PatchFiles(ProgramTest):
 
     def test_inspect_shows_what_rows_are_near_to_and_warns_of_those_far_off(self):
         patch = self.make_patch(text=" river")
-        for scale, far in [(1, False), (1e4, True)]:
+        for scale, far in [(1, False), (1e3, True)]:
             scale_rows(patch, scale)
             outcome = self.run_ok("inspect", patch, "--json", "--model", MODEL)
             found = json.loads(outcome.stdout)["match"]["rows"]
