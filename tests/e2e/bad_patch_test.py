@@ -35,11 +35,9 @@ def safetensors(header, data):
 
 
 def rows_entry(shape, end, kind="F32", begin=0, name="prompt_embeddings"):
-    return {
-  "__metadata__" : {"format" : "pt"}, name : {
-    "dtype" : kind, "shape" : shape, "data_offsets" : [ begin, end ]
-  }
-}
+    return {"__metadata__": {"format": "pt"},
+            name: {"dtype": kind, "shape": shape, "data_offsets": [begin, end]}}
+
 
 def rows_file(content):
     """Replaces the rows by these bytes; the manifest lists them."""
@@ -92,7 +90,8 @@ def symlink(patch):
 def replace(name, content):
     return lambda patch: (patch / name).write_text(content)
 
-#What is done to a patch directory->exit code and what the error says.
+
+# What is done to a patch directory -> exit code and what the error says.
 DAMAGE = {
     "no manifest": (lambda p: (p / "manifest.json").unlink(), 4, r"manifest\.json"),
     "manifest is no JSON": (replace("manifest.json", "{"), 4, r"manifest\.json"),
@@ -230,7 +229,7 @@ class BadPatch(ProgramTest):
         patch = self.make_patch()
         arguments = self.generate_arguments(patch, model=OTHER_MODEL)
         self.fails(7, r"expected its base model", *arguments)
-#By force it would be tried, but rows of another width cannot run at all.
+        # By force it would be tried, but rows of another width cannot run at all.
         before = self.listing()
         outcome = self.run_program(*arguments, "--force")
         self.assert_error(outcome, 7, r"576.*640|640.*576")
