@@ -4,14 +4,13 @@ import hashlib
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 from program import PROGRAM, ProgramTest, main
+from stage_kills import kill_at_stages
 
 MAKE_MODEL = Path(os.environ["LLMPATCH_TOOLS"]) / "make_model"
 RISKS = ["harmful-requests", "tone"]
@@ -164,18 +163,7 @@ class Joint(ProgramTest):
     def test_the_same_bytes_however_often_it_is_killed(self):
         self.run_ok(*self.joint("whole"))
         metrics = self.read_lines("whole.run/metrics.jsonl")
-        kills = 0
-        for stage in STAGES:
-            process = self.start_program(*self.joint("killed"))
-            waited_for = self.dir / "killed.run" / stage
-            while process.poll() is None and not waited_for.exists():
-                time.sleep(0.002)
-            if process.poll() is None:
-                process.send_signal(signal.SIGKILL)
-                kills += 1
-            process.communicate()
-            self.assertFalse((self.dir / "killed").exists() and process.returncode != 0,
-                             "a patch was written by a run that was killed")
+        kills = kill_at_stages(self, STAGES, "killed", self.joint("killed"))
         self.assertGreaterEqual(kills, 4)
         self.run_ok(*self.joint("killed"))
         self.assertEqual(self.patch_bytes("killed"), self.patch_bytes("whole"))

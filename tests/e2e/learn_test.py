@@ -2,13 +2,12 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 from program import MODEL, ProgramTest, main
+from stage_kills import kill_at_stages
 
 MAKE_MODEL = Path(os.environ["LLMPATCH_TOOLS"]) / "make_model"
 STAGES = ["samples.jsonl", "pairs.jsonl", "retain.jsonl", "sft.state", "threshold.state", "reference.jsonl", "dpo.state"]
@@ -55,18 +54,7 @@ class Learning(ProgramTest):
         self.assertIn("unlikelihood", metrics[1])
         self.assertIn("kl/whole", metrics[1])
         self.assertEqual(len(self.read_lines("whole.run/retain-whole.jsonl")), 5)
-        kills = 0
-        for stage in STAGES:
-            process = self.start_program(*self.arguments("killed"))
-            waited_for = self.dir / "killed.run" / stage
-            while process.poll() is None and not waited_for.exists():
-                time.sleep(0.002)
-            if process.poll() is None:
-                process.send_signal(signal.SIGKILL)
-                kills += 1
-            process.communicate()
-            self.assertFalse((self.dir / "killed").exists() and process.returncode != 0,
-                             "a patch was written by a run that was killed")
+        kills = kill_at_stages(self, STAGES, "killed", self.arguments("killed"))
         self.assertGreaterEqual(kills, 4)
         self.run_ok(*self.arguments("killed"))
         self.assertEqual(self.patch_bytes("killed"), self.patch_bytes("whole"))
@@ -118,13 +106,8 @@ class Learning(ProgramTest):
         self.assertEqual(learned["companions"]["patches"][0]["patch"], "other@1.0.0")
         self.assertEqual((learned["companions"]["random"], learned["companions"]["rate"]), (True, 0.7))
         # Killed in the middle of a stage it draws the same companions again.
-        for stage in ["sft.state", "dpo.state"]:
-            process = self.start_program(*self.arguments("killed", *companions))
-            waited_for = self.dir / "killed.run" / stage
-            while process.poll() is None and not waited_for.exists():
-                time.sleep(0.002)
-            process.send_signal(signal.SIGKILL)
-            process.communicate()
+        kill_at_stages(self, ["sft.state", "dpo.state"], "killed",
+                       self.arguments("killed", *companions))
         self.run_ok(*self.arguments("killed", *companions))
         self.assertEqual(self.patch_bytes("killed"), self.patch_bytes("whole"))
         self.assertEqual(self.read_lines("killed.run/metrics.jsonl"), metrics)

@@ -2,15 +2,14 @@
 
 import json
 import os
-import signal
 import struct
 import subprocess
 import sys
-import time
 import unittest
 from pathlib import Path
 
 from program import OTHER_MODEL, ProgramTest, main
+from stage_kills import kill_at_stages
 
 MAKE_MODEL = Path(os.environ["LLMPATCH_TOOLS"]) / "make_model"
 STAGES = ["pairs.jsonl", "sft.state", "validated.gguf", "reference.jsonl", "dpo.state"]
@@ -81,18 +80,7 @@ class Learning(LoraTest):
         self.assertEqual(tensors["base_model.model.model.layers.1.self_attn.k_proj.lora_B.weight"][0], [32, 4])
         for name, (shape, values) in tensors.items():
             self.assertGreater(max(map(abs, values)), 1e-4, name)
-        kills = 0
-        for stage in STAGES:
-            process = self.start_program(*self.arguments("killed"))
-            waited_for = self.dir / "killed.run" / stage
-            while process.poll() is None and not waited_for.exists():
-                time.sleep(0.002)
-            if process.poll() is None:
-                process.send_signal(signal.SIGKILL)
-                kills += 1
-            process.communicate()
-            self.assertFalse((self.dir / "killed").exists() and process.returncode != 0,
-                             "an adapter was written by a run that was killed")
+        kills = kill_at_stages(self, STAGES, "killed", self.arguments("killed"))
         self.assertGreaterEqual(kills, 3)
         self.run_ok(*self.arguments("killed"))
         self.assertEqual(self.bytes_of("killed"), self.bytes_of("whole"))
