@@ -3,9 +3,10 @@
 #include <limits>
 
 #include "base/file.h"
+#include "base/file_digest.h"
 #include "base/lines.h"
 #include "base/quote.h"
-#include "base/sha256.h"
+#include "learn/answer_file.h"
 #include "patch/names.h"
 
 namespace llmpatch {
@@ -14,7 +15,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kInputs = "inputs.jsonl";
-constexpr std::uint64_t kMaxBytes = std::uint64_t{1} << 30;
 
 // Null where there are none.
 Json settings_of(const Json& stage) { return stage.value("settings", Json()); }
@@ -141,10 +141,8 @@ class Reader {
   }
 
   Status read_pairs() {
-    LLMPATCH_ASSIGN(const std::string bytes,
-                    read_file(path_ / "pairs.jsonl", kMaxBytes, "preference pairs"));
-    run_.pairs_digest = sha256_hex(bytes);
     LLMPATCH_ASSIGN(run_.pairs.prompts, read_prompts(path_ / "pairs.jsonl", "preference pairs"));
+    LLMPATCH_ASSIGN(run_.pairs_digest, sha256_of_file(path_ / "pairs.jsonl", "preference pairs"));
     for (const Prompt& prompt : run_.pairs.prompts) {
       LLMPATCH_ASSIGN(const PromptFormat format,
                       format_of(prompt, PromptFormat::kChat, line_of("pairs.jsonl", prompt)));
@@ -157,7 +155,7 @@ class Reader {
   Result<std::vector<std::string>> lines_of(const char* file) const {
     std::error_code code;
     if (!fs::exists(path_ / file, code)) return std::vector<std::string>{};
-    LLMPATCH_ASSIGN(const std::string text, read_file(path_ / file, kMaxBytes, "answers"));
+    LLMPATCH_ASSIGN(const std::string text, read_file(path_ / file, kMaxAnswerBytes, "answers"));
     const auto lines = whole_lines(text);
     return std::vector<std::string>(lines.begin(), lines.end());
   }

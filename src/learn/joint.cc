@@ -35,18 +35,27 @@ void keep_of(AnsweredPrompts& list, const std::function<bool(const Prompt&, Prom
   keep_of(list, keep, &list.answers);
 }
 
-// Digests of the `limit` prompts with the smallest ones.
-std::set<std::string> smallest(const PromptList& list, std::int64_t limit) {
+// Keeps the prompts that have the `limit` smallest digests.
+template <class List>
+void limit_to(List& list, std::int64_t limit) {
   std::set<std::string> digests;
   for (const Prompt& prompt : list.prompts) digests.insert(prompt.digest());
   while (digests.size() > static_cast<std::size_t>(limit)) digests.erase(std::prev(digests.end()));
-  return digests;
+  keep_of(list,
+          [&](const Prompt& prompt, PromptFormat) { return digests.contains(prompt.digest()); });
 }
 
 void append(const PromptList& from, std::vector<Prompt>& prompts,
             std::vector<PromptFormat>& formats) {
   prompts.insert(prompts.end(), from.prompts.begin(), from.prompts.end());
   formats.insert(formats.end(), from.formats.begin(), from.formats.end());
+}
+
+void append(const FinishedRun& run, LearnData& data) {
+  append(run.pairs, data.prompts, data.prompt_formats);
+  append(run.retain, data.retain, data.retain_formats);
+  append(run.validate, data.validate, data.validate_formats);
+  append(run.validate_retain, data.validate_retain, data.validate_retain_formats);
 }
 
 Error invalid(const std::string& message, const std::string& hint = "") {
@@ -146,12 +155,8 @@ Result<LearnData> read_joint_data(const LearnOptions& options, const BaseIdentit
                      "run its own command again with another --risk and with --force: nothing is "
                      "learned anew");
     }
-    const auto held = smallest(run.validate, options.validate_prompts);
-    keep_of(run.validate,
-            [&](const Prompt& prompt, PromptFormat) { return held.contains(prompt.digest()); });
-    const auto benign = smallest(run.validate_retain, options.validate_benign);
-    keep_of(run.validate_retain,
-            [&](const Prompt& prompt, PromptFormat) { return benign.contains(prompt.digest()); });
+    limit_to(run.validate, options.validate_prompts);
+    limit_to(run.validate_retain, options.validate_benign);
     LLMPATCH_TRY(check_tests(run, options.tests));
     if (run.validate.prompts.empty()) {
       return invalid("joint run " + path.string() +
@@ -165,10 +170,7 @@ Result<LearnData> read_joint_data(const LearnOptions& options, const BaseIdentit
       return make_error(ErrorKind::kUnmet, "learn",
                         "joint run " + run.path.string() + ": found no pairs, expected some");
     }
-    append(run.pairs, data.prompts, data.prompt_formats);
-    append(run.retain, data.retain, data.retain_formats);
-    append(run.validate, data.validate, data.validate_formats);
-    append(run.validate_retain, data.validate_retain, data.validate_retain_formats);
+    append(run, data);
   }
   return data;
 }
@@ -191,10 +193,7 @@ Result<std::vector<std::unique_ptr<Judge>>> make_judges(const std::vector<Finish
 
 LearnData data_of(const FinishedRun& run) {
   LearnData data;
-  append(run.pairs, data.prompts, data.prompt_formats);
-  append(run.retain, data.retain, data.retain_formats);
-  append(run.validate, data.validate, data.validate_formats);
-  append(run.validate_retain, data.validate_retain, data.validate_retain_formats);
+  append(run, data);
   return data;
 }
 
