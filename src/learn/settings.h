@@ -9,14 +9,11 @@
 #include "base/result.h"
 #include "learn/finished_run.h"
 #include "learn/learn.h"
+#include "learn/learn_data.h"
 #include "learn/run_directory.h"
 #include "runtime/engine.h"
-#include "runtime/model.h"
 
 namespace llmpatch {
-
-// Options that contradict each other or are out of range: kInvalidArgument.
-Status check_learn_options(const LearnOptions& options);
 
 // Whether the benign prompts that the base model refuses are learned from; and whether by other
 // answers of its own, which are sampled then. Unlikelihood needs none: it keeps from the refusal.
@@ -46,20 +43,6 @@ bool has_companions(const LearnOptions& options);
 
 // How every engine of a run is set up.
 EngineOptions engine_options(const LearnOptions& options);
-
-// The prompts a run works on, read and split, and digests of them.
-struct LearnData {
-  std::vector<Prompt> prompts, retain, validate, validate_retain;
-  std::vector<PromptFormat> prompt_formats, retain_formats, validate_formats,
-      validate_retain_formats;
-  // Of a joint run: where it all comes from, in this order. `prompts` are the lines of their pairs.
-  std::vector<FinishedRun> runs;
-};
-
-// Reads all files, splits off validation prompts where none are given (a tenth, chosen by the
-// digest of the prompt), and refuses data that overlaps a test file. Formats: a line's own
-// `format`, else options.format, else the model's default.
-Result<LearnData> read_learn_data(const LearnOptions& options, const Model& model);
 
 // The stages of this run in order, with everything each depends on. `model_digest` and
 // `teacher_digest` are of the model files (empty for an endpoint), `judge` is Judge::identity().
