@@ -150,6 +150,8 @@ void declare_sampling(CLI::App& app, Options& options) {
       ->group(group);
   add("--rejected-tokens", learn.rejected_tokens, "Longest rejected answer");
   add("--chosen-tokens", learn.chosen_tokens, "Longest teacher's answer");
+  add("--retain-prompts", learn.retain_prompts,
+      "Prompts of --retain to use, an arbitrary choice that stays the same (0: all)");
   add("--retain-tokens", learn.retain_tokens, "Length of the answers that stay as they are");
   add("--whole-texts", learn.whole_texts,
       "Benign prompts whose answers stay beyond these tokens too (with --sft-whole-batch)");
@@ -347,11 +349,26 @@ Status interpret_method(Options& options) {
 // What a joint run takes from its runs is no option of its own.
 Status interpret_joint(const CLI::App& app, LearnOptions& learn) {
   if (learn.joint.empty()) return {};
-  for (const char* option :
-       {"--prompts", "--pairs", "--retain", "--validate", "--validate-retain", "--format",
-        "--judge", "--teacher", "--teacher-system", "--teacher-endpoint", "--chosen", "--samples",
-        "--best-of", "--rejected-tokens", "--chosen-tokens", "--retain-tokens", "--margin",
-        "--max-chosen-score", "--validate-samples"}) {
+  for (const char* option : {"--prompts",
+                             "--pairs",
+                             "--retain",
+                             "--validate",
+                             "--validate-retain",
+                             "--format",
+                             "--judge",
+                             "--teacher",
+                             "--teacher-system",
+                             "--teacher-endpoint",
+                             "--chosen",
+                             "--samples",
+                             "--best-of",
+                             "--rejected-tokens",
+                             "--chosen-tokens",
+                             "--retain-prompts",
+                             "--retain-tokens",
+                             "--margin",
+                             "--max-chosen-score",
+                             "--validate-samples"}) {
     if (app.count(option) == 0) continue;
     return make_error(ErrorKind::kInvalidArgument, "learn",
                       std::string(option) + ": found --joint beside it, expected one of them",

@@ -130,6 +130,9 @@ Status check_learn_options(const LearnOptions& options) {
   if (options.validate_prompts < 1 || options.validate_benign < 1) {
     return invalid("validation: found less than one prompt");
   }
+  if (options.retain_prompts < 0) {
+    return invalid("retain prompts: found a negative number, expected 0 (all) or more");
+  }
   // What the artifact will be refused for is refused now, not after the learning.
   return check_manifest(options.manifest);
 }

@@ -185,6 +185,18 @@ class Learning(ProgramTest):
         self.fails(2, "best of: found ready pairs or a fixed chosen text",
                    *self.arguments("other", "--best-of", "4"))
 
+    def test_some_of_the_retain_prompts(self):
+        few = ("--stages", "sft", "--retain-prompts", "4", "--sft-whole-batch", "0", "--sft-correction-batch", "0")
+        self.run_ok(*self.arguments("few", *few))
+        self.run_ok(*self.arguments("all", *few, "--retain-prompts", "0"))
+        chosen = self.read_lines("few.run/retain.jsonl")
+        self.assertEqual(len(chosen), 4)
+        every = self.read_lines("all.run/retain.jsonl")
+        self.assertGreater(len(every), 4)
+        for answer in chosen:
+            self.assertIn(answer, every)
+        self.fails(2, "retain prompts: found a negative number", *self.arguments("other", "--retain-prompts", "-1"))
+
     def test_benign_prompts_that_the_model_refuses_get_another_answer(self):
         # SmolLM2 says "I'm sorry for any confusion" to these, at least on most machines to most.
         self.write_lines("retain.jsonl", [{"prompt": prompt} for prompt in
