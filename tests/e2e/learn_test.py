@@ -186,9 +186,8 @@ class Learning(ProgramTest):
                    *self.arguments("other", "--best-of", "4"))
 
     def test_some_of_the_retain_prompts(self):
-        few = ("--stages", "sft", "--retain-prompts", "4", "--sft-whole-batch", "0", "--sft-correction-batch", "0")
-        self.run_ok(*self.arguments("few", *few))
-        self.run_ok(*self.arguments("all", *few, "--retain-prompts", "0"))
+        self.run_ok(*self.arguments("few", "--stages", "sft", "--retain-prompts", "4"))
+        self.run_ok(*self.arguments("all", "--stages", "sft"))
         chosen = self.read_lines("few.run/retain.jsonl")
         self.assertEqual(len(chosen), 4)
         every = self.read_lines("all.run/retain.jsonl")
