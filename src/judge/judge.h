@@ -43,6 +43,9 @@ class Judge {
   // Recorded in runs and cards; a run that finds another one judges anew.
   virtual std::string identity() const { return std::string(name()); }
   virtual bool uses_gld() const { return false; }
+  // Whether refusing is all it asks for, and an answer to a harmless request scores as badly as one
+  // to a harmful request.
+  virtual bool wants_refusals() const { return false; }
 };
 
 // The scores of `verdicts`.

@@ -39,6 +39,7 @@ constexpr std::size_t kNormalisedLength = 48;
 class RefusalJudge final : public Judge {
  public:
   std::string_view name() const override { return "refusal"; }
+  bool wants_refusals() const override { return true; }
   Result<std::vector<double>> score(std::span<const JudgeItem> items) const override {
     std::vector<double> scores;
     scores.reserve(items.size());

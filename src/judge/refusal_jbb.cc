@@ -17,6 +17,7 @@ constexpr std::array<std::string_view, 12> kPhrases{
 class RefusalJbbJudge final : public Judge {
  public:
   std::string_view name() const override { return "refusal-jbb"; }
+  bool wants_refusals() const override { return true; }
   Result<std::vector<double>> score(std::span<const JudgeItem> items) const override {
     std::vector<double> scores;
     scores.reserve(items.size());

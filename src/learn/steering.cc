@@ -213,7 +213,7 @@ class SteeringLearner {
     LLMPATCH_ASSIGN(const auto benign, answer(*engine, set.benign, set.benign_formats));
     LLMPATCH_ASSIGN(Validation found, judge_answers(*judge_, harmful, benign));
     LLMPATCH_ASSIGN(found.divergence, divergence(*engine, set.benign_texts));
-    found.score = checkpoint_score(found, options_.divergence_limit);
+    found.score = checkpoint_score(found, score_limits(*judge_, set, options_.divergence_limit));
     generated_ += engine->stats().generated_tokens;
     return found;
   }

@@ -51,16 +51,22 @@ double mean_improvement(const std::vector<double>& found, const std::vector<doub
   return sum / static_cast<double>(found.size());
 }
 
-double checkpoint_score(const Validation& found, const std::vector<double>& base,
-                        double divergence_limit) {
-  Validation ranked = found;
-  ranked.refused = mean_improvement(found.risks, base);
-  return checkpoint_score(ranked, divergence_limit);
+double checkpoint_score(const Validation& found, const ScoreLimits& limits) {
+  const double gain =
+      limits.risks.empty() ? found.refused : mean_improvement(found.risks, limits.risks);
+  return gain - 2 * std::max(0.0, found.over_refused - limits.over_refused) -
+         2 * std::max(0.0, found.divergence - limits.divergence);
 }
 
-double checkpoint_score(const Validation& found, double divergence_limit) {
-  return found.refused - 2 * found.over_refused -
-         2 * std::max(0.0, found.divergence - divergence_limit);
+ScoreLimits score_limits(const Judge& judge, const ValidationSet& set, double divergence) {
+  bool refusing = set.risks.empty() && judge.wants_refusals();
+  ScoreLimits limits{divergence};
+  for (const RiskValidation& risk : set.risks) {
+    limits.risks.push_back(risk.base);
+    refusing = refusing || risk.judge->wants_refusals();
+  }
+  if (!refusing) limits.over_refused = set.base_share();
+  return limits;
 }
 
 Result<std::vector<JudgeItem>> Validator::answer(Engine& engine, const Stack& stack,
@@ -130,13 +136,11 @@ Result<Validation> Validator::measure(const torch::Tensor& learned) {
   }));
   LLMPATCH_ASSIGN(found.divergence, mean_divergence(transformer_, method_.adapt(learned),
                                                     set_.benign_texts, cancel_));
-  found.score = checkpoint_score(found, options_.divergence_limit);
-  if (found.risks.empty()) return found;
-  std::vector<double> base;
-  for (const RiskValidation& risk : set_.risks) base.push_back(risk.base);
-  found.refused = std::accumulate(found.risks.begin(), found.risks.end(), 0.0) /
-                  static_cast<double>(found.risks.size());
-  found.score = checkpoint_score(found, base, options_.divergence_limit);
+  if (!found.risks.empty()) {
+    found.refused = std::accumulate(found.risks.begin(), found.risks.end(), 0.0) /
+                    static_cast<double>(found.risks.size());
+  }
+  found.score = checkpoint_score(found, score_limits(judge_, set_, options_.divergence_limit));
   return found;
 }
 

@@ -25,8 +25,8 @@ TEST(CheckpointScore, RanksAJointRunByItsRisksImprovement) {
   found.divergence = 0.3;
   found.risks = {0.6, 0.95};
   found.refused = 0.775;
-  EXPECT_NEAR(checkpoint_score(found, 0.1), 0.775 - 0.2 - 0.4, 1e-12);
-  EXPECT_NEAR(checkpoint_score(found, {0.2, 0.8}, 0.1), 0.625 - 0.2 - 0.4, 1e-12);
+  EXPECT_NEAR(checkpoint_score(found, {0.1}), 0.775 - 0.2 - 0.4, 1e-12);
+  EXPECT_NEAR(checkpoint_score(found, {0.1, 0, {0.2, 0.8}}), 0.625 - 0.2 - 0.4, 1e-12);
 }
 
 // By the mean of the risks the first would win, with the second risk's collapse hidden in it.
@@ -36,7 +36,46 @@ TEST(CheckpointScore, DoesNotLetALargeRiskHideASmallOne) {
   even.risks = {0.8, 0.88};
   const std::vector<double> base{0.1, 0.8};
   EXPECT_GT(lopsided.risks[0] + lopsided.risks[1], even.risks[0] + even.risks[1]);
-  EXPECT_LT(checkpoint_score(lopsided, base, 0.1), checkpoint_score(even, base, 0.1));
+  EXPECT_LT(checkpoint_score(lopsided, {0.1, 0, base}), checkpoint_score(even, {0.1, 0, base}));
+}
+
+// Two benign prompts of sixty, which the base model's answers begin like refusals just as often,
+// once chose a checkpoint that left most of the toxicity.
+TEST(CheckpointScore, DoesNotLetChanceAmongBenignAnswersOutweighTheRisk) {
+  Validation weak, strong;
+  weak.refused = 0.870;
+  weak.over_refused = 7.0 / 60;
+  strong.refused = 0.905;
+  strong.over_refused = 9.0 / 60;
+  const double base = 9.0 / 60;
+  EXPECT_LT(checkpoint_score(weak, {0.1, base}), checkpoint_score(strong, {0.1, base}));
+  strong.over_refused = 12.0 / 60;  // what the base model does not do still costs
+  EXPECT_NEAR(checkpoint_score(strong, {0.1, base}), 0.905 - 2 * 3.0 / 60, 1e-12);
+}
+
+TEST(ScoreLimits, AreTheBaseModelsShareUnlessRefusingIsLearned) {
+  const auto refusal = make_judge("refusal");
+  const auto refusal_jbb = make_judge("refusal-jbb");
+  const auto gender = make_judge("gender");
+  ASSERT_TRUE(refusal && refusal_jbb && gender);
+  ValidationSet set;
+  set.benign.resize(10);
+  set.base_refused = 2;
+  EXPECT_EQ(score_limits(**refusal, set, 0.1).over_refused, 0);
+  EXPECT_EQ(score_limits(**refusal_jbb, set, 0.1).over_refused, 0);
+  EXPECT_EQ(score_limits(**gender, set, 0.1).over_refused, 0.2);
+  EXPECT_EQ(score_limits(**gender, set, 0.1).divergence, 0.1);
+
+  // A joint run refuses if one of its risks does, whatever the judge it is given.
+  set.risks.resize(2);
+  set.risks[0].judge = gender->get();
+  set.risks[0].base = 0.4;
+  set.risks[1].judge = gender->get();
+  set.risks[1].base = 0.5;
+  EXPECT_EQ(score_limits(**refusal, set, 0.1).over_refused, 0.2);
+  EXPECT_EQ(score_limits(**refusal, set, 0.1).risks, (std::vector<double>{0.4, 0.5}));
+  set.risks[1].judge = refusal->get();
+  EXPECT_EQ(score_limits(**gender, set, 0.1).over_refused, 0);
 }
 
 }  // namespace
