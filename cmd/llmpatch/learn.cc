@@ -150,6 +150,9 @@ void declare_sampling(CLI::App& app, Options& options) {
       ->group(group);
   add("--rejected-tokens", learn.rejected_tokens, "Longest rejected answer");
   add("--chosen-tokens", learn.chosen_tokens, "Longest teacher's answer");
+  add("--learn-prompts", learn.learn_prompts,
+      "Prompts of --prompts to use, or pairs of --pairs, an arbitrary choice that stays the same "
+      "(0: all)");
   add("--retain-prompts", learn.retain_prompts,
       "Prompts of --retain to use, an arbitrary choice that stays the same (0: all)");
   add("--retain-tokens", learn.retain_tokens, "Length of the answers that stay as they are");
@@ -364,6 +367,7 @@ Status interpret_joint(const CLI::App& app, LearnOptions& learn) {
                              "--best-of",
                              "--rejected-tokens",
                              "--chosen-tokens",
+                             "--learn-prompts",
                              "--retain-prompts",
                              "--retain-tokens",
                              "--margin",

@@ -130,8 +130,10 @@ Status check_learn_options(const LearnOptions& options) {
   if (options.validate_prompts < 1 || options.validate_benign < 1) {
     return invalid("validation: found less than one prompt");
   }
-  if (options.retain_prompts < 0) {
-    return invalid("retain prompts: found a negative number, expected 0 (all) or more");
+  for (const auto& [name, number] : {std::pair{"learning prompts", options.learn_prompts},
+                                     {"retain prompts", options.retain_prompts}}) {
+    if (number >= 0) continue;
+    return invalid(std::string(name) + ": found a negative number, expected 0 (all) or more");
   }
   // What the artifact will be refused for is refused now, not after the learning.
   return check_manifest(options.manifest);

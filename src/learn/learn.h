@@ -57,7 +57,8 @@ struct LearnOptions {
   // or other runs.
   std::vector<std::filesystem::path> prompts, retain, pairs;
   std::vector<std::filesystem::path> validate, validate_retain;  // empty: a tenth of the above
-  std::int64_t retain_prompts = 0;           // so many of `retain`, chosen by digest; 0: all
+  // So many of `prompts` (or `pairs`) and of `retain`, chosen by digest: fewer are among more.
+  std::int64_t learn_prompts = 0, retain_prompts = 0;  // 0: all
   std::vector<std::filesystem::path> tests;  // nothing in these may be learned from
   // Or run directories of single patches of this model, two or more, that are finished: one patch
   // is learned against all their risks, from their pairs and retained texts, and each risk is

@@ -95,6 +95,7 @@ Result<LearnData> read_learn_data(const LearnOptions& options, const Model& mode
   if (data.validate.empty()) hold_out(data.prompts, data.validate, options.validate_prompts);
   if (data.validate_retain.empty())
     hold_out(data.retain, data.validate_retain, options.validate_benign);
+  if (options.learn_prompts > 0) limit_to(data.prompts, options.learn_prompts);
   if (options.retain_prompts > 0) limit_to(data.retain, options.retain_prompts);
   limit_to(data.validate, options.validate_prompts);
   limit_to(data.validate_retain, options.validate_benign);

@@ -185,8 +185,8 @@ class Learning(ProgramTest):
         self.fails(2, "best of: found ready pairs or a fixed chosen text",
                    *self.arguments("other", "--best-of", "4"))
 
-    def test_some_of_the_retain_prompts(self):
-        self.run_ok(*self.arguments("few", "--stages", "sft", "--retain-prompts", "4"))
+    def test_some_of_the_prompts(self):
+        self.run_ok(*self.arguments("few", "--stages", "sft", "--learn-prompts", "3", "--retain-prompts", "4"))
         self.run_ok(*self.arguments("all", "--stages", "sft"))
         chosen = self.read_lines("few.run/retain.jsonl")
         self.assertEqual(len(chosen), 4)
@@ -194,6 +194,10 @@ class Learning(ProgramTest):
         self.assertGreater(len(every), 4)
         for answer in chosen:
             self.assertIn(answer, every)
+        asked = {sample["prompt"] for sample in self.read_lines("few.run/samples.jsonl")}
+        self.assertEqual(len(asked), 3)
+        self.assertLess(asked, {sample["prompt"] for sample in self.read_lines("all.run/samples.jsonl")})
+        self.fails(2, "learning prompts: found a negative number", *self.arguments("other", "--learn-prompts", "-1"))
         self.fails(2, "retain prompts: found a negative number", *self.arguments("other", "--retain-prompts", "-1"))
 
     def test_benign_prompts_that_the_model_refuses_get_another_answer(self):
