@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "command.h"
+#include "patch/files.h"
 #include "study/grid.h"
 #include "terminal.h"
 
@@ -164,6 +165,10 @@ class Study {
                                     std::string("--cache"), (options_.output / "answers").string(),
                                     std::string("--allow-unsigned"), std::string("--force")}) {
       arguments.push_back(more);
+    }
+    // What was learned may be published as it is: its figures go with it. An adapter has no card.
+    if (!cell.learn.empty() && fs::exists(home / "patch" / kManifestFile)) {
+      arguments.insert(arguments.end(), {"--card", (home / "patch").string()});
     }
     LLMPATCH_TRY(run_subcommand(declare_eval, std::move(arguments), cell.name + " eval", cancel_));
     const fs::path card = home / "eval" / "eval.json";

@@ -63,6 +63,10 @@ class Ablation(ProgramTest):
         self.assertEqual(states[0], states[1])
         self.assertNotIn("sft steps", self.seconds("sft"))
         self.assertIn("sft steps", self.seconds("both"))
+        # A cell's patch carries its figures.
+        for cell in ["both", "sft"]:
+            self.assertEqual((self.dir / "out" / cell / "patch/eval.json").read_bytes(),
+                             (self.dir / "out" / cell / "eval/eval.json").read_bytes())
         # What is finished is not run again, even where nothing but the results is left.
         for cell in ["both", "sft", "prompt"]:
             shutil.rmtree(self.dir / "out" / cell)
