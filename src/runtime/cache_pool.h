@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "base/result.h"
@@ -23,10 +24,12 @@ struct OpenSequence : CachedSequence {
 // What a request brings.
 struct OpenRequest {
   std::shared_ptr<const PrefixStack> stack;
+  std::string tenant;
   std::span<const Token> prompt;
   std::size_t tokens = 0;    // that will be decoded, prompt and answer together
   std::size_t reusable = 0;  // first tokens of the prompt that may be copied
-  // A sequence behind the same stack that begins with `common` tokens of the prompt, all decoded.
+  // A sequence of the tenant behind the same stack that begins with `common` tokens of the prompt,
+  // all decoded.
   const OpenSequence* source = nullptr;
   std::size_t common = 0;
 };
@@ -36,14 +39,14 @@ class CachePool {
  public:
   virtual ~CachePool() = default;
 
-  // A sequence that holds the stack's rows and the longest known beginning of the prompt, with
-  // cells promised for the rest. Evicts what nobody uses. Nothing while requests that run leave no
-  // room: try again when one has ended. Errors are those of decoding the stack's rows; the pool is
-  // as before then.
+  // A sequence that holds the stack's rows and the longest beginning of the prompt that is known of
+  // the tenant, with cells promised for the rest. Evicts what nobody uses. Nothing while requests
+  // that run leave no room: try again when one has ended. Errors are those of decoding the stack's
+  // rows; the pool is as before then.
   virtual Result<std::optional<OpenSequence>> open(const OpenRequest& request) = 0;
   // Copies further tokens, so that `sequence` has the first `n` of `from`, which has them decoded
-  // and begins as `sequence` does, behind the same stack. False: it cannot be copied, and
-  // `sequence` is as before. An error: `sequence` is lost and must be closed.
+  // and begins as `sequence` does, of the same tenant behind the same stack. False: it cannot be
+  // copied, and `sequence` is as before. An error: `sequence` is lost and must be closed.
   virtual Result<bool> copy(OpenSequence& sequence, const OpenSequence& from, std::size_t n) = 0;
   // Takes a promised cell for a token that will be decoded next.
   virtual void append(OpenSequence& sequence, Token token) = 0;

@@ -92,7 +92,8 @@ Result<std::optional<OpenSequence>> SequencePool::open(const OpenRequest& reques
   const CachedSequence* source = request.source;
   std::size_t common = std::min(request.common, request.reusable);
   if (request.reusable > 0) {
-    const CachedSequence* kept = cache_.find(stack.ids, request.prompt.first(request.reusable));
+    const CachedSequence* kept =
+        cache_.find(stack.ids, request.tenant, request.prompt.first(request.reusable));
     const std::size_t n =
         kept == nullptr ? 0
                         : common_beginning(kept->tokens, request.prompt.first(request.reusable));
@@ -105,6 +106,7 @@ Result<std::optional<OpenSequence>> SequencePool::open(const OpenRequest& reques
 
   OpenSequence opened;
   opened.stack = request.stack;
+  opened.tenant = request.tenant;
   std::size_t more = request.tokens - common;
   if (copied) {
     opened.rows = source->rows;

@@ -14,6 +14,11 @@ constexpr std::size_t kWorthWaiting = 16;
 // its tokens sees: in a unified cache answers in one tile with prompts would cost as much as these.
 constexpr std::size_t kTile = 64;
 
+// Whether what was decoded for one may be used for the other.
+bool same_owner(const ServingJob& a, const ServingJob& b) {
+  return a.request.tenant == b.request.tenant && a.stack->ids == b.stack->ids;
+}
+
 ServingEnd end_of(const Error& error) {
   return error.kind == ErrorKind::kCancelled ? ServingEnd::kCancelled : ServingEnd::kFailed;
 }
@@ -78,12 +83,13 @@ void ServingLoop::admit() {
     const ServingJob& job = *queue_.front();
     OpenRequest wanted;
     wanted.stack = job.stack;
+    wanted.tenant = job.request.tenant;
     wanted.prompt = job.request.prompt;
     wanted.tokens = job.tokens();
     wanted.reusable = reusable(job);
     const auto prompt = wanted.prompt.first(wanted.reusable);
     for (const auto& other : running_) {
-      if (other->job().stack->ids != job.stack->ids) continue;
+      if (!same_owner(other->job(), job)) continue;
       const std::size_t n =
           common_beginning(std::span(other->sequence.tokens).first(other->decoded), prompt);
       if (n <= wanted.common) continue;
@@ -123,7 +129,7 @@ bool ServingLoop::catch_up(std::size_t index) {
   std::size_t most = request.decoded, coming = 0;
   for (std::size_t i = 0; i < running_.size(); ++i) {
     const RunningRequest& other = *running_[i];
-    if (i == index || other.job().stack->ids != request.job().stack->ids) continue;
+    if (i == index || !same_owner(other.job(), request.job())) continue;
     const std::size_t n =
         common_beginning(std::span(other.sequence.tokens).first(other.decoded), prompt);
     if (n > most) {

@@ -59,6 +59,7 @@ class StreamPool final : public CachePool {
   };
   struct Saved {
     std::shared_ptr<const PrefixStack> stack;
+    std::string tenant;
     Tokens tokens;
     SavedCells cells;
   };

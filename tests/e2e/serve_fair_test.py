@@ -1,4 +1,4 @@
-"""serve: no key can take the queue from the others."""
+"""serve: no key can take the queue from the others, or see what they sent."""
 
 import json
 import threading
@@ -41,6 +41,22 @@ class Fair(Operation):
         ask("flood", 1)
         self.assertEqual(answers[-1][1].status, 200)
         self.assertEqual(json.loads(refused[0].body)["error"]["type"], "rate_limit_error")
+
+    def test_a_key_does_not_see_what_another_sent(self):
+        self.key_file(one={}, other={})
+        for layout in ["unified", "split"]:
+            server = self.serve("--store", "nowhere", "--max-concurrent", 2, "--context", 512,
+                                "--cache-layout", layout, "--api-keys", "keys.json")
+
+            def cached(key):
+                answer = server.complete(key=f"key-{key}", prompt="The sea is very large. " * 20)
+                self.assertEqual(answer.status, 200, answer.body)
+                return answer.json["usage"]["prompt_tokens_details"]["cached_tokens"]
+
+            self.assertEqual(cached("one"), 0)
+            self.assertGreater(cached("one"), 50)
+            self.assertEqual(cached("other"), 0)
+            self.assertGreater(cached("other"), 50)
 
 
 if __name__ == "__main__":
