@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -34,6 +35,12 @@ struct OpenRequest {
   std::size_t common = 0;
 };
 
+// How a tenant stands to the cells that all draw on.
+struct CellUse {
+  std::size_t held = 0;  // by its open sequences, those promised among them, rows of stacks not
+  std::size_t free = 0;  // or could be made so
+};
+
 // Not thread-safe.
 class CachePool {
  public:
@@ -59,6 +66,7 @@ class CachePool {
   virtual void compact(std::span<OpenSequence* const> running) = 0;
 
   virtual std::size_t used_cells() const = 0;
+  virtual CellUse cell_use(std::string_view tenant) const = 0;
 };
 
 }  // namespace llmpatch

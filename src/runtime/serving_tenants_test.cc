@@ -1,4 +1,7 @@
-// What the tenants of a serving loop have from each other: turns, and nothing of their prompts.
+// What the tenants of a serving loop have from each other: turns, shares, and nothing of their
+// prompts.
+#include <deque>
+
 #include "runtime/test_serving_loop.h"
 
 namespace llmpatch {
@@ -12,11 +15,16 @@ class Tenants : public Layout {
     made.tenant = tenant;
     return Layout::add(std::move(made));
   }
+  // Without a length: what the context leaves, 256 tokens in all.
+  RequestId add_whole(const char* tenant) { return add(tenant, letters(10), 0); }
+  bool has_begun(RequestId id) { return !this->heard_[id].tokens.empty(); }
 };
 
 class TenantsTest : public Tenants<ServingLoopTest> {};
 INSTANTIATE_TEST_SUITE_P(Layouts, TenantsTest, ::testing::Bool(),
                          [](const auto& layout) { return layout.param ? "Split" : "Unified"; });
+
+class UnifiedTenantsTest : public Tenants<UnifiedServingLoopTest> {};
 
 TEST_P(TenantsTest, AdmitsTenantsInTurn) {
   start(1);
@@ -25,6 +33,67 @@ TEST_P(TenantsTest, AdmitsTenantsInTurn) {
                   b2 = of("b");
   run();
   EXPECT_EQ(order_, (std::vector<RequestId>{a1, b1, c1, a2, b2, a3}));
+}
+
+TEST_P(TenantsTest, OneLeavesPlacesForOthers) {
+  start(4);
+  for (int i = 0; i < 6; ++i) add("a", letters(4), 60);
+  loop_->step();
+  EXPECT_EQ(loop_->stats().running, 3);
+  const RequestId other = add("b", letters(4), 60);
+  loop_->step();
+  EXPECT_TRUE(has_begun(other));
+  EXPECT_EQ(loop_->stats().running, 4);
+}
+
+TEST_P(TenantsTest, TheOneWithoutANameTakesAllPlaces) {
+  start(4);
+  for (int i = 0; i < 6; ++i) add("", letters(4), 60);
+  loop_->step();
+  EXPECT_EQ(loop_->stats().running, 4);
+}
+
+TEST_F(UnifiedTenantsTest, AShortRequestDoesNotWaitForAnothersWholeContexts) {
+  start();
+  std::vector<RequestId> whole;
+  for (int i = 0; i < 4; ++i) whole.push_back(add_whole("a"));
+  loop_->step();
+  // Two would fill the cache, of which one may hold three quarters.
+  EXPECT_EQ(loop_->stats().running, 1);
+  const RequestId other = add("b", letters(20, 3), 5);
+  for (int i = 0; i < 5 + 2; ++i) loop_->step();
+  EXPECT_EQ(end(other), ServingEnd::kLength);
+  EXPECT_FALSE(heard_[whole.front()].result.has_value());
+  run();
+  for (const RequestId id : whole) EXPECT_EQ(heard_[id].tokens.size(), 246u);
+}
+
+// b always has requests waiting, and holds what it may.
+TEST_F(UnifiedTenantsTest, ALargeRequestIsNotStarvedByShortOnes) {
+  start(8);
+  std::deque<RequestId> stream;
+  std::size_t n = 0;
+  const auto refill = [&] {
+    std::erase_if(stream, [&](RequestId id) { return heard_[id].result.has_value(); });
+    for (; stream.size() < 10; ++n) {
+      stream.push_back(add("b", letters(30, n), 30 + static_cast<int>(n % 7)));
+    }
+  };
+  refill();
+  for (int i = 0; i < 10; ++i) loop_->step();
+  EXPECT_EQ(loop_->stats().running, 6);  // about 60 cells each, three quarters of 512
+  const RequestId large = add_whole("a");
+  const std::size_t before = order_.size();
+  std::size_t steps = 0;
+  for (; steps < 2000 && !has_begun(large); ++steps) {
+    refill();
+    loop_->step();
+  }
+  EXPECT_TRUE(has_begun(large));
+  // 16 past it, and those that ran.
+  EXPECT_LE(order_.size() - before, 16u + 8u);
+  run();
+  EXPECT_EQ(end(large), ServingEnd::kLength);
 }
 
 TEST_P(TenantsTest, SeeNothingOfEachOthersPrompts) {
