@@ -25,12 +25,14 @@ void watch_hang_ups() {
 }
 
 void say_plan(const ServingPlan& plan) {
+  const int whole = plan.split ? plan.sequences : plan.cells / plan.context;
   say((plan.split ? "split cache of " : "cache of ") +
       bytes_text(static_cast<double>(plan.cache_bytes)) + " for " +
       count_text(static_cast<std::uint64_t>(plan.cells), "token") + "; " +
       count_text(static_cast<std::uint64_t>(plan.sequences), "sequence") +
       " (requests at a time, and prefixes); up to " +
-      count_text(static_cast<std::uint64_t>(plan.context), "token") + " a request; " +
+      count_text(static_cast<std::uint64_t>(plan.context), "token") + " a request, with room for " +
+      std::to_string(whole) + " as long as that; " +
       count_text(static_cast<std::uint64_t>(plan.threads), "thread"));
 }
 

@@ -27,16 +27,20 @@ void CellLedger::drop(std::span<const std::uint32_t> cells) {
   }
 }
 
-void CellLedger::pin(std::span<const std::uint32_t> cells) {
+std::size_t CellLedger::pin(std::span<const std::uint32_t> cells) {
+  const std::size_t before = n_pinned_;
   for (const std::uint32_t cell : cells) {
     if (++pinned_[cell] == 1) ++n_pinned_;
   }
+  return n_pinned_ - before;
 }
 
-void CellLedger::unpin(std::span<const std::uint32_t> cells) {
+std::size_t CellLedger::unpin(std::span<const std::uint32_t> cells) {
+  const std::size_t before = n_pinned_;
   for (const std::uint32_t cell : cells) {
     if (--pinned_[cell] == 0) --n_pinned_;
   }
+  return before - n_pinned_;
 }
 
 }  // namespace llmpatch

@@ -21,8 +21,9 @@ class CellLedger {
   void take(std::size_t n, Cells& cells);
   void hold(std::span<const std::uint32_t> cells);
   void drop(std::span<const std::uint32_t> cells);
-  void pin(std::span<const std::uint32_t> cells);
-  void unpin(std::span<const std::uint32_t> cells);
+  // How many of them nobody else pins.
+  std::size_t pin(std::span<const std::uint32_t> cells);
+  std::size_t unpin(std::span<const std::uint32_t> cells);
 
   std::size_t size() const { return held_.size(); }
   std::size_t used() const { return held_.size() - free_.size(); }

@@ -38,10 +38,10 @@ TEST(CellLedger, CountsAPinnedCellOnce) {
   Cells cells;
   ledger.take(3, cells);
   EXPECT_EQ(ledger.pinned(), 0u);
-  ledger.pin(cells);
-  ledger.pin({cells.data(), 1});
+  EXPECT_EQ(ledger.pin(cells), 3u);
+  EXPECT_EQ(ledger.pin({cells.data(), 1}), 0u);
   EXPECT_EQ(ledger.pinned(), 3u);
-  ledger.unpin(cells);
+  EXPECT_EQ(ledger.unpin(cells), 2u);
   EXPECT_EQ(ledger.pinned(), 1u);
   EXPECT_TRUE(ledger.is_pinned(cells[0]));
   EXPECT_FALSE(ledger.is_pinned(cells[1]));

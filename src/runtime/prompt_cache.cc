@@ -12,11 +12,12 @@ std::size_t common_beginning(std::span<const Token> a, std::span<const Token> b)
   return i;
 }
 
-const CachedSequence* PromptCache::find(const StackParts& stack, std::span<const Token> prompt) {
+const CachedSequence* PromptCache::find(const StackParts& stack, std::string_view tenant,
+                                        std::span<const Token> prompt) {
   auto best = sequences_.end();
   std::size_t most = 0;
   for (auto it = sequences_.begin(); it != sequences_.end(); ++it) {
-    if (it->stack->ids != stack) continue;
+    if (it->tenant != tenant || it->stack->ids != stack) continue;
     const std::size_t n = common_beginning(it->tokens, prompt);
     if (n == 0 || n < most) continue;
     most = n;
@@ -31,7 +32,7 @@ std::vector<CachedSequence> PromptCache::keep(CachedSequence sequence) {
   std::vector<CachedSequence> out;
   for (auto it = sequences_.begin(); it != sequences_.end();) {
     const auto next = std::next(it);
-    if (it->stack->ids == sequence.stack->ids) {
+    if (it->tenant == sequence.tenant && it->stack->ids == sequence.stack->ids) {
       const std::size_t n = common_beginning(it->tokens, sequence.tokens);
       if (n == sequence.tokens.size()) {
         sequences_.splice(sequences_.end(), sequences_, it);

@@ -6,6 +6,8 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "runtime/cell_ledger.h"
@@ -21,6 +23,7 @@ std::size_t common_beginning(std::span<const Token> a, std::span<const Token> b)
 struct CachedSequence {
   std::int32_t id = -1;  // of the sequence in the context
   std::shared_ptr<const PrefixStack> stack;
+  std::string tenant;  // whose tokens they are
   Tokens tokens;
   Cells rows, cells;  // of the stack's rows, and one of each token
 };
@@ -29,15 +32,16 @@ struct CachedSequence {
 // out frees its cells. Not thread-safe.
 //
 // Cells depend on the prefix before them, so a prompt is found by requests behind an equal stack
-// only.
+// only; and by those of its own tenant, since what is found tells what was asked before.
 class PromptCache {
  public:
   // Keeps at most `limit` sequences.
   explicit PromptCache(std::size_t limit) : limit_(limit) {}
 
-  // The sequence behind `stack` that begins most as `prompt` does; it counts as used now. Null when
-  // none begins alike. Valid until the next change.
-  const CachedSequence* find(const StackParts& stack, std::span<const Token> prompt);
+  // The tenant's sequence behind `stack` that begins most as `prompt` does; it counts as used now.
+  // Null when none begins alike. Valid until the next change.
+  const CachedSequence* find(const StackParts& stack, std::string_view tenant,
+                             std::span<const Token> prompt);
 
   // Takes in a sequence, and gives out those that are not kept: what another holds the tokens of,
   // too (the new one itself, perhaps), and what exceeds the limit.

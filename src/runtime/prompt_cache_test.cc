@@ -9,12 +9,13 @@ namespace {
 
 class PromptCacheTest : public ::testing::Test {
  protected:
-  CachedSequence sequence(std::int32_t id, Tokens tokens, const Stack& stack = {}) {
-    return {id, table_.stack(stack).value(), std::move(tokens), {}, {}};
+  CachedSequence sequence(std::int32_t id, Tokens tokens, const Stack& stack = {},
+                          const std::string& tenant = "") {
+    return {id, table_.stack(stack).value(), tenant, std::move(tokens), {}, {}};
   }
   // The id of what is found, or -1.
-  std::int32_t find(const Tokens& prompt, const Stack& stack = {}) {
-    const CachedSequence* found = cache_.find(table_.stack(stack).value()->ids, prompt);
+  std::int32_t find(const Tokens& prompt, const Stack& stack = {}, const char* tenant = "") {
+    const CachedSequence* found = cache_.find(table_.stack(stack).value()->ids, tenant, prompt);
     return found == nullptr ? -1 : found->id;
   }
   std::vector<std::int32_t> keep(CachedSequence kept) {
@@ -49,6 +50,16 @@ TEST_F(PromptCacheTest, NeverFindsAPromptBehindAnotherStack) {
   EXPECT_EQ(find({5, 6, 7}, {{a_}}), 1);
   EXPECT_EQ(find({5, 6, 7}, {{a_, b_}}), 2);
   EXPECT_EQ(find({5, 6, 7}, {{b_, a_}, Compose::kParallel}), 3);
+}
+
+TEST_F(PromptCacheTest, NeverFindsAPromptOfAnotherTenant) {
+  keep(sequence(1, {5, 6}, {}, "a"));
+  EXPECT_EQ(find({5, 6, 7}, {}, "b"), -1);
+  EXPECT_EQ(find({5, 6, 7}), -1);
+  EXPECT_EQ(find({5, 6, 7}, {}, "a"), 1);
+  EXPECT_EQ(keep(sequence(2, {5, 6, 7}, {}, "b")), Ids{});
+  EXPECT_EQ(find({5, 6, 7}, {}, "a"), 1);
+  EXPECT_EQ(find({5, 6, 7}, {}, "b"), 2);
 }
 
 TEST_F(PromptCacheTest, EvictsTheOneUnusedForLongest) {

@@ -24,6 +24,20 @@ void SequencePool::release(const CachedSequence& sequence) {
   free_ids_.push_back(sequence.id);
 }
 
+CellUse SequencePool::cell_use(std::string_view tenant) const {
+  const auto found = held_.find(tenant);
+  return {found == held_.end() ? 0 : found->second, ledger_.size() - ledger_.pinned() - reserved_};
+}
+
+void SequencePool::add_held(const std::string& tenant, std::size_t cells) {
+  if (cells > 0) held_[tenant] += cells;
+}
+
+void SequencePool::drop_held(const std::string& tenant, std::size_t cells) {
+  const auto found = held_.find(tenant);
+  if (found != held_.end() && (found->second -= cells) == 0) held_.erase(found);
+}
+
 // --- Prefixes ---------------------------------------------------------------------------------
 
 std::list<SequencePool::Resident>::iterator SequencePool::find_resident(
@@ -92,7 +106,8 @@ Result<std::optional<OpenSequence>> SequencePool::open(const OpenRequest& reques
   const CachedSequence* source = request.source;
   std::size_t common = std::min(request.common, request.reusable);
   if (request.reusable > 0) {
-    const CachedSequence* kept = cache_.find(stack.ids, request.prompt.first(request.reusable));
+    const CachedSequence* kept =
+        cache_.find(stack.ids, request.tenant, request.prompt.first(request.reusable));
     const std::size_t n =
         kept == nullptr ? 0
                         : common_beginning(kept->tokens, request.prompt.first(request.reusable));
@@ -105,6 +120,7 @@ Result<std::optional<OpenSequence>> SequencePool::open(const OpenRequest& reques
 
   OpenSequence opened;
   opened.stack = request.stack;
+  opened.tenant = request.tenant;
   std::size_t more = request.tokens - common;
   if (copied) {
     opened.rows = source->rows;
@@ -125,12 +141,13 @@ Result<std::optional<OpenSequence>> SequencePool::open(const OpenRequest& reques
 
   // Pinned first, so that what is about to be copied counts as not evictable.
   ledger_.pin(opened.rows);
-  ledger_.pin(opened.cells);
+  const std::size_t newly = ledger_.pin(opened.cells);
   if (ledger_.pinned() + reserved_ + more > ledger_.size()) {
     ledger_.unpin(opened.rows);
     ledger_.unpin(opened.cells);
     return std::optional<OpenSequence>();
   }
+  add_held(opened.tenant, newly);
   ledger_.hold(opened.rows);
   ledger_.hold(opened.cells);
   opened.id = take_id();
@@ -158,6 +175,7 @@ Result<std::optional<OpenSequence>> SequencePool::open(const OpenRequest& reques
   }
   opened.reserved = request.tokens - common;
   reserved_ += opened.reserved;
+  add_held(opened.tenant, opened.reserved);
   return std::optional<OpenSequence>(std::move(opened));
 }
 
@@ -168,13 +186,14 @@ Result<bool> SequencePool::copy(OpenSequence& sequence, const OpenSequence& from
                 first + static_cast<llama_pos>(n));
   const std::span<const std::uint32_t> cells(from.cells.data() + begin, n - begin);
   ledger_.hold(cells);
-  ledger_.pin(cells);
+  add_held(sequence.tenant, ledger_.pin(cells));
   sequence.cells.insert(sequence.cells.end(), cells.begin(), cells.end());
   sequence.tokens.insert(sequence.tokens.end(),
                          from.tokens.begin() + static_cast<std::ptrdiff_t>(begin),
                          from.tokens.begin() + static_cast<std::ptrdiff_t>(n));
   sequence.reserved -= n - begin;
   reserved_ -= n - begin;
+  drop_held(sequence.tenant, n - begin);
   return true;
 }
 
@@ -189,7 +208,7 @@ void SequencePool::append(OpenSequence& sequence, Token token) {
 void SequencePool::close(OpenSequence sequence, bool keep) {
   reserved_ -= sequence.reserved;
   ledger_.unpin(sequence.rows);
-  ledger_.unpin(sequence.cells);
+  drop_held(sequence.tenant, sequence.reserved + ledger_.unpin(sequence.cells));
   const bool retired = sequence.stack->retired();
   if (keep && !retired && !sequence.tokens.empty()) {
     for (const CachedSequence& out : cache_.keep(std::move(sequence))) release(out);

@@ -4,9 +4,12 @@
 
 #include <cstdint>
 #include <list>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -41,6 +44,7 @@ class SequencePool final : public CachePool {
   void compact(std::span<OpenSequence* const> /*running*/) override {}  // nowhere costs less
 
   std::size_t used_cells() const override { return ledger_.used(); }
+  CellUse cell_use(std::string_view tenant) const override;
   std::size_t promised_cells() const { return reserved_; }
   std::size_t prefixes() const { return residents_.size(); }
   std::size_t kept() const { return cache_.size(); }
@@ -62,6 +66,9 @@ class SequencePool final : public CachePool {
   void make_room(std::size_t cells, const StackParts& needed);
   void release(const CachedSequence& sequence);
   llama_seq_id take_id();
+  // Counts cells that a tenant's open sequences hold from now on, or no longer.
+  void add_held(const std::string& tenant, std::size_t cells);
+  void drop_held(const std::string& tenant, std::size_t cells);
 
   Context& context_;
   PoolOptions options_;
@@ -70,6 +77,7 @@ class SequencePool final : public CachePool {
   std::list<Resident> residents_;  // the one used last comes last
   std::vector<llama_seq_id> free_ids_;
   std::size_t reserved_ = 0;
+  std::map<std::string, std::size_t, std::less<>> held_;  // none has 0
 };
 
 }  // namespace llmpatch

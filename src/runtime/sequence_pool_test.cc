@@ -21,8 +21,9 @@ class SequencePoolTest : public ::testing::Test {
   }
   // Asks for a sequence whose answer may have `answer` tokens that are decoded.
   std::optional<OpenSequence> open(const Tokens& prompt, std::size_t answer,
-                                   const Stack& stack = {}) {
+                                   const Stack& stack = {}, const char* tenant = "") {
     OpenRequest request;
+    request.tenant = tenant;
     request.stack = table_.stack(stack).value();
     request.prompt = prompt;
     request.tokens = prompt.size() + answer;
@@ -93,6 +94,39 @@ TEST_F(SequencePoolTest, NeverReusesAcrossStacks) {
   auto same = open(prompt, 0, {{a}});
   EXPECT_EQ(same->tokens.size(), 11u);
   pool_->close(std::move(*same), false);
+}
+
+TEST_F(SequencePoolTest, CountsWhatTenantsHold) {
+  const PrefixId id = add(7, 1);
+  const auto expect_use = [&](std::size_t a, std::size_t b, std::size_t free) {
+    EXPECT_EQ(pool_->cell_use("a").held, a);
+    EXPECT_EQ(pool_->cell_use("b").held, b);
+    EXPECT_EQ(pool_->cell_use("a").free, free);
+  };
+  const Tokens prompt = letters(20);
+  auto a = open(prompt, 10, {{id}}, "a");
+  expect_use(30, 0, 256 - 7 - 30);
+  decode(*a, prompt);
+  expect_use(30, 0, 256 - 7 - 30);
+  // Rows are there once; tokens of another tenant are not shared.
+  auto b = open(prompt, 5, {{id}}, "b");
+  EXPECT_TRUE(b->tokens.empty());
+  expect_use(30, 25, 256 - 7 - 30 - 25);
+  auto again = open(prompt, 10, {{id}}, "a");
+  expect_use(60, 25, 256 - 7 - 60 - 25);
+  EXPECT_TRUE(pool_->copy(*again, *a, 19).value());
+  expect_use(41, 25, 256 - 7 - 41 - 25);
+  pool_->close(std::move(*b), false);
+  pool_->close(std::move(*a), true);
+  expect_use(30, 0, 256 - 7 - 30);  // what is kept alone is free
+  pool_->close(std::move(*again), false);
+  expect_use(0, 0, 256);
+  // What was kept is held again.
+  auto kept = open(prompt, 0, {{id}}, "a");
+  EXPECT_EQ(kept->tokens.size(), 19u);
+  expect_use(20, 0, 256 - 7 - 20);
+  pool_->close(std::move(*kept), false);
+  expect_use(0, 0, 256);
 }
 
 TEST_F(SequencePoolTest, DecodesAPrefixOnce) {

@@ -15,12 +15,14 @@ namespace {
 
 constexpr int kMaxSequences = 256;  // libllama's limit
 constexpr int kDefaultContext = 4096;
-constexpr int kCellsPerRequest = 256;  // planned; longer requests wait for each other
+constexpr int kCellsPerRequest = 256;  // planned for ordinary requests
+constexpr int kWholeRequests = 4;      // planned beside those: with a whole context
 constexpr int kPrefixCells = 1024;     // planned for prefixes
 constexpr int kStackCells = 256;       // planned for those of one request where the cache is split
-constexpr std::uint64_t kMemoryPart = 8;  // of the free memory, which a split cache takes at most
-// Prompts kept for reuse fill at most this part of a unified cache, of which every batch passes
-// over all cells in use, and as many bytes outside a split one.
+// Of the free memory, which a split cache and the room for whole contexts take at most.
+constexpr std::uint64_t kMemoryPart = 8;
+// Prompts kept for reuse fill at most this part of what a unified cache has for ordinary requests,
+// since every batch passes over all cells in use, and as many bytes outside a split one.
 constexpr std::uint32_t kKeptPart = 8;
 constexpr std::uint64_t kLeastKept = std::uint64_t{64} << 20;  // bytes outside
 constexpr std::uint32_t kBatchTokens = 512;
@@ -69,12 +71,28 @@ Result<ServingCache> make_cache(const Model& model, const ServingOptions& option
   return made;
 }
 
+// What a unified cache needs for many short requests, or for one with a whole context.
+int ordinary_cells(const Model& model, const ServingOptions& options) {
+  return std::max(context_of(model, options), options.max_concurrent * kCellsPerRequest) +
+         kPrefixCells;
+}
+
+// Requests that name no length are promised a whole context. Where memory allows, some of these
+// have room beside ordinary ones: cells cost time only once they are in use.
+int whole_request_cells(const Model& model, const ServingOptions& options, int ordinary) {
+  const std::uint64_t bytes = std::max<std::uint64_t>(cell_bytes(model.handle(), options.exact), 1);
+  const std::uint64_t affordable = available_memory().value_or(0) / kMemoryPart / bytes;
+  const auto planned = static_cast<std::uint64_t>(ordinary);
+  const std::uint64_t wanted =
+      std::uint64_t{kWholeRequests} * static_cast<std::uint64_t>(context_of(model, options));
+  return static_cast<int>(affordable > planned ? std::min(wanted, affordable - planned) : 0);
+}
+
 Result<ServingCache> make_unified(const Model& model, const ServingOptions& options) {
-  int cells = options.cache_tokens;
-  if (cells == 0) {
-    cells = std::max(context_of(model, options), options.max_concurrent * kCellsPerRequest) +
-            kPrefixCells;
-  }
+  const int ordinary = ordinary_cells(model, options);
+  const int cells = options.cache_tokens > 0
+                        ? options.cache_tokens
+                        : ordinary + whole_request_cells(model, options, ordinary);
   const int kept = std::min(std::max(options.max_concurrent, 8),
                             kMaxSequences - kResidentPrefixes - options.max_concurrent);
   ContextOptions wanted =
@@ -82,8 +100,9 @@ Result<ServingCache> make_unified(const Model& model, const ServingOptions& opti
                      static_cast<std::uint32_t>(options.max_concurrent + kResidentPrefixes + kept));
   wanted.cells = round_up(cells);
   LLMPATCH_ASSIGN(ServingCache made, make_cache(model, options, wanted));
+  const std::uint32_t kept_cells = std::min(wanted.cells, round_up(ordinary)) / kKeptPart;
   const PoolOptions pool{static_cast<std::size_t>(options.max_concurrent), kResidentPrefixes,
-                         static_cast<std::size_t>(kept), wanted.cells / kKeptPart};
+                         static_cast<std::size_t>(kept), kept_cells};
   made.pool = std::make_unique<SequencePool>(*made.context, pool);
   return made;
 }

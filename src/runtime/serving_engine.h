@@ -44,7 +44,7 @@ struct ServingRequest {
   int logprobs = -1;              // -1: none; otherwise so many alternatives a token (0 to 20)
   bool prompt_logprobs = false;   // of the prompt's tokens, too; then nothing is reused from cache
   std::string random_key;         // as in GenerateRequest
-  std::string tenant;             // requests of tenants are admitted in turn
+  std::string tenant;             // tenants take turns, and see nothing of each other's prompts
   std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max();
 };
 
@@ -131,8 +131,11 @@ using RequestId = std::uint64_t;
 // Thread-safe. Holds a reference to the model. The destructor cancels what runs.
 //
 // A request is let in when the cells of its stack, prompt and longest answer are free or can be
-// made free, so that none runs out of cache. A greedy or seeded request gives the text that
-// Engine::generate gives, but where a different batch shape flips a near-tie.
+// made free, so that none runs out of cache, and only while its tenant then holds at most three
+// times the places and cells that are left free, unless it holds none or has no name. Those without
+// room are passed by others' for a while only. Prompts are reused within a tenant. A greedy or
+// seeded request gives the text that Engine::generate gives, but where a different batch shape
+// flips a near-tie.
 class ServingEngine {
  public:
   // kInvalidArgument, kLimit (memory, naming both figures), kUnsupported (a model whose cells

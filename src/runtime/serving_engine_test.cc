@@ -491,6 +491,10 @@ TEST(ServingEngine, PlansItsMemoryAtStart) {
   // 3 layers, 2 heads of 16 for keys and values, in F32.
   EXPECT_EQ(engine->plan().cache_bytes, 512u * 3 * 2 * 2 * 16 * 4);
 
+  options.cache_tokens = 0;
+  // 256 for each of 8 at a time, 1,024 for prefixes, and four whole contexts beside them.
+  EXPECT_EQ(make_serving(tiny_model(), options)->plan().cells, 8 * 256 + 1024 + 4 * 256);
+
   options.cache_tokens = 1 << 30;
   const auto refused = ServingEngine::create(tiny_model(), options);
   ASSERT_FALSE(refused.ok());

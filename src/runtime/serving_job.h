@@ -20,6 +20,7 @@ struct ServingJob {
   std::unique_ptr<Grammar> grammar;  // null without one
   std::size_t max_tokens = 0;        // at least 1
   std::chrono::steady_clock::time_point submitted;
+  std::size_t passed_over = 0;  // jobs that were let in while it found no room
 
   // Cells of the prompt and the answer: the last token is never decoded.
   std::size_t tokens() const { return request.prompt.size() + max_tokens - 1; }

@@ -14,6 +14,24 @@ constexpr std::size_t kWorthWaiting = 16;
 // its tokens sees: in a unified cache answers in one tile with prompts would cost as much as these.
 constexpr std::size_t kTile = 64;
 
+// A tenant that has something may take more while it then has at most so many times what is left
+// free for all. So one alone has three quarters, two have three sevenths each, and there is always
+// room for one that has nothing.
+constexpr std::size_t kHeldPerFree = 3;
+
+// So many jobs may be let in past one that finds no room; then all wait for it.
+constexpr std::size_t kMostPassing = 16;
+
+bool may_take(std::size_t wanted, std::size_t held, std::size_t free) {
+  if (held == 0) return true;
+  return wanted <= free && held + wanted <= kHeldPerFree * (free - wanted);
+}
+
+// Whether what was decoded for one may be used for the other.
+bool same_owner(const ServingJob& a, const ServingJob& b) {
+  return a.request.tenant == b.request.tenant && a.stack->ids == b.stack->ids;
+}
+
 ServingEnd end_of(const Error& error) {
   return error.kind == ErrorKind::kCancelled ? ServingEnd::kCancelled : ServingEnd::kFailed;
 }
@@ -73,36 +91,72 @@ std::size_t ServingLoop::reusable(const ServingJob& job) const {
   return options_.reuse && !job.request.prompt_logprobs ? job.request.prompt.size() - 1 : 0;
 }
 
-void ServingLoop::admit() {
-  while (!queue_.empty() && running_.size() < options_.max_running) {
-    const ServingJob& job = *queue_.front();
-    OpenRequest wanted;
-    wanted.stack = job.stack;
-    wanted.prompt = job.request.prompt;
-    wanted.tokens = job.tokens();
-    wanted.reusable = reusable(job);
-    const auto prompt = wanted.prompt.first(wanted.reusable);
-    for (const auto& other : running_) {
-      if (other->job().stack->ids != job.stack->ids) continue;
-      const std::size_t n =
-          common_beginning(std::span(other->sequence.tokens).first(other->decoded), prompt);
-      if (n <= wanted.common) continue;
-      wanted.source = &other->sequence;
-      wanted.common = n;
-    }
-    auto opened = pool_.open(wanted);
-    if (opened.ok() && opened->has_value()) {
-      running_.push_back(std::make_unique<RunningRequest>(queue_.pop(), std::move(**opened)));
-      stats_.cached_tokens += running_.back()->decoded;
-    } else if (!opened.ok()) {
-      refuse(*queue_.pop(), end_of(opened.error()), opened.error());
-    } else if (running_.empty()) {
-      refuse(*queue_.pop(), ServingEnd::kFailed,
-             make_error(ErrorKind::kInternal, "runtime", "request: does not fit an empty cache"));
-    } else {
-      return;
-    }
+OpenRequest ServingLoop::wanted(const ServingJob& job) const {
+  OpenRequest wanted;
+  wanted.stack = job.stack;
+  wanted.tenant = job.request.tenant;
+  wanted.prompt = job.request.prompt;
+  wanted.tokens = job.tokens();
+  wanted.reusable = reusable(job);
+  const auto prompt = wanted.prompt.first(wanted.reusable);
+  for (const auto& other : running_) {
+    if (!same_owner(other->job(), job)) continue;
+    const std::size_t n =
+        common_beginning(std::span(other->sequence.tokens).first(other->decoded), prompt);
+    if (n <= wanted.common) continue;
+    wanted.source = &other->sequence;
+    wanted.common = n;
   }
+  return wanted;
+}
+
+// The tenant without a name is everybody at once where there are no keys: nobody else waits.
+bool ServingLoop::is_within_share(const ServingJob& job) const {
+  const std::string& tenant = job.request.tenant;
+  if (tenant.empty()) return true;
+  const auto running = std::count_if(running_.begin(), running_.end(), [&](const auto& request) {
+    return request->job().request.tenant == tenant;
+  });
+  if (!may_take(1, static_cast<std::size_t>(running), options_.max_running - running_.size())) {
+    return false;
+  }
+  const CellUse cells = pool_.cell_use(tenant);
+  return may_take(job.stack->rows + job.tokens(), cells.held, cells.free);
+}
+
+void ServingLoop::admit() {
+  while (running_.size() < options_.max_running && admit_next()) {
+  }
+}
+
+// Lets in, or refuses, one job: the first in the order of turns that its tenant's share and the
+// cache have room for. A job that is beyond its tenant's share waits for that tenant's own requests
+// to end; one that finds no room in the cache is passed over a number of times only.
+bool ServingLoop::admit_next() {
+  std::vector<ServingJob*> passed;
+  for (std::size_t turn = 0; turn < queue_.tenants(); ++turn) {
+    ServingJob& job = *queue_.front(turn);
+    if (!is_within_share(job)) continue;
+    auto opened = pool_.open(wanted(job));
+    if (!opened.ok()) {
+      refuse(*queue_.pop(turn), end_of(opened.error()), opened.error());
+      return true;
+    }
+    if (opened->has_value()) {
+      for (ServingJob* other : passed) ++other->passed_over;
+      running_.push_back(std::make_unique<RunningRequest>(queue_.pop(turn), std::move(**opened)));
+      stats_.cached_tokens += running_.back()->decoded;
+      return true;
+    }
+    if (running_.empty()) {
+      refuse(*queue_.pop(turn), ServingEnd::kFailed,
+             make_error(ErrorKind::kInternal, "runtime", "request: does not fit an empty cache"));
+      return true;
+    }
+    if (job.passed_over >= kMostPassing) return false;
+    passed.push_back(&job);
+  }
+  return false;
 }
 
 // --- Batches ----------------------------------------------------------------------------------
@@ -123,7 +177,7 @@ bool ServingLoop::catch_up(std::size_t index) {
   std::size_t most = request.decoded, coming = 0;
   for (std::size_t i = 0; i < running_.size(); ++i) {
     const RunningRequest& other = *running_[i];
-    if (i == index || other.job().stack->ids != request.job().stack->ids) continue;
+    if (i == index || !same_owner(other.job(), request.job())) continue;
     const std::size_t n =
         common_beginning(std::span(other.sequence.tokens).first(other.decoded), prompt);
     if (n > most) {

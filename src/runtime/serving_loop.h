@@ -36,10 +36,10 @@ class ServingLoop {
   // Frees what only retired prefixes need.
   void drop_retired() { pool_.drop_retired(); }
 
-  // Ends what is late, lets in what has room, and decodes a token of every answer, and as many
-  // prompt tokens as may go along. Of these the oldest prompt gets at least half, so that it
-  // advances whatever comes; the rest goes to the shortest, so that they need not wait for long
-  // ones.
+  // Ends what is late, lets in what has room and is within its tenant's share, and decodes a token
+  // of every answer, and as many prompt tokens as may go along. Of these the oldest prompt gets at
+  // least half, so that it advances whatever comes; the rest goes to the shortest, so that they
+  // need not wait for long ones.
   void step();
 
   bool idle() const { return running_.empty() && queue_.empty(); }
@@ -61,6 +61,9 @@ class ServingLoop {
   std::size_t reusable(const ServingJob& job) const;
   void end_late();
   void admit();
+  bool admit_next();
+  bool is_within_share(const ServingJob& job) const;
+  OpenRequest wanted(const ServingJob& job) const;
   void compact();
   bool catch_up(std::size_t index);
   void share_out();

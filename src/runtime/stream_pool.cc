@@ -42,6 +42,11 @@ Status check_parts(Context& context, std::size_t n_vocab) {
   return check_restores(context, joined);
 }
 
+// Whether what was decoded of `a` may be used for `b`.
+bool same_owner(const auto& a, const auto& b) {
+  return a.tenant == b.tenant && a.stack->ids == b.stack->ids;
+}
+
 bool begins_with(std::span<const Token> tokens, std::span<const Token> beginning) {
   return common_beginning(tokens, beginning) == beginning.size();
 }
@@ -80,12 +85,11 @@ void StreamPool::drop_saved(std::list<Saved>::iterator saved) {
 }
 
 void StreamPool::keep(Saved saved) {
-  const StackParts& ids = saved.stack->ids;
   const std::size_t size = saved.cells.bytes().size();
   if (size > options_.kept_bytes) return;
   for (auto it = saved_.begin(); it != saved_.end();) {
     const auto next = std::next(it);
-    if (it->stack->ids == ids) {
+    if (same_owner(*it, saved)) {
       if (begins_with(it->tokens, saved.tokens)) return;
       if (begins_with(saved.tokens, it->tokens)) drop_saved(it);
     }
@@ -104,7 +108,7 @@ void StreamPool::vacate(std::size_t stream) {
   if (options_.kept_bytes > 0 && kept->tokens.size() >= kWorthKeeping && can_be_saved(*kept)) {
     auto cells = save(stream);
     // Without them the prompt is decoded again.
-    if (cells.ok()) keep({kept->stack, std::move(kept->tokens), std::move(*cells)});
+    if (cells.ok()) keep({kept->stack, kept->tenant, std::move(kept->tokens), std::move(*cells)});
   }
   context_.remove(static_cast<llama_seq_id>(stream));
 }
@@ -113,7 +117,6 @@ StreamPool::Found StreamPool::find(const OpenRequest& request) {
   Found found;
   const auto prompt = request.prompt.first(request.reusable);
   if (prompt.empty()) return found;
-  const StackParts& ids = request.stack->ids;
   if (request.source != nullptr && can_be_saved(*request.source)) {
     found.tokens = std::min(request.common, request.reusable);
     if (found.tokens > 0) found.stream = static_cast<std::size_t>(request.source->id);
@@ -121,7 +124,7 @@ StreamPool::Found StreamPool::find(const OpenRequest& request) {
   // A closed stream may be taken as it is, so it goes before one that runs.
   for (std::size_t i = 0; i < streams_.size(); ++i) {
     const auto& kept = streams_[i].kept;
-    if (!kept || kept->stack->ids != ids) continue;
+    if (!kept || !same_owner(*kept, request)) continue;
     const std::size_t n = common_beginning(kept->tokens, prompt);
     if (n == 0 || n < found.tokens) continue;
     const bool other = found.stream && !streams_[*found.stream].open;
@@ -131,7 +134,7 @@ StreamPool::Found StreamPool::find(const OpenRequest& request) {
   }
   auto best = saved_.end();
   for (auto it = saved_.begin(); it != saved_.end(); ++it) {
-    if (it->stack->ids != ids) continue;
+    if (!same_owner(*it, request)) continue;
     const std::size_t n = common_beginning(it->tokens, prompt);
     if (n == 0 || n < found.tokens) continue;
     if (n > found.tokens) found.stream.reset();
@@ -219,12 +222,12 @@ Status StreamPool::fill(std::size_t stream, const OpenRequest& request, const Fo
   const auto end = static_cast<llama_pos>(stack.next + found.tokens);
   const auto prompt = request.prompt.first(request.reusable);
   auto& kept = streams_[stream].kept;
-  if (kept && kept->stack->ids == stack.ids &&
+  if (kept && same_owner(*kept, request) &&
       common_beginning(kept->tokens, prompt) >= found.tokens) {
     const std::size_t rest = kept->tokens.size() - found.tokens;
     if (rest > found.tokens && rest >= kWorthKeeping && can_be_saved(*kept)) {
       auto cells = save(stream);
-      if (cells.ok()) keep({kept->stack, kept->tokens, std::move(*cells)});
+      if (cells.ok()) keep({kept->stack, kept->tenant, kept->tokens, std::move(*cells)});
     }
     context_.remove(id, end);
     used_ -= kept->stack->rows + kept->tokens.size();
@@ -239,7 +242,7 @@ Status StreamPool::fill(std::size_t stream, const OpenRequest& request, const Fo
     cells = all.before(end);
     if (found.tokens >= kWorthKeeping) {
       const auto beginning = prompt.first(found.tokens);
-      keep({request.stack, Tokens(beginning.begin(), beginning.end()), cells});
+      keep({request.stack, request.tenant, Tokens(beginning.begin(), beginning.end()), cells});
     }
   }
   vacate(stream);
@@ -275,6 +278,7 @@ Result<std::optional<OpenSequence>> StreamPool::open(const OpenRequest& request)
   OpenSequence opened;
   opened.id = static_cast<std::int32_t>(*place);
   opened.stack = request.stack;
+  opened.tenant = request.tenant;
   const auto known = request.prompt.first(found.tokens);
   opened.tokens.assign(known.begin(), known.end());
   return std::optional<OpenSequence>(std::move(opened));
@@ -285,7 +289,7 @@ Result<bool> StreamPool::copy(OpenSequence& sequence, const OpenSequence& from, 
   const auto end = static_cast<llama_pos>(sequence.stack->next + n);
   const auto beginning = std::span(from.tokens).first(n);
   const auto known = std::find_if(saved_.begin(), saved_.end(), [&](const Saved& saved) {
-    return saved.stack->ids == from.stack->ids && begins_with(saved.tokens, beginning);
+    return same_owner(saved, from) && begins_with(saved.tokens, beginning);
   });
   SavedCells cells;
   if (known != saved_.end()) {
@@ -295,7 +299,7 @@ Result<bool> StreamPool::copy(OpenSequence& sequence, const OpenSequence& from, 
     cells = all.before(end);
     // Where several wait for the same prompt, the others find it there.
     if (n >= kWorthKeeping) {
-      keep({from.stack, Tokens(beginning.begin(), beginning.end()), cells});
+      keep({from.stack, from.tenant, Tokens(beginning.begin(), beginning.end()), cells});
     }
   }
   context_.remove(sequence.id);

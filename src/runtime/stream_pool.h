@@ -47,6 +47,8 @@ class StreamPool final : public CachePool {
   void compact(std::span<OpenSequence* const> running) override;
 
   std::size_t used_cells() const override { return used_; }
+  // No sequence takes cells from another.
+  CellUse cell_use(std::string_view /*tenant*/) const override { return {}; }
   std::size_t kept() const;  // prompts, in the cache and outside
   std::size_t kept_bytes() const { return saved_bytes_; }
   std::size_t stacks() const { return stacks_.size(); }
@@ -59,6 +61,7 @@ class StreamPool final : public CachePool {
   };
   struct Saved {
     std::shared_ptr<const PrefixStack> stack;
+    std::string tenant;
     Tokens tokens;
     SavedCells cells;
   };

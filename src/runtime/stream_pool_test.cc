@@ -32,16 +32,18 @@ class StreamPoolTest : public ::testing::Test {
   PrefixId add(std::size_t n, std::size_t start) {
     return table_.add(tiny_model().embed(letters(n, start)).value());
   }
-  OpenRequest wanted(const Tokens& prompt, const Stack& stack) {
+  OpenRequest wanted(const Tokens& prompt, const Stack& stack, const char* tenant = "") {
     OpenRequest request;
+    request.tenant = tenant;
     request.stack = table_.stack(stack).value();
     request.prompt = prompt;
     request.tokens = prompt.size();
     request.reusable = prompt.size() - 1;
     return request;
   }
-  std::optional<OpenSequence> open(const Tokens& prompt, const Stack& stack = {}) {
-    auto opened = pool_->open(wanted(prompt, stack));
+  std::optional<OpenSequence> open(const Tokens& prompt, const Stack& stack = {},
+                                   const char* tenant = "") {
+    auto opened = pool_->open(wanted(prompt, stack, tenant));
     EXPECT_TRUE(opened.ok());
     return std::move(opened).value();
   }
@@ -60,8 +62,9 @@ class StreamPoolTest : public ::testing::Test {
     return {logits.begin(), logits.end()};
   }
   // Opens, decodes and closes; the logits and how many tokens were found.
-  std::pair<std::vector<float>, std::size_t> run(const Tokens& prompt, const Stack& stack = {}) {
-    auto sequence = open(prompt, stack);
+  std::pair<std::vector<float>, std::size_t> run(const Tokens& prompt, const Stack& stack = {},
+                                                 const char* tenant = "") {
+    auto sequence = open(prompt, stack, tenant);
     const std::size_t found = sequence->tokens.size();
     auto logits = decode(*sequence, prompt);
     pool_->close(std::move(*sequence), true);
@@ -215,6 +218,21 @@ TEST_F(StreamPoolTest, NeverReusesAcrossStacks) {
                                   {{a, b}}, {{b, a}}, {{a, b}, Compose::kParallel}};
   for (const Stack& stack : stacks) EXPECT_EQ(run(prompt, stack).second, 0u);
   for (const Stack& stack : stacks) EXPECT_EQ(run(prompt, stack).second, 19u);
+}
+
+// Neither in the cache nor outside.
+TEST_F(StreamPoolTest, NeverReusesAcrossTenants) {
+  const PrefixId a = add(7, 1);
+  const Tokens prompt = letters(20);
+  const std::vector<const char*> tenants{"", "a", "b", "c", "d", "e", "f", "g"};
+  for (const Stack& stack : {Stack{}, Stack{{a}}}) {
+    for (const char* tenant : tenants) {
+      const auto [logits, found] = run(prompt, stack, tenant);
+      EXPECT_EQ(found, 0u) << tenant;
+      expect_near(logits, unified(prompt, table_, stack));
+    }
+    for (const char* tenant : tenants) EXPECT_EQ(run(prompt, stack, tenant).second, 19u) << tenant;
+  }
 }
 
 TEST_F(StreamPoolTest, RequestsThatRunAreNeighbours) {

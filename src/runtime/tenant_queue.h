@@ -1,8 +1,9 @@
 // A waiting line in which tenants take turns: first come, first served only within one tenant.
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
 #include <deque>
-#include <list>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -29,17 +30,20 @@ class TenantQueue {
     lines_.back().items.push_back(std::move(item));
   }
 
-  // Whose turn it is; the queue must not be empty.
-  T& front() { return lines_.front().items.front(); }
+  std::size_t tenants() const { return lines_.size(); }
 
-  // Takes front(); its tenant's turn comes again after all others'.
-  T pop() {
-    T item = std::move(lines_.front().items.front());
-    lines_.front().items.pop_front();
-    if (lines_.front().items.empty()) {
-      lines_.pop_front();
+  // The first item of the tenant whose turn comes after `turn` others.
+  T& front(std::size_t turn = 0) { return lines_[turn].items.front(); }
+
+  // Takes front(turn); its tenant's turn comes again after all others'.
+  T pop(std::size_t turn = 0) {
+    const auto line = lines_.begin() + static_cast<std::ptrdiff_t>(turn);
+    T item = std::move(line->items.front());
+    line->items.pop_front();
+    if (line->items.empty()) {
+      lines_.erase(line);
     } else {
-      lines_.splice(lines_.end(), lines_, lines_.begin());
+      std::rotate(line, line + 1, lines_.end());
     }
     return item;
   }
@@ -59,7 +63,7 @@ class TenantQueue {
       }
       line.items = std::move(left);
     }
-    lines_.remove_if([](const Line& line) { return line.items.empty(); });
+    std::erase_if(lines_, [](const Line& line) { return line.items.empty(); });
     return taken;
   }
 
@@ -68,7 +72,7 @@ class TenantQueue {
     std::string tenant;
     std::deque<T> items;  // not empty
   };
-  std::list<Line> lines_;  // in the order of turns
+  std::deque<Line> lines_;  // in the order of turns
 };
 
 }  // namespace llmpatch

@@ -38,6 +38,19 @@ TEST(TenantQueue, ALateTenantWaitsOneTurnOnly) {
   EXPECT_EQ(drain(queue), "a2 b1 a3 ");
 }
 
+TEST(TenantQueue, GivesWhatComesLaterInTheOrderOfTurns) {
+  TenantQueue<std::string> queue;
+  for (const char* tenant : {"a", "b", "c"}) {
+    queue.push(tenant, tenant + std::string("1"));
+    queue.push(tenant, tenant + std::string("2"));
+  }
+  EXPECT_EQ(queue.tenants(), 3u);
+  EXPECT_EQ(queue.front(1), "b1");
+  EXPECT_EQ(queue.pop(1), "b1");
+  EXPECT_EQ(queue.front(1), "c1");
+  EXPECT_EQ(drain(queue), "a1 c1 b2 a2 c2 ");
+}
+
 TEST(TenantQueue, TakesOutWhatIsNotWanted) {
   TenantQueue<std::string> queue;
   for (const char* item : {"a1", "a2", "a3"}) queue.push("a", item);

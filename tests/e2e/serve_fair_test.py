@@ -1,10 +1,13 @@
-"""serve: no key can take the queue from the others."""
+"""serve: no key can take queue or cache from the others, or see what they sent."""
 
 import json
 import threading
 
 from operations import Operation, until
 from program import main
+from servers import MODEL_ID, QUESTION
+
+NO_END = {"0": -100, "2": -100}
 
 
 class Fair(Operation):
@@ -15,7 +18,7 @@ class Fair(Operation):
         answers, lock = [], threading.Lock()
 
         def ask(key, tokens):
-            answer = server.complete(key=f"key-{key}", max_tokens=tokens, logit_bias={"0": -100, "2": -100})
+            answer = server.complete(key=f"key-{key}", max_tokens=tokens, logit_bias=NO_END)
             with lock:
                 answers.append((key, answer))
 
@@ -41,6 +44,49 @@ class Fair(Operation):
         ask("flood", 1)
         self.assertEqual(answers[-1][1].status, 200)
         self.assertEqual(json.loads(refused[0].body)["error"]["type"], "rate_limit_error")
+
+    def test_whole_contexts_of_a_key_keep_nobody_waiting(self):
+        self.key_file(flood={}, other={})
+        # Two whole contexts fill the cache.
+        server = self.serve("--store", "nowhere", "--max-concurrent", 4, "--context", 512,
+                            "--cache-tokens", 1024, "--api-keys", "keys.json")
+        body = json.dumps({"model": MODEL_ID, "messages": QUESTION, "logit_bias": NO_END})
+        connections = [server.connect() for _ in range(8)]
+        for connection in connections:
+            self.addCleanup(connection.close)
+            connection.request("POST", "/v1/chat/completions", body,
+                               {"Content-Type": "application/json",
+                                "Authorization": "Bearer key-flood"})
+
+        def open_requests():
+            return sum(server.metric(f"llmpatch_requests_{state}", key="key-other")
+                       for state in ["running", "waiting"])
+
+        self.assertTrue(until(lambda: open_requests() == 8))
+        for _ in range(3):
+            answer = server.chat(key="key-other", max_tokens=2)
+            self.assertEqual(answer.status, 200, answer.body)
+        # None of the flood has ended meanwhile.
+        self.assertEqual(open_requests(), 8)
+        for connection in connections:
+            connection.close()
+        self.assertTrue(until(lambda: open_requests() == 0))
+
+    def test_a_key_does_not_see_what_another_sent(self):
+        self.key_file(one={}, other={})
+        for layout in ["unified", "split"]:
+            server = self.serve("--store", "nowhere", "--max-concurrent", 2, "--context", 512,
+                                "--cache-layout", layout, "--api-keys", "keys.json")
+
+            def cached(key):
+                answer = server.complete(key=f"key-{key}", prompt="The sea is very large. " * 20)
+                self.assertEqual(answer.status, 200, answer.body)
+                return answer.json["usage"]["prompt_tokens_details"]["cached_tokens"]
+
+            self.assertEqual(cached("one"), 0)
+            self.assertGreater(cached("one"), 50)
+            self.assertEqual(cached("other"), 0)
+            self.assertGreater(cached("other"), 50)
 
 
 if __name__ == "__main__":
