@@ -287,10 +287,10 @@ Status ApiServer::State::logged(Result<std::vector<std::string>> warnings) {
 
 // Reads and checks everything, then exchanges it: what fails changes nothing.
 Result<std::vector<std::string>> ApiServer::State::take_over(ApiServerOptions next) {
-  if (!is_this_machine(options.http.host) && next.api_keys.empty()) {
+  if (!options.api_keys.empty() && next.api_keys.empty()) {
     return make_error(ErrorKind::kInvalidArgument, "serve",
-                      "API keys: found none, where others can reach the server",
-                      "start it again to listen on this machine only");
+                      "API keys: found none, for a server that was started with some",
+                      "start it again to let everybody in");
   }
   LLMPATCH_ASSIGN(Keys read, Keys::read(next.api_keys, next.admin_key));
   LLMPATCH_ASSIGN(auto tls, http->read_tls(next.http.certificate, next.http.key));

@@ -57,8 +57,8 @@ class ApiServer {
   // Opens the audit log anew; then reads keys, patches and certificates anew and takes over those
   // of `options` that may change while it runs: the files of keys and certificates, the patches but
   // for their store, allow_unpatched, max_tokens and request_timeout. Requests that run finish on
-  // what they began with. An error of any part, or kInvalidArgument (no keys where others can reach
-  // it), changes nothing. Either is one line of the log. Not after drain().
+  // what they began with. An error of any part, or kInvalidArgument (no keys, for a server that was
+  // started with some), changes nothing. Either is one line of the log. Not after drain().
   Status reload(ApiServerOptions options);
   // The same for options that could not be read: opens the audit log anew, and logs the error.
   void log_failed_reload(const Error& error);

@@ -107,14 +107,28 @@ class Config(Reloading):
                          ["failed"] * 6 + ["done"])
         self.assertEqual(server.metric('llmpatch_reloads_total{outcome="failed"}'), 6)
 
-    def test_cannot_open_a_public_server_to_all(self):
+    def test_cannot_open_a_server_with_keys_to_all(self):
         self.key_file(alice={})
-        self.config(public=True, store="nowhere", **{"api-keys": "keys.json"})
-        server = self.serve("--config", "serve.json")
+        for reach in ({"public": True}, {}):
+            with self.subTest(reach=reach):
+                self.config(store="nowhere", **reach, **{"api-keys": "keys.json"})
+                server = self.serve("--config", "serve.json")
+                self.config(store="nowhere")
+                failed, = self.hang_up(server, "failed")
+                self.assertIn("API keys: found none", failed["error"])
+                self.assertEqual(server.chat(max_tokens=1).status, 401)
+                self.assertEqual(server.chat(max_tokens=1, key="key-alice").status, 200)
+
+    def test_may_take_back_keys_that_it_was_not_started_with(self):
         self.config(store="nowhere")
-        self.hang_up(server, "failed")
+        server = self.serve("--config", "serve.json")
+        self.key_file(alice={})
+        self.config(store="nowhere", **{"api-keys": "keys.json"})
+        self.hang_up(server, "done")
         self.assertEqual(server.chat(max_tokens=1).status, 401)
-        self.assertEqual(server.chat(max_tokens=1, key="key-alice").status, 200)
+        self.config(store="nowhere")
+        self.hang_up(server, "done")
+        self.assertEqual(server.chat(max_tokens=1).status, 200)
 
 
 class Certificates(Reloading):
