@@ -140,8 +140,9 @@ void ApiServer::State::add_endpoints() {
       });
   add("GET", "/metrics", Access::kApiKey, [this](const Call& call, const PathValues&) {
     const HttpServer* server = connected;
-    Metrics::Now now{engine.stats(), engine.plan().cells,
-                     server == nullptr ? 0 : server->connections(), is_ready(), patches->table()};
+    Metrics::Now now{
+        engine.stats(), engine.plan().cells, server == nullptr ? 0 : server->connections(),
+        is_ready(),     patches->table(),    call->caller().key};
     call->respond(200, "text/plain; version=0.0.4; charset=utf-8", metrics.text(now));
   });
   router.add({"GET", "/health", Access::kAnybody, false, [](const Call& call, const PathValues&) {

@@ -45,6 +45,14 @@ class Keys(Operation):
                          [MODEL_ID, f"{MODEL_ID}+spanish@1.0.0"])
         self.assertEqual([patch["name"] for patch in server.get("/v1/patches", key="key-bob").json["data"]],
                          ["spanish"])
+        # Nor is a key shown how patches are used that it may not run.
+        self.assertEqual(server.chat(key="key-alice", patches=["sorry", "spanish"]).status, 200)
+        for key, shown in [("key-alice", True), (ADMIN, True), ("key-bob", False)]:
+            text = server.get("/metrics", key=key).body.decode()
+            self.assertEqual("sorry" in text, shown, key)
+            for line in ['llmpatch_tokens_total{kind="generated",patch="spanish@1.0.0"}',
+                         'llmpatch_patch_state{patch="spanish",state="ready",version="1.0.0"}']:
+                self.assertIn(line, text, key)
         keys = [line["key"] for line in server.log() if line.get("status") == 200]
         self.assertIn("bob", keys)
         self.assertNotIn("key-bob", "".join(server.stderr))

@@ -89,9 +89,9 @@ class Server:
         body = {"model": MODEL_ID, "prompt": "Once upon a time", "max_tokens": 8, **fields}
         return self.post("/v1/completions", body, key=key)
 
-    def metric(self, name):
+    def metric(self, name, key=None):
         """The value of one line of /metrics: its name with its labels."""
-        for line in self.get("/metrics").body.decode().splitlines():
+        for line in self.get("/metrics", key=key).body.decode().splitlines():
             if line.startswith(name + " "):
                 return float(line.rsplit(" ", 1)[1])
         return None
