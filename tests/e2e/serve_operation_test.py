@@ -292,6 +292,11 @@ class Start(Operation):
         self.refuses(2, "--stack: found the name", "--stack", "a=b", "--stack", "a=c")
         self.refuses(2, "--model-name", "--model-name", "a+b")
 
+    def test_refuses_more_at_once_than_the_engine_takes_before_it_loads(self):
+        outcome = self.run_program("serve", "--model", "missing.gguf", "--max-concurrent", 193)
+        self.assert_error(outcome, 2, r"--max-concurrent: .*193.*192")
+        self.assertIn("[1 - 192]", self.run_program("serve", "--help").stdout)
+
     def test_refuses_patches_it_cannot_run(self):
         self.make_patch("spanish", SPANISH)
         self.refuses(5, "spanish", "--patch", "./spanish")
