@@ -94,7 +94,8 @@ class Config(Reloading):
         self.write("short.key", "short")
         for broken in ({"api-keys": "broken.json"}, {"admin-key-file": "short.key"},
                        {"patch": ["./sorry", "./missing"]}, {"key": ["missing.pub"]},
-                       {"tls-certificate": "none.pem", "tls-key": "none.key"}, {"patchs": []}):
+                       {"tls-certificate": "none.pem", "tls-key": "none.key"}, {"patchs": []},
+                       {"stack": ["x=sorry+nobody"]}):
             with self.subTest(broken=broken):
                 self.config(**{"patch": ["./sorry"], "allow-unpatched": True, "max-tokens": 4, **base, **broken})
                 self.hang_up(server, "failed")
@@ -104,8 +105,23 @@ class Config(Reloading):
         self.config(patch=["./sorry"], **base)
         self.hang_up(server, "done")
         self.assertEqual([line["outcome"] for line in server.log() if line["event"] == "reload"],
-                         ["failed"] * 6 + ["done"])
-        self.assertEqual(server.metric('llmpatch_reloads_total{outcome="failed"}'), 6)
+                         ["failed"] * 7 + ["done"])
+        self.assertEqual(server.metric('llmpatch_reloads_total{outcome="failed"}'), 7)
+
+    def test_a_named_stack_whose_patch_goes_does_not_hold_up_the_store(self):
+        self.make_patch("spanish", SPANISH)
+        self.make_patch("sorry", SORRY)
+        for name in ("spanish", "sorry"):
+            self.run_ok("install", name, "--store", "store", "--allow-unsigned", "--activate")
+        self.config(store="store", stack=["x=sorry"], **{"allow-unsigned": True})
+        server = self.serve("--config", "serve.json")
+        self.run_ok("deactivate", "sorry", "--store", "store")
+        self.hang_up(server, "done")
+        self.assertEqual(server.chat(max_tokens=1).headers["llmpatch-stack"], "spanish@1.0.0")
+        self.assertEqual(server.chat(model=f"{MODEL_ID}+x").status, 404)
+        self.config(store="store", stack=["x=sorry", "y=sorry"], **{"allow-unsigned": True})
+        failed, = self.hang_up(server, "failed")
+        self.assertIn("--stack y", failed["error"])
 
     def test_cannot_open_a_server_with_keys_to_all(self):
         self.key_file(alice={})

@@ -301,6 +301,7 @@ class Start(Operation):
         self.make_patch("spanish", SPANISH)
         self.refuses(5, "spanish", "--patch", "./spanish")
         self.refuses(3, "nobody", "--patch", "nobody")
+        self.refuses(3, "--stack x: .*nobody", "--stack", "x=nobody")
         self.refuses(3, "missing", "--patch", "./missing", "--allow-unsigned")
 
     def test_prints_where_it_listens(self):
