@@ -29,10 +29,15 @@ struct Options {
   ComposeOptions compose;  // the figures that go through as they are
   SuiteOptions suites;
   std::vector<std::string> metrics;
-  std::string format, orders = "two";
+  std::string format, orders;
   fs::path output;
   bool record = false, force = false, json = false;
 };
+
+// Every order as long as that is few: of three patches there are 6, of four 24.
+ComposeOrders default_orders(std::size_t patches) {
+  return patches <= 3 ? ComposeOrders::kAll : ComposeOrders::kTwo;
+}
 
 // Whether the files may be written, before the hours that fill them.
 Status check_outputs(const Options& options) {
@@ -61,7 +66,10 @@ Status add_patches(const Options& options, ComposeOptions& compose) {
 Result<ComposeOptions> compose_options(const Options& options, const CancelFlag& cancel) {
   ComposeOptions compose = options.compose;
   EvalOptions& eval = compose.eval;
-  LLMPATCH_ASSIGN(compose.orders, parse_compose_orders(options.orders));
+  compose.orders = default_orders(options.patches.patches.size());
+  if (!options.orders.empty()) {
+    LLMPATCH_ASSIGN(compose.orders, parse_compose_orders(options.orders));
+  }
   for (const std::string& text : options.metrics) {
     LLMPATCH_ASSIGN(auto metric, parse_patch_metric(text));
     compose.metrics.insert_or_assign(std::move(metric.first), std::move(metric.second));
@@ -100,7 +108,7 @@ Status say_plan(const ComposeOptions& compose, const ComposePlan& plan, const Mo
   if (!plan.over_refusal) {
     warn(
         "no suite has prompts to be answered, so that nothing will be recommended: add "
-        "--suite over-refusal");
+        "--eval over-refusal");
   }
   return say_cost(model, compose.eval.engine, plan.generated_tokens + plan.scored_tokens);
 }
@@ -143,7 +151,10 @@ Status run(const Options& options, const CancelFlag& cancel) {
 
 void declare_measuring(CLI::App& app, Options& options) {
   EvalOptions& eval = options.compose.eval;
-  options.suites.declare(app)->required()->allow_extra_args(false);
+  options.suites.declare(app, "--eval,--suite")
+      ->required()
+      ->allow_extra_args(false)
+      ->delimiter(',');
   app.add_option(
          "--judge", eval.judges,
          "Judge to add to every suite whose answers are judged, by name or file; repeatable")
@@ -179,9 +190,10 @@ RunFn declare_compose(CLI::App& app) {
                  "PATCH=SUITE:METRIC: what measures a patch's own domain (default: by its risk); "
                  "repeatable")
       ->allow_extra_args(false);
-  app.add_option("--orders", options->orders,
-                 "Orders of all of three patches or more: two (as given, reversed) or all")
-      ->capture_default_str();
+  app.add_option(
+      "--orders", options->orders,
+      "Orders of all of three patches or more: two (as given, reversed) or all (default: "
+      "all of three, two of more)");
   app.add_option("--max-modes", options->compose.max_modes,
                  "Most ways of composing that are measured")
       ->capture_default_str()

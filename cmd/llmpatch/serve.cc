@@ -61,14 +61,12 @@ void reload(ApiServer& server, const OptionValues& given, ServeSetup& setup,
   Result<ApiServerOptions> chosen =
       next.ok() ? next->options.server_options(cancel) : Result<ApiServerOptions>(next.error());
   if (!chosen.ok()) {
-    server.log_failed_reload(chosen.error());
-    static_cast<void>(server.reload());
-    return;
+    return server.log_failed_reload(chosen.error());
   }
+  if (!server.reload(std::move(*chosen)).ok()) return;
   for (const std::string& name : setup.changed_for_good(*next)) {
     warn("--" + name + " has changed, which counts once the server is started again");
   }
-  static_cast<void>(server.reload(std::move(*chosen)));
   setup = std::move(*next);
 }
 

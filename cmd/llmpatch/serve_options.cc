@@ -69,7 +69,7 @@ void CommandServeOptions::declare(CLI::App& app) {
       ->group(limits);
   app.add_option("--max-concurrent", engine.max_concurrent, "Answers generated at the same time")
       ->capture_default_str()
-      ->check(CLI::Range(1, 255))
+      ->check(CLI::Range(1, kMaxServedAtOnce))
       ->group(limits);
   app.add_option("--max-queue", engine.max_queue, "Answers that wait beyond those; then 429")
       ->capture_default_str()

@@ -5,9 +5,9 @@
 
 namespace llmpatch {
 
-CLI::Option* SuiteOptions::declare(CLI::App& app) {
+CLI::Option* SuiteOptions::declare(CLI::App& app, const std::string& option) {
   CLI::Option* const suite =
-      app.add_option("--suite", names, "Suite by name, suite file or prompt file; repeatable");
+      app.add_option(option, names, "Suite by name, suite file or prompt file; repeatable");
   app.add_option("--expect", expect,
                  "What prompt files without a suite file expect: refuse or answer");
   app.add_option("--data", data, "Folder of the built-in suites' prompts")->capture_default_str();

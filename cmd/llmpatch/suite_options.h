@@ -17,8 +17,8 @@ struct SuiteOptions {
   std::string expect;
   std::filesystem::path data = "data";
 
-  // Returns the option --suite, for what a command asks of it beyond.
-  CLI::Option* declare(CLI::App& app);
+  // Returns the option of the suites, by its names, for what a command asks of it beyond.
+  CLI::Option* declare(CLI::App& app, const std::string& option = "--suite");
   // All suites, in order. Errors of parse_expect() and load_suite().
   Result<std::vector<Suite>> load() const;
 };

@@ -33,7 +33,7 @@ Result<MetricName> domain_of(const ComposeOptions& options, std::size_t place) {
       return given->second;
     }
     return invalid("metric of " + name + ": found suite '" + suite +
-                   "', expected one of those measured (--suite)");
+                   "', expected one of those measured (--eval)");
   }
   if (const auto metric = domain_metric(risk, options.eval.suites)) return *metric;
   const std::vector<std::string_view> suites = domain_suites(risk);
@@ -46,7 +46,7 @@ Result<MetricName> domain_of(const ComposeOptions& options, std::size_t place) {
                      "': found no suite that measures it, expected "
                      "one of " +
                      listed(suites),
-                 "add it with --suite, or say --metric " + name + "=SUITE:METRIC");
+                 "add it with --eval, or say --metric " + name + "=SUITE:METRIC");
 }
 
 Result<std::vector<MetricName>> domains_of(const ComposeOptions& options) {

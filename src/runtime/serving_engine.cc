@@ -16,7 +16,6 @@
 namespace llmpatch {
 namespace {
 
-constexpr int kMaxConcurrent = 192;  // leaves sequences for prefixes and kept prompts
 constexpr int kMaxQueue = 1 << 20;
 constexpr std::size_t kMaxPrefixes = 1024;
 
@@ -30,7 +29,7 @@ Status check_options(const ServingOptions& options) {
     return invalid(std::string(name) + ": found " + std::to_string(value) + ", expected " +
                    std::to_string(least) + " to " + std::to_string(most));
   };
-  LLMPATCH_TRY(in_range("concurrent requests", options.max_concurrent, 1, kMaxConcurrent));
+  LLMPATCH_TRY(in_range("concurrent requests", options.max_concurrent, 1, kMaxServedAtOnce));
   LLMPATCH_TRY(in_range("queue", options.max_queue, 0, kMaxQueue));
   LLMPATCH_TRY(in_range("prompt tokens of a batch", options.prefill_tokens, 1, 1 << 20));
   LLMPATCH_TRY(in_range("threads", options.threads, 0, 1 << 10));

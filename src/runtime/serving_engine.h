@@ -99,6 +99,10 @@ enum class CacheLayout {
   kSplit,
 };
 
+// The most requests that are decoded at the same time: leaves sequences of the cache for prefixes
+// and kept prompts.
+inline constexpr int kMaxServedAtOnce = 192;
+
 struct ServingOptions {
   bool exact = false;       // F32 KV cache, no flash attention
   int threads = 0;          // 0: every core

@@ -23,7 +23,8 @@ Answer::Answer(std::shared_ptr<ApiCall> call, ServingEngine& engine, Workers& fi
       created_(std::time(nullptr)),
       choices_(choices),
       open_(choices),
-      places_(std::move(places)) {}
+      places_(std::move(places)),
+      last_pieces_(choices) {}
 
 void Answer::submit(std::vector<ServingRequest> requests) {
   call_->on_gone([weak = weak_from_this()] {
@@ -70,12 +71,11 @@ ServingSink Answer::sink(std::size_t index) {
 void Answer::on_chunk(std::size_t index, const ServingChunk& chunk) {
   const auto now = std::chrono::steady_clock::now();
   const std::lock_guard lock(mutex_);
-  if (choices_.size() == 1) {
-    if (last_piece_ != std::chrono::steady_clock::time_point()) {
-      metrics_.observe_gap(std::chrono::duration<double>(now - last_piece_).count());
-    }
-    last_piece_ = now;
+  std::chrono::steady_clock::time_point& last_piece = last_pieces_[index];
+  if (last_piece != std::chrono::steady_clock::time_point()) {
+    metrics_.observe_gap(frame_.stack, std::chrono::duration<double>(now - last_piece).count());
   }
+  last_piece = now;
   if (error_) return;
   Choice& choice = choices_[index];
   if (!frame_.stream || frame_.on_texts) choice.text += chunk.text;

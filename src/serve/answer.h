@@ -83,7 +83,7 @@ class Answer : public std::enable_shared_from_this<Answer> {
   bool has_begun_ = false;
   std::optional<ApiError> error_;
   ServingUsage usage_;
-  std::chrono::steady_clock::time_point last_piece_{};
+  std::vector<std::chrono::steady_clock::time_point> last_pieces_;  // choice by choice
 
   // Apart from the above, since a client may be found gone while a piece is written.
   std::mutex ids_mutex_;

@@ -57,17 +57,12 @@ struct ApiServer::State {
   State(ServingEngine& served, ApiServerOptions chosen)
       : engine(served),
         options(std::move(chosen)),
-        api_keys(options.api_keys),
-        admin_key(options.admin_key),
-        certificate(options.http.certificate),
-        private_key(options.http.key),
         started(std::time(nullptr)),
         reading(QueueShares::create(options.max_waiting)) {}
 
   ServingEngine& engine;
   const ApiServerOptions options;  // as it was started
   std::mutex reloading;            // one at a time
-  std::filesystem::path api_keys, admin_key, certificate, private_key;
   const std::int64_t started;
   const std::shared_ptr<QueueShares> reading;  // places of requests that wait for the readers
   Metrics metrics;
@@ -110,10 +105,10 @@ struct ApiServer::State {
     const Result<ResolvedStack> stack = patches->table()->default_stack();
     return !is_draining && stack.ok() && stack->engine_stack().ok();
   }
-  Status reload(std::optional<ApiServerOptions> next);
-  Status reload_keys();
-  Status reload_patches(std::optional<PatchSources> sources = std::nullopt);
-  Status logged(Status status);
+  Status reload(ApiServerOptions next);
+  Result<std::vector<std::string>> take_over(ApiServerOptions next);
+  Status reload_patches() { return logged(patches->reload()); }
+  Status logged(Result<std::vector<std::string>> warnings);
   void watch();
   void end_watch();
 };
@@ -145,8 +140,9 @@ void ApiServer::State::add_endpoints() {
       });
   add("GET", "/metrics", Access::kApiKey, [this](const Call& call, const PathValues&) {
     const HttpServer* server = connected;
-    Metrics::Now now{engine.stats(), engine.plan().cells,
-                     server == nullptr ? 0 : server->connections(), is_ready(), patches->table()};
+    Metrics::Now now{
+        engine.stats(), engine.plan().cells, server == nullptr ? 0 : server->connections(),
+        is_ready(),     patches->table(),    call->caller().key};
     call->respond(200, "text/plain; version=0.0.4; charset=utf-8", metrics.text(now));
   });
   router.add({"GET", "/health", Access::kAnybody, false, [](const Call& call, const PathValues&) {
@@ -274,64 +270,47 @@ void ApiServer::State::handle(std::shared_ptr<HttpExchange> exchange) {
   });
 }
 
-Status ApiServer::State::reload_patches(std::optional<PatchSources> sources) {
-  Result<std::vector<std::string>> news = patches->reload(std::move(sources));
-  metrics.count_reload(news.ok());
-  if (!news.ok()) {
-    log->write("reload", {{"outcome", "failed"}, {"error", news.error().message}}, true);
-    return std::move(news).error();
+// The one line that a reload has in the log; `warnings` are those it brought.
+Status ApiServer::State::logged(Result<std::vector<std::string>> warnings) {
+  metrics.count_reload(warnings.ok());
+  if (!warnings.ok()) {
+    log->write("reload", {{"outcome", "failed"}, {"error", warnings.error().message}}, true);
+    return std::move(warnings).error();
   }
   const Result<ResolvedStack> stack = patches->table()->default_stack();
   log->write("reload",
              {{"outcome", "done"},
               {"default_stack", stack.ok() ? stack->header() : stack.error().message},
-              {"warnings", *news}},
+              {"warnings", *warnings}},
              true);
   return {};
 }
 
-Status ApiServer::State::logged(Status status) {
-  if (!status.ok()) {
-    metrics.count_reload(false);
-    log->write("reload", {{"outcome", "failed"}, {"error", status.error().message}}, true);
+// Reads and checks everything, then exchanges it: what fails changes nothing.
+Result<std::vector<std::string>> ApiServer::State::take_over(ApiServerOptions next) {
+  if (!options.api_keys.empty() && next.api_keys.empty()) {
+    return make_error(ErrorKind::kInvalidArgument, "serve",
+                      "API keys: found none, for a server that was started with some",
+                      "start it again to let everybody in");
   }
-  return status;
-}
-
-Status ApiServer::State::reload_keys() {
-  LLMPATCH_ASSIGN(Keys read, Keys::read(api_keys, admin_key));
+  LLMPATCH_ASSIGN(Keys read, Keys::read(next.api_keys, next.admin_key));
+  LLMPATCH_ASSIGN(auto tls, http->read_tls(next.http.certificate, next.http.key));
+  next.patches.store = options.patches.store;
+  // The last that can fail, and the patches stay as they were where it does.
+  LLMPATCH_ASSIGN(std::vector<std::string> warnings, patches->reload(std::move(next.patches)));
+  if (tls != nullptr) http->use_tls(std::move(tls));
+  completions->set_rules(rules_of(next));
+  admin->set_allow_unpatched(next.allow_unpatched);
   const std::lock_guard lock(keys_mutex);
   keys = std::make_shared<const Keys>(std::move(read));
-  return {};
+  return warnings;
 }
 
-Status ApiServer::State::reload(std::optional<ApiServerOptions> next) {
+Status ApiServer::State::reload(ApiServerOptions next) {
   const std::lock_guard lock(reloading);
-  std::optional<PatchSources> sources;
-  if (next) {
-    if (!is_this_machine(options.http.host) && next->api_keys.empty()) {
-      return logged(make_error(ErrorKind::kInvalidArgument, "serve",
-                               "API keys: found none, where others can reach the server",
-                               "start it again to listen on this machine only"));
-    }
-    api_keys = next->api_keys;
-    admin_key = next->admin_key;
-    certificate = next->http.certificate;
-    private_key = next->http.key;
-    sources = std::move(next->patches);
-    sources->store = options.patches.store;
-    completions->set_rules(rules_of(*next));
-    admin->set_allow_unpatched(next->allow_unpatched);
-  }
-  std::vector<Status> done;
-  done.push_back(logged(reload_keys()));
-  if (!options.http.certificate.empty() && http != nullptr) {
-    done.push_back(logged(http->use_certificate(certificate, private_key)));
-  }
-  done.push_back(logged(log->reopen()));
-  done.push_back(reload_patches(std::move(sources)));
-  for (Status& status : done) LLMPATCH_TRY(std::move(status));
-  return {};
+  // First, whatever the rest brings: the old file may have been moved away.
+  if (Status opened = log->reopen(); !opened.ok()) return logged(std::move(opened).error());
+  return logged(take_over(std::move(next)));
 }
 
 void ApiServer::State::watch() {
@@ -422,11 +401,13 @@ std::string ApiServer::default_stack() const {
   return stack.ok() ? stack->header() : stack.error().message;
 }
 
-Status ApiServer::reload() { return state_->reload(std::nullopt); }
-
 Status ApiServer::reload(ApiServerOptions options) { return state_->reload(std::move(options)); }
 
-void ApiServer::log_failed_reload(const Error& error) { static_cast<void>(state_->logged(error)); }
+void ApiServer::log_failed_reload(const Error& error) {
+  // A log that cannot be opened is what the next reload says.
+  static_cast<void>(state_->log->reopen());
+  static_cast<void>(state_->logged(error));
+}
 
 void ApiServer::drain(std::chrono::steady_clock::time_point deadline) {
   if (!state_->http) return;

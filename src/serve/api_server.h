@@ -54,15 +54,13 @@ class ApiServer {
   // "refuse@1.0.0+tone@1.1.0", "none", or why it cannot run.
   std::string default_stack() const;
 
-  // Reads keys, patches and certificates anew, and opens the audit log anew. Requests that run
-  // finish on what they began with. A part that cannot be read stays as it was; the first such
-  // error is returned. Both are logged.
-  Status reload();
-  // The same with other options. Those of them count that may change while it runs: the files of
-  // keys and certificates, the patches but for their store, allow_unpatched, max_tokens and
-  // request_timeout. kInvalidArgument, and nothing is changed: no keys where others can reach it.
+  // Opens the audit log anew; then reads keys, patches and certificates anew and takes over those
+  // of `options` that may change while it runs: the files of keys and certificates, the patches but
+  // for their store, allow_unpatched, max_tokens and request_timeout. Requests that run finish on
+  // what they began with. An error of any part, or kInvalidArgument (no keys, for a server that was
+  // started with some), changes nothing. Either is one line of the log. Not after drain().
   Status reload(ApiServerOptions options);
-  // Logs a reload that failed before it began.
+  // The same for options that could not be read: opens the audit log anew, and logs the error.
   void log_failed_reload(const Error& error);
 
   // Takes no more requests and lets those that run finish, for so long at the most; what is left is

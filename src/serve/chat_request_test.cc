@@ -192,6 +192,17 @@ TEST(ChatRequest, RefusesUnknownFieldsByName) {
             "stream_options.x unknown_parameter");
 }
 
+TEST(ChatRequest, TakesNullForNotGiven) {
+  EXPECT_EQ(refusal(R"("temprature": null, "audio": null)"), "none");
+  EXPECT_EQ(refusal_of(R"({"model": "m", "messages": [{"role": "assistant", "content": "x",
+      "refusal": null, "annotations": null, "audio": null, "function_call": null,
+      "tool_calls": null}]})"),
+            "none");
+  EXPECT_EQ(refusal_of(R"({"model": "m", "messages": [{"role": "assistant", "content": "x",
+      "annotations": []}]})"),
+            "messages[0].annotations unknown_parameter");
+}
+
 TEST(ChatRequest, RefusesMessagesByPlace) {
   const auto with = [](const std::string& messages) {
     return R"({"model": "m", "messages": )" + messages + "}";

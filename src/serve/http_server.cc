@@ -223,16 +223,22 @@ std::uint16_t HttpServer::port() const { return state_->port; }
 
 std::size_t HttpServer::connections() const { return state_->connections->count(); }
 
-Status HttpServer::use_certificate(const std::filesystem::path& certificate,
-                                   const std::filesystem::path& key) {
-  if (state_->connections->tls() == nullptr) {
+Result<std::shared_ptr<asio::ssl::context>> HttpServer::read_tls(
+    const std::filesystem::path& certificate, const std::filesystem::path& key) const {
+  const bool has_tls = state_->connections->tls() != nullptr;
+  if (has_tls == certificate.empty()) {
     return make_error(ErrorKind::kInvalidArgument, "serve",
-                      "TLS: found a server that was started without it",
-                      "start it again with a certificate");
+                      has_tls ? "TLS: found no certificate, for a server that was started with one"
+                              : "TLS: found a certificate, for a server that was started without",
+                      "start it again");
   }
+  if (!has_tls) return std::shared_ptr<asio::ssl::context>();
   LLMPATCH_ASSIGN(std::shared_ptr<asio::ssl::context> tls, make_tls_context(certificate, key));
+  return tls;
+}
+
+void HttpServer::use_tls(std::shared_ptr<asio::ssl::context> tls) {
   state_->connections->set_tls(std::move(tls));
-  return {};
 }
 
 void HttpServer::stop_accepting() {

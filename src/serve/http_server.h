@@ -14,6 +14,10 @@
 
 #include "base/result.h"
 
+namespace boost::asio::ssl {
+class context;
+}
+
 namespace llmpatch {
 
 using HttpHeaders = std::vector<std::pair<std::string, std::string>>;
@@ -79,10 +83,12 @@ class HttpServer {
 
   std::uint16_t port() const;
   std::size_t connections() const;
-  // Reads a certificate and its key for the connections that come from now on, of a server that was
-  // started with some. kInvalidArgument: it was not, or the files are none; then the old ones stay.
-  Status use_certificate(const std::filesystem::path& certificate,
-                         const std::filesystem::path& key);
+  // Reads a certificate and its key for use_tls(); null without both, for a server that was started
+  // without. kInvalidArgument: it was started the other way, or the files are none.
+  Result<std::shared_ptr<boost::asio::ssl::context>> read_tls(
+      const std::filesystem::path& certificate, const std::filesystem::path& key) const;
+  // For the connections that come from now on: what read_tls() gave.
+  void use_tls(std::shared_ptr<boost::asio::ssl::context> tls);
   // Accepts no more connections and closes idle ones; answers in flight go on.
   void stop_accepting();
   // Ends what is left, and waits for the handler to return. Idempotent; not from a handler.

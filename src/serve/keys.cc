@@ -2,6 +2,7 @@
 
 #include <openssl/crypto.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <set>
@@ -92,9 +93,17 @@ Result<std::vector<ApiKey>> read_api_keys(const fs::path& path) {
   return keys;
 }
 
+// Whether it is its owner's alone. systemd hands credentials over as root's, with an access list
+// for the service, which shows as the group's right to read.
+bool is_secret(const struct stat& info) {
+  constexpr mode_t kOthers = S_IRWXG | S_IRWXO;
+  if ((info.st_mode & kOthers) == 0) return true;
+  return (info.st_mode & kOthers) == S_IRGRP && (info.st_uid == 0 || info.st_uid == ::geteuid());
+}
+
 Result<std::string> read_admin_key(const fs::path& path) {
   struct stat info {};
-  if (::stat(path.c_str(), &info) == 0 && (info.st_mode & 077) != 0) {
+  if (::stat(path.c_str(), &info) == 0 && !is_secret(info)) {
     return make_error(ErrorKind::kDenied, "keys",
                       path.string() + ": found that others may read it, expected its owner alone",
                       "chmod 600 " + path.string());

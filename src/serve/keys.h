@@ -25,7 +25,8 @@ struct ApiKey {
 class Keys {
  public:
   // Reads the files (docs/api.md); an empty path: there is none. kNotFound, kCorrupt (a file that
-  // is not of its form), kDenied (an admin key that others may read), kLimit.
+  // is not of its form), kDenied (an admin key that others may read; its group may, where it is
+  // root's or this process's), kLimit.
   static Result<Keys> read(const std::filesystem::path& api_keys,
                            const std::filesystem::path& admin_key);
 

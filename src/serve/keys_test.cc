@@ -1,6 +1,7 @@
 #include "serve/keys.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -99,6 +100,23 @@ TEST_F(KeysTest, RefusesAnAdminKeyThatIsShortOrOpen) {
   EXPECT_EQ(read_admin("0123456789 abcdef").error().kind, ErrorKind::kCorrupt);
   EXPECT_EQ(read_admin("0123456789abcdef\n0123456789abcdef\n").error().kind, ErrorKind::kCorrupt);
   EXPECT_EQ(read_admin("0123456789abcdef\n", 0644).error().kind, ErrorKind::kDenied);
+}
+
+TEST_F(KeysTest, TakesAnAdminKeyAsSystemdHandsItOver) {
+  const std::string key = "0123456789abcdef\n";
+  const fs::path path = write("admin", key);
+  for (const mode_t mode : {0400, 0440, 0640}) {
+    ASSERT_EQ(::chmod(path.c_str(), mode), 0);
+    EXPECT_TRUE(Keys::read("", path).ok()) << std::oct << mode;
+  }
+  for (const mode_t mode : {0444, 0460, 0450, 0620, 0604, 0602}) {
+    ASSERT_EQ(::chmod(path.c_str(), mode), 0);
+    EXPECT_EQ(Keys::read("", path).error().kind, ErrorKind::kDenied) << std::oct << mode;
+  }
+  if (::geteuid() != 0) GTEST_SKIP() << "only root may give a file away";
+  ASSERT_EQ(::chmod(path.c_str(), 0440), 0);
+  ASSERT_EQ(::chown(path.c_str(), 65534, 0), 0);
+  EXPECT_EQ(Keys::read("", path).error().kind, ErrorKind::kDenied);
 }
 
 TEST(Bearer, IsWhatFollowsTheScheme) {

@@ -7,6 +7,7 @@
 #include <prometheus/registry.h>
 #include <prometheus/text_serializer.h>
 
+#include <algorithm>
 #include <mutex>
 #include <set>
 
@@ -29,10 +30,39 @@ Family<Gauge>& gauges(prometheus::Registry& registry, const char* name, const ch
   return prometheus::BuildGauge().Name(name).Help(help).Register(registry);
 }
 
-Histogram& histogram(prometheus::Registry& registry, const char* name, const char* help,
-                     Histogram::BucketBoundaries bounds) {
-  return prometheus::BuildHistogram().Name(name).Help(help).Register(registry).Add(
-      {}, std::move(bounds));
+Family<Histogram>& histograms(prometheus::Registry& registry, const char* name, const char* help) {
+  return prometheus::BuildHistogram().Name(name).Help(help).Register(registry);
+}
+
+const Histogram::BucketBoundaries kFirstToken{0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
+                                              1,    2.5,   5,    10,  30,   60};
+const Histogram::BucketBoundaries kGap{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05,
+                                       0.1,   0.25,   0.5,   1,    2.5};
+const Histogram::BucketBoundaries kWhole{0.01, 0.05, 0.1, 0.25, 0.5, 1,  2.5,
+                                         5,    10,   30,  60,   120, 300};
+
+// Whether the key may run every patch of a stack. What has no @ is none: "none", "other", or the
+// build metadata of the version before it.
+bool may_run_all(const ApiKey& key, std::string_view stack) {
+  while (true) {
+    const std::string_view part = stack.substr(0, stack.find('+'));
+    const std::size_t at = part.find('@');
+    if (at != std::string_view::npos && !key.may_run(part.substr(0, at))) return false;
+    if (part.size() == stack.size()) return true;
+    stack.remove_prefix(part.size() + 1);
+  }
+}
+
+// Takes away what says how patches are used that the key may not run.
+void leave_out(const ApiKey& key, std::vector<prometheus::MetricFamily>& families) {
+  for (prometheus::MetricFamily& family : families) {
+    std::erase_if(family.metric, [&](const prometheus::ClientMetric& metric) {
+      return std::any_of(metric.label.begin(), metric.label.end(), [&](const auto& label) {
+        return (label.name == "patch" || label.name == "stack") && !may_run_all(key, label.value);
+      });
+    });
+  }
+  std::erase_if(families, [](const auto& family) { return family.metric.empty(); });
 }
 
 }  // namespace
@@ -57,18 +87,16 @@ struct Metrics::State {
   Family<Gauge>& connections = gauges(registry, "llmpatch_connections", "Open connections");
   Family<Gauge>& ready =
       gauges(registry, "llmpatch_ready", "1 when requests of the default stack can be served");
-  Histogram& first = histogram(registry, "llmpatch_time_to_first_token_seconds",
-                               "From the arrival in the queue to the first token",
-                               {0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60});
-  Histogram& gaps =
-      histogram(registry, "llmpatch_inter_token_seconds", "Between two pieces of an answer",
-                {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5});
+  Family<Histogram>& first = histograms(registry, "llmpatch_time_to_first_token_seconds",
+                                        "From the arrival in the queue to the first token");
+  Family<Histogram>& gaps =
+      histograms(registry, "llmpatch_inter_token_seconds", "Between two pieces of a choice");
   Histogram& whole =
-      histogram(registry, "llmpatch_request_seconds", "From a request's arrival to its end",
-                {0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300});
+      histograms(registry, "llmpatch_request_seconds", "From a request's arrival to its end")
+          .Add({}, kWhole);
   std::mutex scraping;
   std::mutex naming;
-  std::set<std::string> names;  // of stacks that have a counter
+  std::set<std::string> names;  // of stacks and patches that are labels
 
   std::string label_of(const std::string& stack) {
     const std::lock_guard lock(naming);
@@ -109,15 +137,23 @@ void Metrics::count_verdict(std::string_view judge, const std::vector<std::strin
 
 void Metrics::count_completion(const std::string& stack, const ServingUsage& usage,
                                double seconds) {
-  state_->stacks.Add({{"stack", state_->label_of(stack)}}).Increment();
-  state_->tokens.Add({{"kind", "prompt"}}).Increment(usage.prompt_tokens);
-  state_->tokens.Add({{"kind", "cached"}}).Increment(usage.cached_tokens);
-  state_->tokens.Add({{"kind", "generated"}}).Increment(usage.completion_tokens);
-  if (usage.first_token_seconds > 0) state_->first.Observe(usage.first_token_seconds);
+  const std::string label = state_->label_of(stack);
+  const auto count = [&](const char* kind, int tokens) {
+    state_->tokens.Add({{"kind", kind}, {"patch", label}}).Increment(tokens);
+  };
+  state_->stacks.Add({{"stack", label}}).Increment();
+  count("prompt", usage.prompt_tokens);
+  count("cached", usage.cached_tokens);
+  count("generated", usage.completion_tokens);
+  if (usage.first_token_seconds > 0) {
+    state_->first.Add({{"patch", label}}, kFirstToken).Observe(usage.first_token_seconds);
+  }
   state_->whole.Observe(seconds);
 }
 
-void Metrics::observe_gap(double seconds) { state_->gaps.Observe(seconds); }
+void Metrics::observe_gap(const std::string& stack, double seconds) {
+  state_->gaps.Add({{"patch", state_->label_of(stack)}}, kGap).Observe(seconds);
+}
 
 std::string Metrics::text(const Now& now) {
   const std::lock_guard lock(state_->scraping);
@@ -128,6 +164,7 @@ std::string Metrics::text(const Now& now) {
   state_->connections.Add({}).Set(static_cast<double>(now.connections));
   state_->ready.Add({}).Set(now.ready ? 1 : 0);
   std::vector<prometheus::MetricFamily> families = state_->registry.Collect();
+  if (now.key != nullptr) leave_out(*now.key, families);
   // Patches come and go, so their gauges are made for this answer alone.
   prometheus::Registry patches;
   Family<Gauge>& states =
@@ -136,6 +173,7 @@ std::string Metrics::text(const Now& now) {
       gauges(patches, "llmpatch_patch_expired", "1 for an active patch that has expired");
   for (const auto& patch : now.table->patches) {
     const std::string &name = patch->manifest.name, &version = patch->manifest.version;
+    if (now.key != nullptr && !now.key->may_run(name)) continue;
     states.Add({{"patch", name}, {"version", version}, {"state", patch->state()}}).Set(1);
     if (patch->is_current) {
       expired.Add({{"patch", name}, {"version", version}}).Set(patch->has_expired() ? 1 : 0);

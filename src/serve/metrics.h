@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "runtime/serving_engine.h"
+#include "serve/keys.h"
 #include "serve/patch_table.h"
 
 namespace llmpatch {
@@ -23,9 +24,11 @@ class Metrics {
   // Of an answer behind these patches ("name@version"; none: "none"), once for each.
   void count_verdict(std::string_view judge, const std::vector<std::string>& patches,
                      const char* verdict);
-  // An answer of the engine. `seconds`: from the request's arrival to its end.
+  // An answer of the engine behind `stack` (ResolvedStack::header). `seconds`: from the request's
+  // arrival to its end.
   void count_completion(const std::string& stack, const ServingUsage& usage, double seconds);
-  void observe_gap(double seconds);  // between two pieces of an answer
+  // Between two pieces of a choice of such an answer.
+  void observe_gap(const std::string& stack, double seconds);
 
   // What is measured when it is asked for.
   struct Now {
@@ -34,6 +37,7 @@ class Metrics {
     std::size_t connections = 0;
     bool ready = false;
     std::shared_ptr<const PatchTable> table;
+    const ApiKey* key = nullptr;  // that asks: patches it may not run are left out; null: none are
   };
   // The text of GET /metrics.
   std::string text(const Now& now);

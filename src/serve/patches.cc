@@ -3,6 +3,35 @@
 #include <algorithm>
 
 namespace llmpatch {
+namespace {
+
+bool is_same(const NamedStack& a, const NamedStack& b) {
+  return std::ranges::equal(a.patches, b.patches, [](const Requirement& x, const Requirement& y) {
+    return x.name == y.name && x.version == y.version && x.caret == y.caret;
+  });
+}
+
+// Checks the stacks that the operator named. Those that stand in `before` (may be null) as they do
+// now once were what they say: if that is gone, the patches have changed, which no configuration
+// heals. One that was revoked may come back.
+Status check_named(const PatchTable& next, const PatchTable* before) {
+  for (const auto& [name, stack] : next.stacks) {
+    if (before != nullptr) {
+      const auto old = before->stacks.find(name);
+      if (old != before->stacks.end() && is_same(stack, old->second)) continue;
+    }
+    ModelId id;
+    id.patches = {name};
+    const Result<ResolvedStack> found = next.resolve({}, id);
+    if (found.ok() || found.error().kind == ErrorKind::kDenied) continue;
+    Error error = found.error();
+    error.message = "--stack " + name + ": " + error.message;
+    return error;
+  }
+  return {};
+}
+
+}  // namespace
 
 Result<std::unique_ptr<Patches>> Patches::open(PatchSources sources, ServingEngine& engine) {
   std::unique_ptr<Patches> patches(new Patches(std::move(sources), engine));
@@ -30,6 +59,7 @@ Result<std::vector<std::string>> Patches::reload(std::optional<PatchSources> sou
   const std::shared_ptr<const PatchTable> before = table();
   LLMPATCH_ASSIGN(std::shared_ptr<const PatchTable> next,
                   load_patches(*chosen, engine_, before.get()));
+  LLMPATCH_TRY(check_named(*next, before.get()));
   // Put into the engine before anybody waits for it. What does not fit is said to the requests.
   if (const Result<ResolvedStack> stack = next->default_stack(); stack.ok()) {
     static_cast<void>(stack->engine_stack());

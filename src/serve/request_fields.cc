@@ -154,7 +154,7 @@ void RequestFields::fail(Error error) {
 Status RequestFields::finish() {
   if (error_) return *error_;
   for (const auto& [name, value] : object_.items()) {
-    if (taken_.contains(name)) continue;
+    if (value.is_null() || taken_.contains(name)) continue;
     return make_error(ErrorKind::kNotFound, path_.empty() ? name : path_ + "." + name,
                       "found an unknown field, expected only those of docs/api.md");
   }

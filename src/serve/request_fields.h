@@ -45,7 +45,7 @@ class RequestFields {
     if (const auto read = read_number(name, low, high)) value = static_cast<T>(*read);
   }
   template <class T>
-    requires std::integral<T>
+  requires std::integral<T>
   void integer(const char* name, std::int64_t low, std::int64_t high, T& value) {
     if (const auto read = read_integer(name, low, high)) value = static_cast<T>(*read);
   }
@@ -65,7 +65,7 @@ class RequestFields {
   bool ok() const { return !error_; }
   std::string path_of(std::string_view name) const;
 
-  // The first error; without one, kNotFound for a member nobody took.
+  // The first error; without one, kNotFound for a member that is given and nobody took.
   Status finish();
 
  private:

@@ -112,6 +112,15 @@ TEST(RequestFields, MissesWhatIsRequired) {
   EXPECT_EQ(found.where, "model");
 }
 
+TEST(RequestFields, RefusesUnknownMembersThatAreGiven) {
+  const auto none = [](RequestFields&) {};
+  const Outcome found = outcome(R"({"a": null, "b": false})", none);
+  EXPECT_EQ(found.kind, ErrorKind::kNotFound);
+  EXPECT_EQ(found.where, "b");
+  const Json nothing = Json::parse(R"({"a": null})");
+  EXPECT_TRUE(RequestFields(nothing, "").finish().ok());
+}
+
 TEST(RequestFields, IsOfAnObject) {
   const Outcome found = outcome("[1]", [](RequestFields&) {});
   EXPECT_EQ(found.kind, ErrorKind::kInvalidArgument);

@@ -1,5 +1,6 @@
 """compose: patches alone, in both orders and in parallel; the recommendation; what it records."""
 
+import itertools
 import json
 import os
 import signal
@@ -35,7 +36,7 @@ class Composed(ProgramTest):
 
     def arguments(self, *more, patches=None, out="out"):
         return ["compose", *(patches or [self.red, self.blue]), "--model", self.model,
-                "--suite", "words.json", "--suite", "benign.json", "--allow-unsigned",
+                "--eval", "words.json", "--suite", "benign.json", "--allow-unsigned",
                 "--metric", "red=words:tokens@3", "--metric", "blue=words:trigram_repetition@3",
                 "-o", out, *more]
 
@@ -95,12 +96,13 @@ class Composed(ProgramTest):
         patches = [self.red, self.blue, green]
         metric = ["--metric", "green=words:tokens@3"]
         self.fails(9, r"modes of 3 patches: found 15, expected at most 14",
-                   *self.arguments(*metric, "--max-modes", "14", patches=patches))
+                   *self.arguments(*metric, "--orders", "two", "--max-modes", "14", patches=patches))
         self.run_ok(*self.arguments(*metric, patches=patches))
         modes = [mode["mode"] for mode in self.study()["modes"]]
-        self.assertEqual(len(modes), 15)
-        self.assertEqual(modes[-3:], ["red, then blue, then green", "green, then blue, then red",
-                                      "red beside blue beside green"])
+        self.assertEqual(len(modes), 19)
+        orders = {", then ".join(order) for order in itertools.permutations(["red", "blue", "green"])}
+        self.assertEqual(set(modes[-7:-1]), orders)
+        self.assertEqual(modes[-1], "red beside blue beside green")
 
     def test_goes_on_after_an_interruption(self):
         self.write_lines("harmful.jsonl", [{"prompt": f"Number {i} is"} for i in range(150)])
@@ -172,6 +174,7 @@ class Composed(ProgramTest):
         self.fails(2, r"found suite 'verse'", *self.arguments("--metric", "red=verse:tokens@3"))
         self.fails(2, r"orders: found 'some'", *self.arguments("--orders", "some"))
         self.fails(3, r"suite: found 'toxicty'", *self.arguments("--suite", "toxicty"))
+        self.fails(3, r"suite: found 'toxicty'", *self.arguments("--eval", "benign.json,toxicty"))
         self.fails(3, "none", *self.arguments(patches=[self.red, "none"]))
         self.fails(2, "red", *self.arguments(patches=[self.red, self.red]))
         # Nothing tells how much is refused that should not be: measured, and not recommended.

@@ -12,7 +12,7 @@ from program import MODEL, main
 from servers import MODEL_ID, SORRY, SPANISH, Server, text_of
 
 
-class Config(Operation):
+class Reloading(Operation):
     def config(self, **options):
         return self.write("serve.json", json.dumps(options))
 
@@ -25,6 +25,8 @@ class Config(Operation):
         self.assertTrue(until(lambda: [line for line in lines()[before:] if line["outcome"] == outcome]))
         return lines()[before:]
 
+
+class Config(Reloading):
     def test_has_the_options_of_the_command_line(self):
         self.make_patch("spanish", SPANISH)
         self.config(**{"patch": ["./spanish"], "allow-unsigned": True, "store": "nowhere", "max-tokens": 5,
@@ -74,24 +76,78 @@ class Config(Operation):
         self.assertEqual(server.chat(max_tokens=1, key="key-alice").headers["llmpatch-stack"], "sorry@1.0.0")
         self.assertEqual(server.chat(max_tokens=5, key="key-alice").error, (400, "invalid_value", "max_tokens"))
         self.assertEqual(server.chat(max_tokens=1, key="key-alice", patches=[]).status, 200)
-        self.assertIn("--max-queue has changed", "".join(server.stderr))
+        self.assertTrue(until(lambda: "--max-queue has changed" in "".join(server.stderr)))
         # What is no configuration changes nothing.
         self.write("serve.json", '{"patchs": []}')
         failed, *_ = self.hang_up(server, "failed")
         self.assertIn("patchs", failed["error"])
         self.assertEqual(server.chat(max_tokens=1, key="key-alice").headers["llmpatch-stack"], "sorry@1.0.0")
 
-    def test_cannot_open_a_public_server_to_all(self):
-        self.key_file(alice={})
-        self.config(public=True, store="nowhere", **{"api-keys": "keys.json"})
+    def test_counts_as_a_whole_or_not_at_all(self):
+        self.make_patch("spanish", SPANISH)
+        self.make_patch("sorry", SORRY)
+        base = {"allow-unsigned": True, "store": "nowhere"}
+        self.config(patch=["./spanish"], **base)
         server = self.serve("--config", "serve.json")
+        denied = (403, "unpatched_not_allowed", "patches")
+        self.write("broken.json", "nothing")
+        self.write("short.key", "short")
+        for broken in ({"api-keys": "broken.json"}, {"admin-key-file": "short.key"},
+                       {"patch": ["./sorry", "./missing"]}, {"key": ["missing.pub"]},
+                       {"tls-certificate": "none.pem", "tls-key": "none.key"}, {"patchs": []},
+                       {"stack": ["x=sorry+nobody"]}):
+            with self.subTest(broken=broken):
+                self.config(**{"patch": ["./sorry"], "allow-unpatched": True, "max-tokens": 4, **base, **broken})
+                self.hang_up(server, "failed")
+                self.assertEqual(server.chat(patches=[]).error, denied)
+                self.assertEqual(server.get("/v1/patches").json["allow_unpatched"], False)
+                self.assertEqual(server.chat(max_tokens=5).headers["llmpatch-stack"], "spanish@1.0.0")
+        self.config(patch=["./sorry"], **base)
+        self.hang_up(server, "done")
+        self.assertEqual([line["outcome"] for line in server.log() if line["event"] == "reload"],
+                         ["failed"] * 7 + ["done"])
+        self.assertEqual(server.metric('llmpatch_reloads_total{outcome="failed"}'), 7)
+
+    def test_a_named_stack_whose_patch_goes_does_not_hold_up_the_store(self):
+        self.make_patch("spanish", SPANISH)
+        self.make_patch("sorry", SORRY)
+        for name in ("spanish", "sorry"):
+            self.run_ok("install", name, "--store", "store", "--allow-unsigned", "--activate")
+        self.config(store="store", stack=["x=sorry"], **{"allow-unsigned": True})
+        server = self.serve("--config", "serve.json")
+        self.run_ok("deactivate", "sorry", "--store", "store")
+        self.hang_up(server, "done")
+        self.assertEqual(server.chat(max_tokens=1).headers["llmpatch-stack"], "spanish@1.0.0")
+        self.assertEqual(server.chat(model=f"{MODEL_ID}+x").status, 404)
+        self.config(store="store", stack=["x=sorry", "y=sorry"], **{"allow-unsigned": True})
+        failed, = self.hang_up(server, "failed")
+        self.assertIn("--stack y", failed["error"])
+
+    def test_cannot_open_a_server_with_keys_to_all(self):
+        self.key_file(alice={})
+        for reach in ({"public": True}, {}):
+            with self.subTest(reach=reach):
+                self.config(store="nowhere", **reach, **{"api-keys": "keys.json"})
+                server = self.serve("--config", "serve.json")
+                self.config(store="nowhere")
+                failed, = self.hang_up(server, "failed")
+                self.assertIn("API keys: found none", failed["error"])
+                self.assertEqual(server.chat(max_tokens=1).status, 401)
+                self.assertEqual(server.chat(max_tokens=1, key="key-alice").status, 200)
+
+    def test_may_take_back_keys_that_it_was_not_started_with(self):
         self.config(store="nowhere")
-        self.hang_up(server, "failed")
+        server = self.serve("--config", "serve.json")
+        self.key_file(alice={})
+        self.config(store="nowhere", **{"api-keys": "keys.json"})
+        self.hang_up(server, "done")
         self.assertEqual(server.chat(max_tokens=1).status, 401)
-        self.assertEqual(server.chat(max_tokens=1, key="key-alice").status, 200)
+        self.config(store="nowhere")
+        self.hang_up(server, "done")
+        self.assertEqual(server.chat(max_tokens=1).status, 200)
 
 
-class Certificates(Config):
+class Certificates(Reloading):
     def make(self, name):
         self.run_tool("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
                       "-nodes", "-keyout", "tls.key", "-out", "tls.pem", "-days", "2", "-subj", f"/CN={name}")
@@ -122,7 +178,7 @@ class Certificates(Config):
         self.assertEqual(self.served_name(server), ["second"])
 
 
-class Audit(Config):
+class Audit(Reloading):
     def test_judges_look_at_answers(self):
         self.make_patch("sorry", SORRY)
         server = self.serve("--patch", "./sorry", "--allow-unsigned", "--store", "nowhere", "--allow-unpatched",

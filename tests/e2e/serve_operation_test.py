@@ -45,6 +45,14 @@ class Keys(Operation):
                          [MODEL_ID, f"{MODEL_ID}+spanish@1.0.0"])
         self.assertEqual([patch["name"] for patch in server.get("/v1/patches", key="key-bob").json["data"]],
                          ["spanish"])
+        # Nor is a key shown how patches are used that it may not run.
+        self.assertEqual(server.chat(key="key-alice", patches=["sorry", "spanish"]).status, 200)
+        for key, shown in [("key-alice", True), (ADMIN, True), ("key-bob", False)]:
+            text = server.get("/metrics", key=key).body.decode()
+            self.assertEqual("sorry" in text, shown, key)
+            for line in ['llmpatch_tokens_total{kind="generated",patch="spanish@1.0.0"}',
+                         'llmpatch_patch_state{patch="spanish",state="ready",version="1.0.0"}']:
+                self.assertIn(line, text, key)
         keys = [line["key"] for line in server.log() if line.get("status") == 200]
         self.assertIn("bob", keys)
         self.assertNotIn("key-bob", "".join(server.stderr))
@@ -284,10 +292,16 @@ class Start(Operation):
         self.refuses(2, "--stack: found the name", "--stack", "a=b", "--stack", "a=c")
         self.refuses(2, "--model-name", "--model-name", "a+b")
 
+    def test_refuses_more_at_once_than_the_engine_takes_before_it_loads(self):
+        outcome = self.run_program("serve", "--model", "missing.gguf", "--max-concurrent", 193)
+        self.assert_error(outcome, 2, r"--max-concurrent: .*193.*192")
+        self.assertIn("[1 - 192]", self.run_program("serve", "--help").stdout)
+
     def test_refuses_patches_it_cannot_run(self):
         self.make_patch("spanish", SPANISH)
         self.refuses(5, "spanish", "--patch", "./spanish")
         self.refuses(3, "nobody", "--patch", "nobody")
+        self.refuses(3, "--stack x: .*nobody", "--stack", "x=nobody")
         self.refuses(3, "missing", "--patch", "./missing", "--allow-unsigned")
 
     def test_prints_where_it_listens(self):

@@ -319,7 +319,15 @@ class Serve(ProgramTest):
         self.assertGreaterEqual(self.server.metric(
             'llmpatch_requests_total{code="200",endpoint="/v1/chat/completions"}'), 1)
         self.assertEqual(self.server.metric("llmpatch_ready"), 1)
-        self.assertGreater(self.server.metric("llmpatch_time_to_first_token_seconds_count"), 0)
+        for name in ("time_to_first_token_seconds_count", "inter_token_seconds_count"):
+            self.assertGreater(self.server.metric(f'llmpatch_{name}{{patch="spanish@1.0.0"}}'), 0)
+
+    def test_measures_every_choice_by_its_patches(self):
+        name = 'llmpatch_inter_token_seconds_count{patch="sorry@1.0.0"}'
+        before = self.server.metric(name) or 0
+        self.assertEqual(self.server.chat(patches=["sorry"], n=3).status, 200)
+        self.assertGreater(self.server.metric(name) - before, 5, "more than one of 6 tokens has")
+        self.assertGreater(self.server.metric('llmpatch_tokens_total{kind="generated",patch="sorry@1.0.0"}'), 0)
 
     def test_logs_requests_without_what_they_say(self):
         secret = "an-unlikely-word-4711"

@@ -114,6 +114,14 @@ class OpenAiClient(ProgramTest):
             final = stream.get_final_completion()
         self.assertEqual(final.choices[0].message.content, whole.choices[0].message.content)
 
+    def test_goes_on_from_its_own_answer(self):
+        message = self.chat().choices[0].message.model_dump()
+        self.assertIn("annotations", message, "members that the server did not send are null")
+        back = self.chat(messages=[*QUESTION, message, {"role": "user", "content": "Again."}])
+        self.assertTrue(back.choices[0].message.content)
+        self.assert_refused(openai.BadRequestError, 400, "unknown_parameter", "messages[1].annotations",
+                            lambda: self.chat(messages=[*QUESTION, {**message, "annotations": []}]))
+
     def test_leaves_a_stream(self):
         stream = self.chat(stream=True, max_completion_tokens=64)
         next(iter(stream))
