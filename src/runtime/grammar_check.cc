@@ -6,8 +6,6 @@
 #include <utility>
 #include <vector>
 
-#include "runtime/grammar_rules.h"
-
 namespace llmpatch {
 namespace {
 
@@ -33,8 +31,8 @@ std::vector<bool> empty_rules(const GrammarRules& grammar) {
     for (std::size_t i = 0; i < alternatives.size(); ++i) {
       missing[rule].push_back(alternatives[i].size());
       if (alternatives[i].empty()) mark(rule);
-      for (const std::size_t symbol : alternatives[i]) {
-        if (symbol != GrammarRules::kTerminal) uses[symbol].push_back({rule, i});
+      for (const GrammarSymbol& symbol : alternatives[i]) {
+        if (!symbol.is_terminal) uses[symbol.index].push_back({rule, i});
       }
     }
   }
@@ -54,10 +52,10 @@ std::vector<std::vector<std::size_t>> first_rules(const GrammarRules& grammar) {
   std::vector<std::vector<std::size_t>> firsts(grammar.rules.size());
   for (std::size_t rule = 0; rule < grammar.rules.size(); ++rule) {
     for (const auto& alternative : grammar.rules[rule].alternatives) {
-      for (const std::size_t symbol : alternative) {
-        if (symbol == GrammarRules::kTerminal) break;
-        firsts[rule].push_back(symbol);
-        if (!empty[symbol]) break;
+      for (const GrammarSymbol& symbol : alternative) {
+        if (symbol.is_terminal) break;
+        firsts[rule].push_back(symbol.index);
+        if (!empty[symbol.index]) break;
       }
     }
   }
@@ -75,6 +73,10 @@ Error refused(ErrorKind kind, const GrammarRules& grammar, std::size_t rule,
 
 Status check_grammar(std::string_view text) {
   LLMPATCH_ASSIGN(const GrammarRules grammar, parse_grammar(text));
+  return check_grammar(grammar);
+}
+
+Status check_grammar(const GrammarRules& grammar) {
   const auto is_root = [](const GrammarRules::Rule& rule) { return rule.name == "root"; };
   if (std::none_of(grammar.rules.begin(), grammar.rules.end(), is_root)) {
     return make_error(ErrorKind::kInvalidArgument, "runtime",

@@ -11,7 +11,7 @@ namespace {
 constexpr std::size_t kMaxBytes = std::size_t{1} << 20;
 constexpr std::size_t kMaxDepth = 100;
 constexpr std::size_t kMaxElements = 1000000;
-constexpr std::size_t kMaxRepetitions = 2000;  // libllama's
+constexpr std::size_t kMaxRepetitions = 2000;
 constexpr std::size_t kEndless = static_cast<std::size_t>(-1);
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
@@ -20,11 +20,32 @@ bool is_word(char c) {
 }
 bool is_hex(char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
 
+std::uint32_t hex_value(char c) {
+  return static_cast<std::uint32_t>(is_digit(c) ? c - '0' : (c | 0x20) - 'a' + 10);
+}
+
+// Those of them that hold anything, merged where they touch.
+std::vector<GrammarTerminal::Range> in_order(std::vector<GrammarTerminal::Range> ranges) {
+  std::erase_if(ranges, [](const auto& range) { return range.second < range.first; });
+  std::sort(ranges.begin(), ranges.end());
+  std::vector<GrammarTerminal::Range> merged;
+  for (const auto& range : ranges) {
+    if (merged.empty() || range.first > std::uint64_t{merged.back().second} + 1) {
+      merged.push_back(range);
+    } else {
+      merged.back().second = std::max(merged.back().second, range.second);
+    }
+  }
+  return merged;
+}
+
+using Sequence = std::vector<GrammarSymbol>;
+
 // The item that a repetition sign applies to.
 struct Item {
-  std::optional<std::size_t> symbol;  // a rule, kTerminal, or nothing for ""
-  std::size_t elements = 0;           // libllama's, repetitions written out
-  std::size_t rules = 1;              // libllama's count of rules a repetition multiplies
+  Sequence symbols;
+  std::size_t elements = 0;  // repetitions written out
+  std::size_t rules = 1;     // of repetitions within repetitions
 };
 
 class Parser {
@@ -44,8 +65,6 @@ class Parser {
   }
 
  private:
-  using Alternative = std::vector<std::size_t>;
-
   bool at_end() const { return at_ == text_.size(); }
   char peek(std::size_t ahead = 0) const {
     return at_ + ahead < text_.size() ? text_[at_ + ahead] : '\0';
@@ -114,9 +133,9 @@ class Parser {
   }
 
   Status alternatives(std::size_t rule, std::size_t depth) {
-    std::vector<Alternative> found;
+    std::vector<Sequence> found;
     for (;;) {
-      LLMPATCH_ASSIGN(Alternative sequence, this->sequence(depth));
+      LLMPATCH_ASSIGN(Sequence sequence, this->sequence(depth));
       found.push_back(std::move(sequence));
       if (peek() != '|') break;
       ++at_;
@@ -126,13 +145,17 @@ class Parser {
     return {};
   }
 
-  static void append(Alternative& sequence, std::size_t symbol) {
-    if (sequence.empty() || sequence.back() != GrammarRules::kTerminal) sequence.push_back(symbol);
+  static GrammarSymbol rule_symbol(std::size_t rule) {
+    return {false, static_cast<std::uint32_t>(rule)};
+  }
+  GrammarSymbol terminal_symbol(GrammarTerminal terminal) {
+    grammar_.terminals.push_back(std::move(terminal));
+    return {true, static_cast<std::uint32_t>(grammar_.terminals.size() - 1)};
   }
 
-  Result<Alternative> sequence(std::size_t depth) {
+  Result<Sequence> sequence(std::size_t depth) {
     if (depth > kMaxDepth) return limit("levels of nesting", depth, kMaxDepth);
-    Alternative sequence;
+    Sequence sequence;
     for (;;) {
       LLMPATCH_ASSIGN(std::optional<Item> item, this->item(depth));
       if (!item) return sequence;
@@ -143,7 +166,7 @@ class Parser {
         LLMPATCH_ASSIGN(again, repetition(*item));
         skip(lines);
       }
-      if (item->symbol) append(sequence, *item->symbol);
+      sequence.insert(sequence.end(), item->symbols.begin(), item->symbols.end());
       elements_ += item->elements;
       if (elements_ > kMaxElements) return limit("elements", elements_, kMaxElements);
     }
@@ -156,25 +179,26 @@ class Parser {
     if (c == '"') {
       ++at_;
       while (peek() != '"') {
-        LLMPATCH_TRY(character());
-        ++item.elements;
+        LLMPATCH_ASSIGN(const std::uint32_t code, character());
+        item.symbols.push_back(terminal_symbol({.ranges = {{code, code}}}));
       }
       ++at_;
-      if (item.elements > 0) item.symbol = GrammarRules::kTerminal;
+      item.elements = item.symbols.size();
     } else if (c == '[') {
-      LLMPATCH_ASSIGN(item.elements, character_class());
-      item.symbol = GrammarRules::kTerminal;
+      LLMPATCH_ASSIGN(GrammarTerminal terminal, character_class());
+      item.elements = 2 * terminal.ranges.size();
+      item.symbols = {terminal_symbol(std::move(terminal))};
     } else if (c == '.') {
       ++at_;
-      item.symbol = GrammarRules::kTerminal;
+      item.symbols = {terminal_symbol({.is_negated = true, .ranges = {}})};
       item.elements = 1;
     } else if (c == '<' || c == '!') {
-      LLMPATCH_TRY(token());
-      item.symbol = GrammarRules::kTerminal;
+      LLMPATCH_ASSIGN(GrammarTerminal terminal, token());
+      item.symbols = {terminal_symbol(std::move(terminal))};
       item.elements = 1;
     } else if (is_word(c)) {
       LLMPATCH_ASSIGN(const std::string named, name());
-      item.symbol = rule_of(named);
+      item.symbols = {rule_symbol(rule_of(named))};
       item.elements = 1;
     } else if (c == '(') {
       ++at_;
@@ -184,7 +208,7 @@ class Parser {
       LLMPATCH_TRY(alternatives(group, depth + 1));
       if (peek() != ')') return invalid("expected ')'");
       ++at_;
-      item.symbol = group;
+      item.symbols = {rule_symbol(group)};
       item.elements = 1;
       item.rules = symbols_ - before;
     } else {
@@ -194,61 +218,75 @@ class Parser {
   }
 
   // One character of a literal or class.
-  Status character() {
+  Result<std::uint32_t> character() {
     if (at_end()) return invalid("found the end inside a literal or class");
     const auto byte = static_cast<unsigned char>(peek());
     if (byte == 0) return invalid("found a zero byte");
-    if (byte == '\\') {
-      const char escape = peek(1);
-      const std::size_t digits = escape == 'x' ? 2 : escape == 'u' ? 4 : escape == 'U' ? 8 : 0;
-      if (digits == 0 && std::string_view("trn\\\"[]-").find(escape) == std::string_view::npos) {
-        return invalid("found an unknown escape");
-      }
-      for (std::size_t i = 0; i < digits; ++i) {
-        if (!is_hex(peek(2 + i))) return invalid("expected hexadecimal digits after an escape");
-      }
-      at_ += 2 + digits;
-      return {};
-    }
-    std::size_t more = 0;
+    if (byte == '\\') return escape();
     if (byte >= 0xF8 || (byte >= 0x80 && byte < 0xC0)) return invalid("found invalid UTF-8");
-    if (byte >= 0xC0) more = byte >= 0xF0 ? 3 : byte >= 0xE0 ? 2 : 1;
+    const std::size_t more = byte >= 0xF0 ? 3 : byte >= 0xE0 ? 2 : byte >= 0xC0 ? 1 : 0;
+    std::uint32_t code = more == 0 ? byte : byte & (0x3Fu >> more);
     for (std::size_t i = 1; i <= more; ++i) {
-      if ((static_cast<unsigned char>(peek(i)) & 0xC0) != 0x80)
-        return invalid("found invalid UTF-8");
+      const auto next = static_cast<unsigned char>(peek(i));
+      if ((next & 0xC0) != 0x80) return invalid("found invalid UTF-8");
+      code = code << 6 | (next & 0x3Fu);
     }
     at_ += 1 + more;
-    return {};
+    return code;
   }
 
-  // Returns how many elements it has.
-  Result<std::size_t> character_class() {
+  Result<std::uint32_t> escape() {
+    const char kind = peek(1);
+    const std::size_t digits = kind == 'x' ? 2 : kind == 'u' ? 4 : kind == 'U' ? 8 : 0;
+    std::uint32_t code = 0;
+    for (std::size_t i = 0; i < digits; ++i) {
+      if (!is_hex(peek(2 + i))) return invalid("expected hexadecimal digits after an escape");
+      code = code << 4 | hex_value(peek(2 + i));
+    }
+    if (digits == 0) {
+      constexpr std::string_view kKinds = "trn\\\"[]-", kCodes = "\t\r\n\\\"[]-";
+      const std::size_t found = kKinds.find(kind);
+      if (found == std::string_view::npos) return invalid("found an unknown escape");
+      code = static_cast<unsigned char>(kCodes[found]);
+    }
+    at_ += 2 + digits;
+    return code;
+  }
+
+  Result<GrammarTerminal> character_class() {
     ++at_;
-    if (peek() == '^') ++at_;
-    std::size_t elements = 0;
+    GrammarTerminal terminal;
+    terminal.is_negated = peek() == '^';
+    if (terminal.is_negated) ++at_;
     while (peek() != ']') {
-      LLMPATCH_TRY(character());
-      ++elements;
+      LLMPATCH_ASSIGN(const std::uint32_t first, character());
+      std::uint32_t last = first;
       if (peek() == '-' && peek(1) != ']') {
         ++at_;
-        LLMPATCH_TRY(character());
-        ++elements;
+        LLMPATCH_ASSIGN(last, character());
       }
+      terminal.ranges.emplace_back(first, last);
     }
     ++at_;
-    if (elements == 0) return invalid("found a class without characters");
-    return elements;
+    if (terminal.ranges.empty()) return invalid("found a class without characters");
+    terminal.ranges = in_order(std::move(terminal.ranges));
+    return terminal;
   }
 
   // <[number]>, or ! before it.
-  Status token() {
-    if (peek() == '!') ++at_;
+  Result<GrammarTerminal> token() {
+    GrammarTerminal terminal;
+    terminal.is_token = true;
+    terminal.is_negated = peek() == '!';
+    if (terminal.is_negated) ++at_;
     if (peek() != '<' || peek(1) != '[') return invalid("found a token by name, expected <[id]>");
     at_ += 2;
-    LLMPATCH_TRY(number());
+    LLMPATCH_ASSIGN(const std::size_t number, this->number());
+    const auto id = static_cast<std::uint32_t>(number);
     if (peek() != ']' || peek(1) != '>') return invalid("expected ]> after a token id");
     at_ += 2;
-    return {};
+    terminal.ranges = {{id, id}};
+    return terminal;
   }
 
   Result<std::size_t> number() {
@@ -306,7 +344,7 @@ class Parser {
     }
     if (item.elements == 0) return invalid("found a repetition of nothing");
     if (least > kMaxRepetitions) return limit("repetitions", least, kMaxRepetitions);
-    if (most > kMaxRepetitions) most = kEndless;  // as libllama
+    if (most > kMaxRepetitions) most = kEndless;
     const bool endless = most == kEndless;
     item.rules *= std::max<std::size_t>(endless || most == 0 ? least : most, 1);
     if (item.rules > kMaxRepetitions) return limit("repeated rules", item.rules, kMaxRepetitions);
@@ -317,27 +355,55 @@ class Parser {
     if (item.elements > kMaxElements) return limit("elements", item.elements, kMaxElements);
     if (most == 0) {
       item = {};
-    } else if (item.symbol && (most > 1 || least == 0)) {
-      const std::size_t rule = new_rule();
-      Alternative some{*item.symbol};
-      // What may be empty and is repeated begins with itself: as any rule that does, refused later.
-      if (most > 1 && *item.symbol != GrammarRules::kTerminal) some.push_back(rule);
-      grammar_.rules[rule].alternatives = {std::move(some)};
-      if (least == 0) grammar_.rules[rule].alternatives.emplace_back();
-      item.symbol = rule;
+    } else if (least != 1 || most != 1) {
+      write_out(item, least, endless ? std::nullopt : std::optional(optional));
     }
     return true;
+  }
+
+  // `least` times the item, then it up to `optional` times; no number: any.
+  void write_out(Item& item, std::size_t least, std::optional<std::size_t> optional) {
+    if (item.symbols.size() > 1) {
+      const std::size_t group = new_rule();
+      grammar_.rules[group].alternatives = {std::move(item.symbols)};
+      item.symbols = {rule_symbol(group)};
+    }
+    const GrammarSymbol once = item.symbols.front();
+    item.symbols.assign(least, once);
+    if (!optional) {
+      const std::size_t rule = new_rule();
+      grammar_.rules[rule].alternatives = {{once, rule_symbol(rule)}, {}};
+      item.symbols.push_back(rule_symbol(rule));
+      return;
+    }
+    std::optional<GrammarSymbol> rest;
+    for (std::size_t i = 0; i < *optional; ++i) {
+      Sequence some{once};
+      if (rest) some.push_back(*rest);
+      const std::size_t rule = new_rule();
+      grammar_.rules[rule].alternatives = {std::move(some), {}};
+      rest = rule_symbol(rule);
+    }
+    if (rest) item.symbols.push_back(*rest);
   }
 
   std::string_view text_;
   std::size_t at_ = 0;
   GrammarRules grammar_;
   std::map<std::string, std::size_t> names_;
-  std::size_t symbols_ = 0;  // names libllama makes: of rules, groups and repetitions
+  std::size_t symbols_ = 0;  // rules, groups and repetitions
   std::size_t elements_ = 0;
 };
 
 }  // namespace
+
+bool GrammarTerminal::takes_any(std::uint32_t first, std::uint32_t last) const {
+  const auto range =
+      std::lower_bound(ranges.begin(), ranges.end(), first,
+                       [](const Range& each, std::uint32_t value) { return each.second < value; });
+  if (range == ranges.end()) return is_negated;
+  return is_negated ? first < range->first || range->second < last : range->first <= last;
+}
 
 Result<GrammarRules> parse_grammar(std::string_view text) { return Parser(text).parse(); }
 

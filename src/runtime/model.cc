@@ -14,6 +14,7 @@
 #include "runtime/llama_backend.h"
 #include "runtime/model_check.h"
 #include "runtime/special_tokens.h"
+#include "runtime/token_texts.h"
 
 namespace llmpatch {
 namespace {
@@ -158,6 +159,11 @@ Tokens Model::bos() const {
 bool Model::is_end(Token token) const {
   return token >= 0 && static_cast<std::size_t>(token) < n_vocab_ &&
          llama_vocab_is_eog(vocab_, token);
+}
+
+const TokenTexts& Model::token_texts() const {
+  std::call_once(token_texts_made_, [&] { token_texts_ = std::make_unique<TokenTexts>(*this); });
+  return *token_texts_;
 }
 
 Result<Rows> Model::embed(std::span<const Token> tokens) const {

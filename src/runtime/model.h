@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <mutex>
 #include <span>
 #include <string>
 #include <string_view>
@@ -20,6 +21,7 @@ namespace llmpatch {
 class ChatTemplate;
 class GgufFile;
 class SpecialTokens;
+class TokenTexts;
 struct TextSpan;
 
 using Token = std::int32_t;
@@ -63,6 +65,8 @@ class Model {
   // end of text. -1 when the vocabulary has neither.
   Token end_token() const { return end_token_; }
   bool is_end(Token token) const;  // any end-of-generation token
+  // All texts of the vocabulary, made when first asked for.
+  const TokenTexts& token_texts() const;
   // Ids that must never be sampled (suppressed by the model, or not text at all), sorted.
   const Tokens& suppressed() const { return suppressed_; }
 
@@ -92,6 +96,8 @@ class Model {
   std::unique_ptr<ChatTemplate> chat_template_;
   llama_model* model_ = nullptr;
   const llama_vocab* vocab_ = nullptr;
+  mutable std::once_flag token_texts_made_;
+  mutable std::unique_ptr<TokenTexts> token_texts_;
 };
 
 }  // namespace llmpatch

@@ -63,7 +63,12 @@ bool RunningRequest::give(std::size_t index, std::span<const float> logits, cons
         token_logprob(logits, prompt()[index + 1], std::max(request.logprobs, 0)));
     return false;
   }
-  const std::optional<Token> token = chooser_.choose(logits, scratch);
+  const Result<std::optional<Token>> chosen = chooser_.choose(logits, scratch);
+  if (!chosen.ok()) {
+    end(ServingEnd::kFailed, chosen.error());
+    return false;
+  }
+  const std::optional<Token> token = *chosen;
   if (usage_.first_token_seconds == 0) {
     usage_.first_token_seconds = seconds_since(job_->submitted);
   }

@@ -26,13 +26,14 @@ void TokenChooser::adjust(std::span<float> logits) const {
   }
 }
 
-std::optional<Token> TokenChooser::choose(std::span<const float> logits, ChooserScratch& scratch) {
+Result<std::optional<Token>> TokenChooser::choose(std::span<const float> logits,
+                                                  ChooserScratch& scratch) {
   const Sampling& base = sampling_.base;
   const bool sampled = base.temperature > 0;
   const bool is_free = grammar_ == nullptr || grammar_->waits();
   const auto sample = [&](std::span<const float> from, std::uint32_t position) {
-    return scratch.sampler.sample(from, base, sampled ? random_.uniform(position) : 0,
-                                  sampling_.min_p);
+    return std::optional(scratch.sampler.sample(from, base, sampled ? random_.uniform(position) : 0,
+                                                sampling_.min_p));
   };
   if (sampling_.logit_bias.empty() && counts_.empty() && is_free) {
     return sample(logits, position_);
@@ -45,13 +46,15 @@ std::optional<Token> TokenChooser::choose(std::span<const float> logits, Chooser
   // before the draw, drawing again among the allowed tokens when the first is none of them gives
   // each its share.
   if (!sampled || (base.top_k == 0 && base.top_p >= 1 && sampling_.min_p <= 0)) {
-    const Token first = sample(scratch.logits, position_);
-    if (grammar_->allows(first)) return first;
+    const std::optional<Token> first = sample(scratch.logits, position_);
+    if (grammar_->allows(*first)) return first;
   }
-  grammar_->mask(scratch.logits);
+  LLMPATCH_TRY(grammar_->mask(scratch.logits));
   const Token best = scratch.sampler.greedy(scratch.logits);
-  if (!std::isfinite(scratch.logits[static_cast<std::size_t>(best)])) return std::nullopt;
-  return sampled ? sample(scratch.logits, position_ | kRedraw) : best;
+  if (!std::isfinite(scratch.logits[static_cast<std::size_t>(best)])) {
+    return std::optional<Token>();
+  }
+  return sampled ? sample(scratch.logits, position_ | kRedraw) : std::optional(best);
 }
 
 Status TokenChooser::accept(Token token) {

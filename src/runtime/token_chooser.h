@@ -30,8 +30,8 @@ class TokenChooser {
   TokenChooser(const ServingSampling& sampling, std::unique_ptr<Grammar> grammar,
                const AnswerRandom& random);
 
-  // The next token, or nothing when the grammar allows none.
-  std::optional<Token> choose(std::span<const float> logits, ChooserScratch& scratch);
+  // The next token, or nothing when the grammar allows none. Errors of Grammar::mask.
+  Result<std::optional<Token>> choose(std::span<const float> logits, ChooserScratch& scratch);
   // Takes the token into the answer. Not for end tokens. Errors of Grammar::accept.
   Status accept(Token token);
 

@@ -14,7 +14,7 @@ class TokenChooserTest : public ::testing::Test {
     return TokenChooser(sampling_, std::move(grammar), AnswerRandom(1, "key", 0));
   }
   Token next(TokenChooser& chooser, const std::vector<float>& logits) {
-    const Token token = chooser.choose(logits, scratch_).value();
+    const Token token = chooser.choose(logits, scratch_).value().value();
     EXPECT_TRUE(chooser.accept(token).ok());
     return token;
   }
@@ -52,7 +52,7 @@ TEST_F(TokenChooserTest, ABiasDoesNotFreeASuppressedToken) {
   ChooserScratch scratch(suppressed);
   sampling_.logit_bias = {{1, 100.0f}};
   auto biased = chooser();
-  EXPECT_EQ(biased.choose(std::vector<float>{0, 3, 1}, scratch), 2);
+  EXPECT_EQ(biased.choose(std::vector<float>{0, 3, 1}, scratch).value(), 2);
 }
 
 TEST_F(TokenChooserTest, DrawsAsTheEngineDoes) {
@@ -95,7 +95,7 @@ TEST(Grammar, AllowsWhatMayComeNext) {
 TEST(Grammar, MasksEverythingElse) {
   const auto either = grammar("root ::= \"b\" | \"c\"");
   std::vector<float> logits(tiny_model().n_vocab(), 1);
-  either->mask(logits);
+  ASSERT_TRUE(either->mask(logits).ok());
   std::set<Token> left;
   for (std::size_t id = 0; id < logits.size(); ++id) {
     if (logits[id] == 1) left.insert(static_cast<Token>(id));
@@ -171,7 +171,7 @@ TEST_F(TokenChooserTest, GreedyTakesTheLikeliestTheGrammarAllows) {
   logits[kEnd] = 3;
   EXPECT_EQ(next(chosen, logits), kC);
   EXPECT_EQ(next(chosen, logits), kA);
-  EXPECT_EQ(chosen.choose(logits, scratch_), kEnd);
+  EXPECT_EQ(chosen.choose(logits, scratch_).value(), kEnd);
 }
 
 TEST_F(TokenChooserTest, SamplingDrawsFromWhatTheGrammarAllows) {
@@ -181,7 +181,7 @@ TEST_F(TokenChooserTest, SamplingDrawsFromWhatTheGrammarAllows) {
     TokenChooser chosen(sampling_, grammar("root ::= \"b\" | \"c\""), AnswerRandom(seed, "", 0));
     std::vector<float> logits(tiny_model().n_vocab(), 0);
     logits[kA] = 20;
-    drawn.insert(chosen.choose(logits, scratch_).value());
+    drawn.insert(chosen.choose(logits, scratch_).value().value());
   }
   EXPECT_EQ(drawn, (std::set<Token>{kB, kC, 3 + 'b', 3 + 'c'}));
 }
@@ -200,7 +200,7 @@ TEST_F(TokenChooserTest, AllowedTokensKeepTheirShares) {
     int firsts = 0;
     for (std::uint64_t seed = 0; seed < kDraws; ++seed) {
       TokenChooser chosen(sampling_, grammar("root ::= [bc]"), AnswerRandom(seed, "", 0));
-      const Token token = chosen.choose(logits, scratch_).value();
+      const Token token = chosen.choose(logits, scratch_).value().value();
       ASSERT_TRUE(token == kB || token == kC);
       firsts += token == kB ? 1 : 0;
     }
@@ -213,7 +213,8 @@ TEST_F(TokenChooserTest, HasNothingLeftWhereTheGrammarAllowsNothing) {
   const Tokens suppressed{3 + 'a', kA};  // sorted
   ChooserScratch scratch(suppressed);
   auto chosen = chooser(grammar("root ::= \"a\""));
-  EXPECT_EQ(chosen.choose(std::vector<float>(tiny_model().n_vocab(), 0), scratch), std::nullopt);
+  EXPECT_EQ(chosen.choose(std::vector<float>(tiny_model().n_vocab(), 0), scratch).value(),
+            std::nullopt);
 }
 
 }  // namespace

@@ -192,6 +192,30 @@ class HostileClients(ProgramTest):
             self.assertEqual(answer.status, 400, answer.body[:300])
             self.assertEqual(answer.json["error"]["type"], "invalid_request_error")
 
+    def test_schemas_with_many_readings(self):
+        """Each bracket can be read in two ways, and so can all before it: the others do not wait."""
+        arrays = {"type": "array", "items": {"$ref": "#/$defs/x"}}
+        schema = {"$defs": {"x": {"anyOf": [arrays, arrays]}}, **arrays}
+        tool = {"type": "object", "properties": {"a": {"$ref": "#/$defs/x"}}, "required": ["a"],
+                "additionalProperties": False, "$defs": schema["$defs"]}
+        held = {"response_format": {"type": "json_schema",
+                                    "json_schema": {"name": "x", "schema": schema}}}
+        called = {"tools": [{"type": "function", "function": {"name": "f", "parameters": tool}}],
+                  "tool_choice": "required"}
+        for fields in [held, called]:
+            client = Client(self.server)
+            client.send(chat(max_tokens=64, temperature=0, logit_bias={"75": 100}, stream=True,
+                             **fields))
+            begun = client.read_until(b"data: ")
+            self.assertEqual(status(begun), 200, begun)
+            self.assertTrue(text_of(self.server.chat(max_tokens=4)))
+            answer = begun
+            if b"data: [DONE]" not in answer:
+                answer += client.read_until(b"data: [DONE]")
+            self.assertIn(b"data: [DONE]", answer)
+            self.assertNotIn(b'"error"', answer)
+            client.close()
+
     def test_clients_that_leave(self):
         """Each way of leaving ends the request: with four at a time, twenty would block it else."""
         for leave in [Client.close, Client.reset]:
