@@ -16,7 +16,7 @@ constexpr int kNobodyThere = 499;
 }  // namespace
 
 std::string Caller::name() const {
-  if (is_admin) return "admin";
+  if (is_admin) return std::string(kAdminName);
   return key == nullptr ? std::string() : key->name;
 }
 

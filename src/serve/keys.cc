@@ -50,6 +50,9 @@ Result<ApiKey> read_key(const Json& json, const std::string& where) {
   if (fields.ok() && !is_key_name(key.name)) {
     fields.fail("name", "found " + quote(key.name) + ", expected letters, digits, and -_.@");
   }
+  if (fields.ok() && key.name == kAdminName) {
+    fields.fail("name", "found 'admin', which is the admin key's");
+  }
   fields.require("sha256");
   fields.text("sha256", 64, key.sha256);
   if (fields.ok() && !is_sha256_hex(key.sha256)) {

@@ -11,6 +11,9 @@
 
 namespace llmpatch {
 
+// What the admin key is called in logs and as a tenant.
+inline constexpr std::string_view kAdminName = "admin";
+
 struct ApiKey {
   std::string name;                                 // in logs; the tenant of its requests
   std::string sha256;                               // of the key

@@ -76,6 +76,7 @@ TEST_F(KeysTest, RefusesFilesOfAnotherForm) {
         std::string(R"({"keys": [{"name": "a"}]})"),
         std::string(R"({"keys": [{"name": "a", "sha256": "00"}]})"),
         R"({"keys": [)" + entry("a b", "k") + "]}", R"({"keys": [)" + entry("", "k") + "]}",
+        R"({"keys": [)" + entry("admin", "k") + "]}",
         R"({"keys": [)" + entry("a", "k", R"(, "patches": "all")") + "]}",
         R"({"keys": [)" + entry("a", "k", R"(, "admin": true)") + "]}",
         R"({"keys": [)" + alice + ", " + entry("alice", "other") + "]}",

@@ -3,14 +3,13 @@
 #include <algorithm>
 
 namespace llmpatch {
-namespace {
 
-bool may_run_all(const ApiKey& key, const ResolvedStack& stack) {
-  return std::all_of(stack.patches.begin(), stack.patches.end(),
-                     [&](const auto& patch) { return key.may_run(patch->manifest.name); });
+bool may_see(const ApiKey* key, const Result<ResolvedStack>& stack) {
+  if (key == nullptr || !key->patches) return true;
+  return stack.ok() &&
+         std::all_of(stack->patches.begin(), stack->patches.end(),
+                     [&](const auto& patch) { return key->may_run(patch->manifest.name); });
 }
-
-}  // namespace
 
 Json models_json(const PatchTable& table, const std::string& base, const ApiKey* key,
                  std::int64_t created) {
@@ -27,7 +26,7 @@ Json models_json(const PatchTable& table, const std::string& base, const ApiKey*
     ModelId id;
     id.patches = {name};
     const Result<ResolvedStack> stack = table.resolve({}, id);
-    if (!stack.ok() || (key != nullptr && !may_run_all(*key, *stack))) continue;
+    if (!stack.ok() || !may_see(key, stack)) continue;
     list.push_back(model(base + "+" + name));
     list.back()["parent"] = base;
   }

@@ -3,6 +3,7 @@
 #include "distribution/transfer.h"
 #include "patch/names.h"
 #include "serve/answer_request.h"
+#include "serve/models.h"
 #include "serve/request_fields.h"
 
 namespace llmpatch {
@@ -88,14 +89,16 @@ void PatchAdmin::list(ApiCall& call, const std::string& name, bool has_admin_key
   if (!name.empty() && data.empty()) {
     return call.fail({404, "patch: found none of that name", "patch_not_found", ""});
   }
-  const auto shown_stack = [](const Result<ResolvedStack>& stack) {
+  const auto shown_stack = [&](const Result<ResolvedStack>& stack) {
+    if (!may_see(key, stack)) return Json{{"error", "this key may not run it"}};
     return stack.ok() ? stack->json() : Json{{"error", stack.error().message}};
   };
   Json stacks = Json::object();
   for (const auto& [its_name, named] : table->stacks) {
     ModelId id;
     id.patches = {its_name};
-    stacks[its_name] = shown_stack(table->resolve({}, id));
+    const Result<ResolvedStack> stack = table->resolve({}, id);
+    if (may_see(key, stack)) stacks[its_name] = shown_stack(stack);
   }
   call.respond(200, {{"object", "list"},
                      {"allow_unpatched", allow_unpatched_.load()},

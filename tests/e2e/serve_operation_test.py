@@ -45,6 +45,8 @@ class Keys(Operation):
                          [MODEL_ID, f"{MODEL_ID}+spanish@1.0.0"])
         self.assertEqual([patch["name"] for patch in server.get("/v1/patches", key="key-bob").json["data"]],
                          ["spanish"])
+        self.assertNotIn("sorry", server.get("/v1/patches", key="key-bob").body.decode())
+        self.assertIn("sorry", server.get("/v1/patches", key="key-alice").body.decode())
         # Nor is a key shown how patches are used that it may not run.
         self.assertEqual(server.chat(key="key-alice", patches=["sorry", "spanish"]).status, 200)
         for key, shown in [("key-alice", True), (ADMIN, True), ("key-bob", False)]:
