@@ -14,8 +14,8 @@ namespace {
 // all tokens are looked at, some tens for each token of the vocabulary.
 constexpr std::size_t kWork = 1000000;
 constexpr std::size_t kWorkPerToken = 64;
-// Of nodes and edges that an answer may hold on to.
-constexpr std::size_t kMaxGraph = 1000000;
+// Of nodes and edges that an answer may hold on to: some megabytes.
+constexpr std::size_t kMaxGraph = 100000;
 constexpr std::size_t kWorthClearing = 1000;
 
 Error too_ambiguous() {

@@ -11,6 +11,7 @@ constexpr std::uint32_t kNone = std::numeric_limits<std::uint32_t>::max();
 constexpr std::uint32_t kBottom = 0;  // the node below all others
 constexpr std::size_t kBuckets = 1024;
 constexpr std::size_t kFirstSeen = 64;
+constexpr std::size_t kMostSeen = std::size_t{1} << 16;  // at one place
 
 std::uint32_t mixed(std::uint32_t hash, std::uint32_t value) {
   hash = (hash ^ value) * 0x9E3779B1u;
@@ -56,7 +57,7 @@ void GrammarStacks::push(const Stack& stack) {
   for (; seen_[i].place == place_; i = (i + 1) & mask) {
     if (!work() || seen_[i].stack == stack) return;
   }
-  if (!work()) return;
+  if (!work(seen_count_ < kMostSeen ? 1 : work_left_ + 1)) return;
   seen_[i] = {place_, stack};
   ++seen_count_;
   open_.push_back(stack);

@@ -30,7 +30,8 @@ class GrammarStacks {
   // Of a grammar that check_grammar() lets through.
   explicit GrammarStacks(const GrammarRules& rules);
 
-  // The steps that advance() may take from now on.
+  // The steps that advance() may take from now on. More stacks at one place in the text than the
+  // memory of one answer allows (65,536) use them up as well.
   void allow_work(std::size_t most) {
     work_left_ = most;
     exhausted_ = false;

@@ -194,6 +194,17 @@ TEST(GrammarStacks, CountedRepetitionsTakeWorkByTheirCounts) {
 }
 
 // Rules that meet after different beginnings: what a graph cannot keep small.
+TEST(GrammarStacks, HoldsABoundedNumberOfStacks) {
+  std::string grammar = "root ::= \"a\"";
+  for (int i = 0; i < 200; ++i) grammar += " | \"a\" root root";
+  Followed many(grammar);
+  ASSERT_TRUE(many.may_begin("a"));
+  ASSERT_FALSE(many.stacks().is_exhausted());
+  many.may_begin("a");  // each of the 201 beginnings within each of 200 rules, and what follows it
+  EXPECT_TRUE(many.stacks().is_exhausted());
+  EXPECT_LE(many.live(), std::size_t{1} << 16);
+}
+
 TEST(GrammarStacks, StopsWhereTheWorkIsUsedUp) {
   const std::string grammar = "root ::= s\ns ::= \"a\" s s \"b\" | \"a\" s | \"a\"";
   Followed followed(grammar);
