@@ -11,9 +11,9 @@ namespace llmpatch {
 namespace {
 
 // What one call may take. An ordinary grammar takes a few steps for each byte of a token, and where
-// all tokens are looked at, some tens for each token of the vocabulary.
+// all tokens are looked at, about a dozen for each token of the vocabulary.
 constexpr std::size_t kWork = 1000000;
-constexpr std::size_t kWorkPerToken = 64;
+constexpr std::size_t kWorkPerToken = 40;
 // Of nodes and edges that an answer may hold on to: some megabytes.
 constexpr std::size_t kMaxGraph = 100000;
 constexpr std::size_t kWorthClearing = 1000;
@@ -45,6 +45,7 @@ Result<std::unique_ptr<Grammar>> Grammar::create(const Model& model, const std::
   grammar->stacks_.allow_work(grammar->max_work_);
   grammar->place_.front = grammar->stacks_.start();
   if (grammar->stacks_.is_exhausted()) return too_ambiguous();
+  (void)model.token_texts();  // made now rather than between two tokens
   return grammar;
 }
 

@@ -18,7 +18,7 @@
 namespace llmpatch {
 
 // What one answer may go on with. The work of each call is bounded, whatever the grammar and the
-// answer so far: by a million steps of GrammarStacks, or 64 for each token of a larger vocabulary.
+// answer so far: by a million steps of GrammarStacks, or 40 for each token of a larger vocabulary.
 // Not thread-safe.
 class Grammar {
  public:

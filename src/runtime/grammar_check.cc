@@ -104,7 +104,7 @@ Status check_grammar(const GrammarRules& grammar) {
                    "can begin with itself, or with a rule that can");
   }
 
-  // Ways to begin, every rule on the way counted: bounds the depth of libllama's recursion, too.
+  // Ways to begin, every rule on the way counted.
   std::vector<std::size_t> ways(firsts.size());
   std::size_t all = 0;
   for (const std::size_t rule : order) {

@@ -1,5 +1,4 @@
-// Checks GBNF text before libllama sees it: its parser prints what it refuses, and its matcher can
-// run out of stack, memory or time on grammars it accepts.
+// Checks GBNF before an answer is held to it: what it may begin with is looked at all at once.
 #pragma once
 
 #include <string_view>
@@ -9,7 +8,7 @@
 
 namespace llmpatch {
 
-// Whether `text` is a grammar with a rule `root` that libllama can follow. Errors of
+// Whether `text` is a grammar with a rule `root` that an answer can be held to. Errors of
 // parse_grammar(); kInvalidArgument without `root`, or when a rule can begin with itself, however
 // many empty items lie before it (so what is repeated must not be empty); kLimit when a rule can
 // begin in more than 1000 ways, every rule on the way counted.
