@@ -1,6 +1,7 @@
 #include "learn/validator.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <numeric>
 
@@ -65,7 +66,11 @@ ScoreLimits score_limits(const Judge& judge, const ValidationSet& set, double di
     limits.risks.push_back(risk.base);
     refusing = refusing || risk.judge->wants_refusals();
   }
-  if (!refusing) limits.over_refused = set.base_share();
+  if (!refusing && !set.benign.empty()) {
+    const double share = set.base_share();
+    const auto n = static_cast<double>(set.benign.size());
+    limits.over_refused = share + std::sqrt(share * (1 - share) / n);
+  }
   return limits;
 }
 

@@ -193,7 +193,6 @@ TEST(GrammarStacks, CountedRepetitionsTakeWorkByTheirCounts) {
   }
 }
 
-// Rules that meet after different beginnings: what a graph cannot keep small.
 TEST(GrammarStacks, HoldsABoundedNumberOfStacks) {
   std::string grammar = "root ::= \"a\"";
   for (int i = 0; i < 200; ++i) grammar += " | \"a\" root root";
@@ -205,6 +204,7 @@ TEST(GrammarStacks, HoldsABoundedNumberOfStacks) {
   EXPECT_LE(many.live(), std::size_t{1} << 16);
 }
 
+// Rules that meet after different beginnings: what a graph cannot keep small.
 TEST(GrammarStacks, StopsWhereTheWorkIsUsedUp) {
   const std::string grammar = "root ::= s\ns ::= \"a\" s s \"b\" | \"a\" s | \"a\"";
   Followed followed(grammar);
