@@ -100,7 +100,9 @@ class Tools:
 
     def test_a_function_may_be_named(self):
         for name in ["weather", "tide-table"]:
-            choice = self.choice(tool_choice={"type": "function", "function": {"name": name}})
+            # One call: a model that makes more of them ends by the length.
+            choice = self.choice(tool_choice={"type": "function", "function": {"name": name}},
+                                 parallel_tool_calls=False)
             self.assertEqual(choice["finish_reason"], "tool_calls", choice)
             self.assertEqual({call["function"]["name"] for call in choice["message"]["tool_calls"]}, {name})
         arguments = json.loads(choice["message"]["tool_calls"][0]["function"]["arguments"])
