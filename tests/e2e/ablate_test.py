@@ -65,8 +65,9 @@ class Ablation(ProgramTest):
         self.assertIn("sft steps", self.seconds("both"))
         # A cell's patch carries its figures.
         for cell in ["both", "sft"]:
-            self.assertEqual((self.dir / "out" / cell / "patch/eval.json").read_bytes(),
-                             (self.dir / "out" / cell / "eval/eval.json").read_bytes())
+            cards = [json.loads((self.dir / "out" / cell / place / "eval.json").read_text())
+                     for place in ("patch", "eval")]
+            self.assertEqual(*cards)
         # What is finished is not run again, even where nothing but the results is left.
         for cell in ["both", "sft", "prompt"]:
             shutil.rmtree(self.dir / "out" / cell)
