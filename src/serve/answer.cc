@@ -73,7 +73,8 @@ void Answer::on_chunk(std::size_t index, const ServingChunk& chunk) {
   const std::lock_guard lock(mutex_);
   std::chrono::steady_clock::time_point& last_piece = last_pieces_[index];
   if (last_piece != std::chrono::steady_clock::time_point()) {
-    metrics_.observe_gap(frame_.stack, std::chrono::duration<double>(now - last_piece).count());
+    if (!observe_gap_) observe_gap_ = metrics_.gap_observer(frame_.stack);
+    observe_gap_(std::chrono::duration<double>(now - last_piece).count());
   }
   last_piece = now;
   if (error_) return;

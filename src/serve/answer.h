@@ -84,6 +84,7 @@ class Answer : public std::enable_shared_from_this<Answer> {
   std::optional<ApiError> error_;
   ServingUsage usage_;
   std::vector<std::chrono::steady_clock::time_point> last_pieces_;  // choice by choice
+  std::function<void(double)> observe_gap_;                         // from the first gap on
 
   // Apart from the above, since a client may be found gone while a piece is written.
   std::mutex ids_mutex_;

@@ -151,8 +151,9 @@ void Metrics::count_completion(const std::string& stack, const ServingUsage& usa
   state_->whole.Observe(seconds);
 }
 
-void Metrics::observe_gap(const std::string& stack, double seconds) {
-  state_->gaps.Add({{"patch", state_->label_of(stack)}}, kGap).Observe(seconds);
+std::function<void(double)> Metrics::gap_observer(const std::string& stack) {
+  Histogram& gaps = state_->gaps.Add({{"patch", state_->label_of(stack)}}, kGap);
+  return [&gaps](double seconds) { gaps.Observe(seconds); };
 }
 
 std::string Metrics::text(const Now& now) {

@@ -1,6 +1,7 @@
 // What the server counts, in Prometheus' form (docs/api.md has the names). Internal to serve/.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -27,8 +28,9 @@ class Metrics {
   // An answer of the engine behind `stack` (ResolvedStack::header). `seconds`: from the request's
   // arrival to its end.
   void count_completion(const std::string& stack, const ServingUsage& usage, double seconds);
-  // Between two pieces of a choice of such an answer.
-  void observe_gap(const std::string& stack, double seconds);
+  // What counts seconds between two pieces of a choice of such an answer, for each of which naming
+  // the stack would take too long. Thread-safe; not to be called after this is gone.
+  std::function<void(double seconds)> gap_observer(const std::string& stack);
 
   // What is measured when it is asked for.
   struct Now {

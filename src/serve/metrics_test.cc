@@ -28,7 +28,7 @@ TEST(Metrics, CountsByStack) {
   usage.first_token_seconds = 0.2;
   metrics.count_completion("refuse@1.0.0", usage, 1);
   metrics.count_completion("none", usage, 1);
-  metrics.observe_gap("refuse@1.0.0", 0.1);
+  metrics.gap_observer("refuse@1.0.0")(0.1);
   const std::string text = text_of(metrics);
   for (const char* line : {"llmpatch_stack_requests_total{stack=\"none\"} 1\n",
                            "llmpatch_tokens_total{kind=\"prompt\",patch=\"refuse@1.0.0\"} 5\n",
@@ -43,7 +43,7 @@ TEST(Metrics, CountsByStack) {
 TEST(Metrics, HasABoundedNumberOfStacks) {
   Metrics metrics;
   for (int i = 0; i < 300; ++i) {
-    metrics.observe_gap("p" + std::to_string(i) + "@1.0.0", 0.1);
+    metrics.gap_observer("p" + std::to_string(i) + "@1.0.0")(0.1);
   }
   const std::string text = text_of(metrics);
   EXPECT_TRUE(has(text, "llmpatch_inter_token_seconds_count{patch=\"p255@1.0.0\"} 1\n"));
@@ -57,7 +57,7 @@ TEST(Metrics, ShowsAKeyWhatItMayRun) {
        {"none", "tone@1.0.0", "tone@1.0.0+b2", "refuse@1.0.0", "tone@1.0.0+refuse@1.0.0+b3",
         "refuse@1.0.0+tone@2.0.0;compose=parallel"}) {
     metrics.count_completion(stack, {}, 1);
-    metrics.observe_gap(stack, 0.1);
+    metrics.gap_observer(stack)(0.1);
   }
   metrics.count_verdict("word", {"refuse@1.0.0", "tone@1.0.0"}, "safe");
   auto table = std::make_shared<PatchTable>();
