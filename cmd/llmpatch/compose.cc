@@ -3,6 +3,7 @@
 #include "eval/compose.h"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,7 +30,8 @@ struct Options {
   ComposeOptions compose;  // the figures that go through as they are
   SuiteOptions suites;
   std::vector<std::string> metrics;
-  std::string format, orders;
+  std::string format;
+  std::optional<std::string> orders;
   fs::path output;
   bool record = false, force = false, json = false;
 };
@@ -67,8 +69,8 @@ Result<ComposeOptions> compose_options(const Options& options, const CancelFlag&
   ComposeOptions compose = options.compose;
   EvalOptions& eval = compose.eval;
   compose.orders = default_orders(options.patches.patches.size());
-  if (!options.orders.empty()) {
-    LLMPATCH_ASSIGN(compose.orders, parse_compose_orders(options.orders));
+  if (options.orders) {
+    LLMPATCH_ASSIGN(compose.orders, parse_compose_orders(*options.orders));
   }
   for (const std::string& text : options.metrics) {
     LLMPATCH_ASSIGN(auto metric, parse_patch_metric(text));
@@ -190,8 +192,8 @@ RunFn declare_compose(CLI::App& app) {
                  "PATCH=SUITE:METRIC: what measures a patch's own domain (default: by its risk); "
                  "repeatable")
       ->allow_extra_args(false);
-  app.add_option(
-      "--orders", options->orders,
+  app.add_option_function<std::string>(
+      "--orders", [options](const std::string& text) { options->orders = text; },
       "Orders of all of three patches or more: two (as given, reversed) or all (default: "
       "all of three, two of more)");
   app.add_option("--max-modes", options->compose.max_modes,

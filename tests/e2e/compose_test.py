@@ -173,6 +173,7 @@ class Composed(ProgramTest):
         self.fails(2, r"found patch 'green'", *self.arguments("--metric", "green=words:tokens@3"))
         self.fails(2, r"found suite 'verse'", *self.arguments("--metric", "red=verse:tokens@3"))
         self.fails(2, r"orders: found 'some'", *self.arguments("--orders", "some"))
+        self.fails(2, r"orders: found ''", *self.arguments("--orders", ""))
         self.fails(3, r"suite: found 'toxicty'", *self.arguments("--suite", "toxicty"))
         self.fails(3, r"suite: found 'toxicty'", *self.arguments("--eval", "benign.json,toxicty"))
         self.fails(3, "none", *self.arguments(patches=[self.red, "none"]))
