@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "base/memory.h"
 #include "command.h"
 #include "gguf/gguf_file.h"
 #include "learn_support.h"
@@ -98,7 +99,7 @@ Finding check_processor() {
 
 Finding check_memory() {
   constexpr double kLittle = 4.0 * (1 << 30);  // what learning on the demo's model stays below
-  const Memory memory = machine_memory();
+  const Memory memory = usable_memory();
   const auto available = static_cast<double>(memory.available);
   Finding finding{
       "memory", Health::kGood,

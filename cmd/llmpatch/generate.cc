@@ -7,6 +7,7 @@
 #include "adapter_options.h"
 #include "base/file_digest.h"
 #include "base/join.h"
+#include "base/memory.h"
 #include "base/sha256.h"
 #include "command.h"
 #include "machine.h"
@@ -195,7 +196,7 @@ void print_plan(const Options& options, const Job& job, std::size_t done) {
   if (done > 0) plan += "; already done: " + count_text(done, "prompt");
   say(plan);
   say("memory: " + bytes_text(static_cast<double>(resident_bytes())) + " with model and cache, " +
-      bytes_text(static_cast<double>(machine_memory().available)) + " still free");
+      bytes_text(static_cast<double>(usable_memory().available)) + " still free");
 }
 
 Status run(const Options& options, const CancelFlag& cancel) {

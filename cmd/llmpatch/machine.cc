@@ -28,25 +28,7 @@ std::uint64_t number(const std::string& text) {
   return value;
 }
 
-std::uint64_t first_number(const char* path) {
-  std::uint64_t value = 0;
-  std::ifstream(path) >> value;  // stays 0 for "max" and for a missing file
-  return value;
-}
-
 }  // namespace
-
-Memory machine_memory() {
-  Memory memory{number(field("/proc/meminfo", "MemTotal")) * 1024,
-                number(field("/proc/meminfo", "MemAvailable")) * 1024};
-  const std::uint64_t limit = first_number("/sys/fs/cgroup/memory.max");
-  if (limit != 0 && limit < memory.total) {
-    memory.total = limit;
-    const std::uint64_t used = first_number("/sys/fs/cgroup/memory.current");
-    memory.available = std::min(memory.available, limit - std::min(limit, used));
-  }
-  return memory;
-}
 
 std::uint64_t resident_bytes() { return number(field("/proc/self/status", "VmRSS")) * 1024; }
 

@@ -8,13 +8,6 @@
 
 namespace llmpatch {
 
-struct Memory {
-  std::uint64_t total = 0;      // bytes; 0 when unknown
-  std::uint64_t available = 0;  // bytes that can be taken without swapping
-};
-// Of the machine, or of the control group this process lives in when that has less.
-Memory machine_memory();
-
 // Bytes this process has in memory now; 0 when unknown.
 std::uint64_t resident_bytes();
 

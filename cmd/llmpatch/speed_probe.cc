@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "base/memory.h"
 #include "machine.h"
 #include "terminal.h"
 
@@ -35,7 +36,7 @@ Status say_cost(const Model& model, const EngineOptions& options, std::uint64_t 
   LLMPATCH_ASSIGN(const double speed, measure_speed(model, options));
   say("time: " + estimate_text(tokens, speed) + "; cached answers cost none");
   say("memory: " + bytes_text(static_cast<double>(resident_bytes())) + " with the model, " +
-      bytes_text(static_cast<double>(machine_memory().available)) + " still free");
+      bytes_text(static_cast<double>(usable_memory().available)) + " still free");
   return {};
 }
 

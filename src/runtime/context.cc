@@ -3,10 +3,9 @@
 #include <algorithm>
 #include <cstdlib>
 #include <exception>
-#include <fstream>
 #include <limits>
-#include <optional>
 
+#include "base/memory.h"
 #include "runtime/decode.h"
 #include "runtime/llama_backend.h"
 #include "runtime/loaded_adapters.h"
@@ -30,30 +29,19 @@ Status check_memory(const llama_model* model, const ContextOptions& options) {
       static_cast<std::uint64_t>(llama_vocab_n_tokens(llama_model_get_vocab(model)));
   const std::uint64_t logits =
       std::max(options.outputs, options.sequences) * vocabulary * sizeof(float);
-  const auto available = available_memory();
+  const Memory memory = usable_memory();
   if (cells <= std::numeric_limits<std::int32_t>::max() &&
-      (!available || cache + logits <= *available)) {
+      (memory.total == 0 || cache + logits <= memory.available)) {
     return {};
   }
   return make_error(ErrorKind::kLimit, "runtime",
                     "KV cache of " + std::to_string(cells) + " cells: needs " +
                         mebibytes(cache + logits) + ", the system has " +
-                        mebibytes(available.value_or(0)),
+                        mebibytes(memory.available),
                     "use a shorter context or fewer requests at once");
 }
 
 }  // namespace
-
-std::optional<std::uint64_t> available_memory() {
-  std::ifstream file("/proc/meminfo");
-  std::string key, unit;
-  std::uint64_t kib = 0;
-  while (file >> key >> kib) {
-    if (key == "MemAvailable:") return kib * 1024;
-    std::getline(file, unit);
-  }
-  return std::nullopt;
-}
 
 std::uint64_t cell_bytes(const llama_model* model, bool exact) {
   char text[128];

@@ -5,7 +5,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -98,9 +97,6 @@ class Context {
   std::size_t n_vocab_ = 0;
   const CancelFlag* cancel_ = nullptr;
 };
-
-// Memory the system can still give out, if it says so.
-std::optional<std::uint64_t> available_memory();
 
 // Bytes the KV cache takes for one cell.
 std::uint64_t cell_bytes(const llama_model* model, bool exact);
