@@ -82,9 +82,9 @@ void CommandServeOptions::declare(CLI::App& app) {
       ->group(limits);
   app.add_option(
          "--cache-layout", cache_layout,
-         "unified: all answers draw on the same tokens; split: room for a whole context for\n"
-         "each; auto: split where it is at most 1/8 of the free memory and\n"
-         "--cache-tokens is 0")
+         "split: each answer has room for a whole context of its own, which is the fastest;\n"
+         "unified: all draw on the same tokens, which takes less memory; auto: split where\n"
+         "that takes at most a quarter of the free memory and --cache-tokens is 0")
       ->capture_default_str()
       ->check(CLI::IsMember({"unified", "split", "auto"}))
       ->group(limits);

@@ -25,7 +25,7 @@ struct CommandServeOptions {
   RegistryPlace registry;
   bool force = false, allow_unpatched = false, is_public = false, watch = false, json = false;
   bool audit_text = false;
-  std::string host, model_name, cache_layout = "unified";
+  std::string host, model_name, cache_layout = "auto";
   std::vector<std::string> stacks;
   std::uint16_t port = 8080;
   std::filesystem::path api_keys, admin_key, audit_log, certificate, private_key, config;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/cores.h"
+#include "base/memory.h"
 #include "runtime/sequence_pool.h"
 #include "runtime/stream_pool.h"
 
@@ -19,8 +20,10 @@ constexpr int kCellsPerRequest = 256;  // planned for ordinary requests
 constexpr int kWholeRequests = 4;      // planned beside those: with a whole context
 constexpr int kPrefixCells = 1024;     // planned for prefixes
 constexpr int kStackCells = 256;       // planned for those of one request where the cache is split
-// Of the free memory, which a split cache and the room for whole contexts take at most.
-constexpr std::uint64_t kMemoryPart = 8;
+// Of the free memory, what the room for whole contexts takes at most in a unified cache, and a
+// split cache where nobody asked for one.
+constexpr std::uint64_t kWholePart = 8;
+constexpr std::uint64_t kSplitPart = 4;
 // Prompts kept for reuse fill at most this part of what a unified cache has for ordinary requests,
 // since every batch passes over all cells in use, and as many bytes outside a split one.
 constexpr std::uint32_t kKeptPart = 8;
@@ -81,7 +84,7 @@ int ordinary_cells(const Model& model, const ServingOptions& options) {
 // have room beside ordinary ones: cells cost time only once they are in use.
 int whole_request_cells(const Model& model, const ServingOptions& options, int ordinary) {
   const std::uint64_t bytes = std::max<std::uint64_t>(cell_bytes(model.handle(), options.exact), 1);
-  const std::uint64_t affordable = available_memory().value_or(0) / kMemoryPart / bytes;
+  const std::uint64_t affordable = usable_memory().available / kWholePart / bytes;
   const auto planned = static_cast<std::uint64_t>(ordinary);
   const std::uint64_t wanted =
       std::uint64_t{kWholeRequests} * static_cast<std::uint64_t>(context_of(model, options));
@@ -136,11 +139,11 @@ Result<ServingCache> make_split(const Model& model, const ServingOptions& option
 }
 
 bool can_afford_split(const Model& model, const ServingOptions& options) {
-  const auto memory = available_memory();
-  if (!memory || options.cache_tokens > 0) return false;
+  if (options.cache_tokens > 0) return false;
   const ContextOptions wanted = split_options(model, options);
   const std::uint64_t cells = std::uint64_t{wanted.cells} * wanted.sequences;
-  return cells * cell_bytes(model.handle(), options.exact) <= *memory / kMemoryPart;
+  return cells * cell_bytes(model.handle(), options.exact) <=
+         usable_memory().available / kSplitPart;
 }
 
 }  // namespace

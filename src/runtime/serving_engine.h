@@ -93,7 +93,7 @@ struct ServingSink {
 // in common moves no bytes, but every token passes over the cells of all. Split: each that runs has
 // room for a whole context, which takes far more memory, and passes over its own cells only.
 enum class CacheLayout {
-  kAuto,  // split where that takes at most an eighth of the free memory, cache_tokens is 0 and the
+  kAuto,  // split where that takes at most a quarter of the free memory, cache_tokens is 0 and the
           // model's cells can be taken apart
   kUnified,
   kSplit,
@@ -109,7 +109,7 @@ struct ServingOptions {
   int max_concurrent = 32;  // requests decoded at the same time
   int max_queue = 256;      // requests that wait beyond those; 0: none
   int context = 0;          // tokens of one request, prefix excluded; 0: as Engine
-  CacheLayout layout = CacheLayout::kUnified;
+  CacheLayout layout = CacheLayout::kAuto;
   int cache_tokens = 0;      // KV cells of all requests together; 0: planned
   int prefill_tokens = 256;  // prompt tokens a batch takes at most while answers are being decoded
 };

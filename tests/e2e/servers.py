@@ -40,7 +40,9 @@ class Answer:
 
 class Server:
     def __init__(self, folder, *args, model=MODEL, program=OPERATOR):
-        command = [program, "serve", "--model", model, "--port", 0, "--json", *args]
+        # Room for 32 requests of the model's whole context takes seconds to make.
+        brief = () if {"--context", "--config"} & set(args) else ("--context", 1024)
+        command = [program, "serve", "--model", model, "--port", 0, "--json", *brief, *args]
         self.process = subprocess.Popen([str(part) for part in command], cwd=folder,
                                         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                         stderr=subprocess.PIPE, encoding="utf-8")
