@@ -38,7 +38,8 @@ void CommandServeOptions::declare(CLI::App& app) {
   patches.declare(app);
   app.add_flag("--force", force, "Run a patch on a model it was not made for");
   app.add_flag("--allow-unpatched", allow_unpatched,
-               "Let requests ask for the model without any patch (\"patches\": [])");
+               "Let requests run the model without any patch: those that ask for it\n(\"patches\": "
+               "[]), and all others where none is active");
 
   const char* network = "Network";
   app.add_option("--host", host,
@@ -203,6 +204,7 @@ Result<ApiServerOptions> CommandServeOptions::server_options(const CancelFlag& c
   options.patches.trust = [trust = patches.trust] { return trust.trust(); };
   options.patches.allow_unsigned = patches.trust.allow();
   options.patches.admission = {patches.accept_base, force};
+  options.patches.allow_unpatched = allow_unpatched;
   LLMPATCH_ASSIGN(options.patches.compose, patches.composition());
   for (const std::string& text : stacks) {
     LLMPATCH_ASSIGN(auto named, parse_named_stack(text));
@@ -222,7 +224,6 @@ Result<ApiServerOptions> CommandServeOptions::server_options(const CancelFlag& c
   options.judge_options.data = data;
   options.judge_options.cancel = &cancel;
   options.update = std::chrono::seconds(update_seconds);
-  options.allow_unpatched = allow_unpatched;
   options.max_tokens = max_tokens;
   options.max_answers = static_cast<std::size_t>(engine.max_concurrent + engine.max_queue);
   options.max_waiting = options.max_answers;

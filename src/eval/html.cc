@@ -61,17 +61,4 @@ std::string html_escape(std::string_view text) {
   return out;
 }
 
-std::string script_json(const OrderedJson& value) {
-  std::string out;
-  for (const char c : json_line(value)) {
-    // Only strings can hold this character, and there it has an escape.
-    if (c == '<') {
-      out += "\\u003c";
-    } else {
-      out += c;
-    }
-  }
-  return out;
-}
-
 }  // namespace llmpatch

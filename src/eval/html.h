@@ -5,16 +5,11 @@
 #include <string>
 #include <string_view>
 
-#include "base/json.h"
 
 namespace llmpatch {
 
 // `text` as HTML text or as the value of a quoted attribute: & < > " ' become references, invalid
 // UTF-8 and control characters (but tab and newline) become U+FFFD.
 std::string html_escape(std::string_view text);
-
-// `value` as JSON that may stand inside a <script> element: no '<' is left, so neither "</script>"
-// nor "<!--" can be.
-std::string script_json(const OrderedJson& value);
 
 }  // namespace llmpatch

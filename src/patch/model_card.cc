@@ -69,9 +69,8 @@ std::string effect_section(const Patch& patch) {
   if (table.rows.empty()) return "See `eval.json`.\n";
   std::string text =
       "With 95 % intervals; `eval.json` has every metric and the command that reproduces it. "
-      "`base` "
-      "is the model alone, `system` the model under a safety system prompt, `patched` the model "
-      "with this patch.\n\n| suite | metric |";
+      "`base` is the model alone, `system-prompt` the model under a safety system prompt, `patch` "
+      "the model with this patch.\n\n| suite | metric |";
   for (const std::string& system : table.systems) text.append(" ").append(cell(system)) += " |";
   text += "\n| --- | --- |";
   for (std::size_t i = 0; i < table.systems.size(); ++i) text += " --- |";
@@ -97,7 +96,9 @@ std::string model_card(const Patch& patch) {
           "## Effect\n\n" +
           effect_section(patch) +
           "\n## Use\n\nWith llmpatch, on the model's GGUF file:\n\n"
-          "```sh\nllmpatch inspect .\nllmpatch chat --model model.gguf --patch .\n```\n\n"
+          "```sh\nllmpatch inspect .\n"
+          "llmpatch chat --model model.gguf --patch . --key vendor.pub   # or --allow-unsigned\n"
+          "```\n\n"
           "With PEFT, on the same model in Transformers:\n\n"
           "```python\nfrom peft import PeftModel\n\n"
           "patched = PeftModel.from_pretrained(model, \".\")\n```\n\n"

@@ -66,9 +66,9 @@ void read_patches(RequestFields& fields, StackRequest& stack) {
       stack.patches->push_back(std::move(*reference));
     }
   }
+  if (fields.take("compose") == nullptr) return;
   std::string compose;
   fields.text("compose", 64, compose);
-  if (compose.empty()) return;
   const Result<Compose> parsed = parse_compose(compose);
   if (!parsed.ok()) {
     return fields.fail("compose",

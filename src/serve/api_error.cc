@@ -63,6 +63,8 @@ ApiError stack_error(const Error& error) {
       return from(error, 403, "patch_untrusted");
     case ErrorKind::kDenied:
       return from(error, 503, "patch_revoked");
+    case ErrorKind::kUnmet:
+      return from(error, 503, "no_active_patch");
     default:
       return from(error, 503, "patch_unavailable");
   }

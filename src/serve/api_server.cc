@@ -43,7 +43,7 @@ bool says_json(std::string_view type) {
 }
 
 AnswerRules rules_of(const ApiServerOptions& options) {
-  return {options.max_tokens, options.request_timeout, options.allow_unpatched};
+  return {options.max_tokens, options.request_timeout};
 }
 
 std::string id_prefix(std::string_view path) {
@@ -300,7 +300,6 @@ Result<std::vector<std::string>> ApiServer::State::take_over(ApiServerOptions ne
   LLMPATCH_ASSIGN(std::vector<std::string> warnings, patches->reload(std::move(next.patches)));
   if (tls != nullptr) http->use_tls(std::move(tls));
   completions->set_rules(rules_of(next));
-  admin->set_allow_unpatched(next.allow_unpatched);
   const std::lock_guard lock(keys_mutex);
   keys = std::make_shared<const Keys>(std::move(read));
   return warnings;
@@ -360,7 +359,6 @@ Result<std::unique_ptr<ApiServer>> ApiServer::start(ServingEngine& engine,
       engine, *state->patches, state->finishers, state->metrics, *state->audit,
       CompletionsOptions{chosen.model, chosen.fingerprint, rules_of(chosen), chosen.max_answers});
   state->admin = std::make_unique<PatchAdmin>(*state->patches, chosen.model, chosen.registry,
-                                              chosen.allow_unpatched,
                                               [self] { return self->reload_patches(); });
   state->add_endpoints();
   state->add_patch_endpoints();

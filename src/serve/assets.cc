@@ -1,6 +1,5 @@
 #include "serve/assets.h"
 
-#include <algorithm>
 #include <vector>
 
 // The assembler copies the files as they are; cmake/ServeAssets.cmake lists them.
@@ -47,13 +46,6 @@ std::span<const Asset> assets() {
   };
 #undef ASSET
   return kAssets;
-}
-
-const Asset* find_asset(std::string_view name) {
-  const auto all = assets();
-  const auto found =
-      std::find_if(all.begin(), all.end(), [&](const Asset& asset) { return asset.name == name; });
-  return found == all.end() ? nullptr : &*found;
 }
 
 }  // namespace llmpatch

@@ -14,7 +14,5 @@ struct Asset {
 };
 
 std::span<const Asset> assets();
-// Null when there is none of that name.
-const Asset* find_asset(std::string_view name);
 
 }  // namespace llmpatch

@@ -20,6 +20,11 @@ std::string Caller::name() const {
   return key == nullptr ? std::string() : key->name;
 }
 
+bool Caller::may_run_unpatched(bool server_lets) const {
+  if (is_admin) return true;
+  return key != nullptr && key->unpatched ? *key->unpatched : server_lets;
+}
+
 ApiCall::ApiCall(std::shared_ptr<HttpExchange> exchange, Metrics& metrics, RequestLog& log,
                  std::string id, std::string endpoint)
     : exchange_(std::move(exchange)),

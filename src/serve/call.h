@@ -26,6 +26,10 @@ struct Caller {
 
   // What logs call it, and the tenant of its requests.
   std::string name() const;
+  // Whether it may run a patch of that name.
+  bool may_run(std::string_view patch) const { return key == nullptr || key->may_run(patch); }
+  // Whether it may run the model alone, on a server that lets others or not.
+  bool may_run_unpatched(bool server_lets) const;
 };
 
 // Thread-safe. Exactly one of respond, fail, and begin_stream .. end_stream or abandon.

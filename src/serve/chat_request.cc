@@ -378,10 +378,11 @@ void read_metadata(RequestFields& fields, Json& metadata) {
 }
 
 void read_service_tier(RequestFields& fields, bool& named) {
+  named = fields.take("service_tier") != nullptr;
+  if (!named) return;
   std::string tier;
   fields.text("service_tier", 64, tier);
-  named = !tier.empty();
-  if (named && tier != "auto" && tier != "default") {
+  if (tier != "auto" && tier != "default") {
     fields.fail(make_error(ErrorKind::kUnsupported, "service_tier",
                            "found " + quote(tier) + ", expected \"auto\" or \"default\""));
   }

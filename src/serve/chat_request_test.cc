@@ -162,6 +162,7 @@ TEST(ChatRequest, RefusesValuesByName) {
       {R"("patches": ["A b"])", "patches"},
       {R"("patches": ["a@^0"])", "patches"},
       {R"("compose": "beside")", "compose"},
+      {R"("compose": "")", "compose"},
       {R"("response_format": {"type": "xml"})", "response_format.type"},
       {R"("response_format": {"type": "json_schema", "json_schema": {"name": "n", "schema": 1}})",
        "response_format.json_schema.schema"},

@@ -104,32 +104,33 @@ std::optional<ResolvedStack> Completions::admit(ApiCall& call, const AnswerReque
                "model_not_found", "model"});
     return std::nullopt;
   }
-  Result<ResolvedStack> stack = patches_.table()->resolve(request.stack, *id);
-  if (!stack.ok()) {
-    ApiError error = stack_error(stack.error());
-    if (request.stack.patches) error.param = "patches";
-    call.fail(error);
+  const std::shared_ptr<const PatchTable> table = patches_.table();
+  const auto fail = [&](const Error& error) {
+    ApiError shown = stack_error(error);
+    if (request.stack.patches) shown.param = "patches";
+    call.fail(shown);
+    return std::nullopt;
+  };
+  const auto names = table->wanted(request.stack, *id);
+  if (!names.ok()) return fail(names.error());
+  // Before anything is looked up: what this key may not run, it is not told of either.
+  for (const Requirement& wanted : *names) {
+    if (call.caller().may_run(wanted.name)) continue;
+    call.fail({403, "this key may not run these patches", "patch_not_allowed", "patches"});
     return std::nullopt;
   }
-  if (call.caller().is_admin) return std::move(*stack);
-  const ApiKey* key = call.caller().key;
+  Result<ResolvedStack> stack = table->resolve(request.stack, *id);
+  if (!stack.ok()) return fail(stack.error());
   if (stack->patches.empty()) {
+    // Where none is asked for, an empty stack is the operator's own choice.
     const bool asks = request.stack.patches && request.stack.patches->empty();
-    const bool server_lets = !asks || rules().allow_unpatched;
-    const bool may = key != nullptr && key->unpatched ? *key->unpatched : server_lets;
-    if (!may) {
+    if (!call.caller().may_run_unpatched(!asks || table->allow_unpatched)) {
       call.fail({403,
                  "patches: found none, expected at least one: this server does not run the "
                  "model without",
                  "unpatched_not_allowed", "patches"});
       return std::nullopt;
     }
-  }
-  for (const auto& patch : stack->patches) {
-    if (key == nullptr || key->may_run(patch->manifest.name)) continue;
-    call.fail({403, "patch " + patch->manifest.name + ": this key may not run it",
-               "patch_not_allowed", "patches"});
-    return std::nullopt;
   }
   return std::move(*stack);
 }

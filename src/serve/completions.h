@@ -21,7 +21,6 @@ namespace llmpatch {
 struct AnswerRules {
   int max_tokens = 0;                 // of one answer; 0: what the context leaves
   std::chrono::seconds timeout{600};  // of one request
-  bool allow_unpatched = false;
 };
 
 struct CompletionsOptions {

@@ -25,6 +25,7 @@ Json models_json(const PatchTable& table, const std::string& base, const ApiKey*
   for (const auto& [name, named] : table.stacks) {
     ModelId id;
     id.patches = {name};
+    if (table.has_name(name)) continue;  // the patch's now
     const Result<ResolvedStack> stack = table.resolve({}, id);
     if (!stack.ok() || !may_see(key, stack)) continue;
     list.push_back(model(base + "+" + name));

@@ -69,11 +69,10 @@ Result<ChangeRequest> parse_change(const ApiCall& call, int takes) {
 }  // namespace
 
 PatchAdmin::PatchAdmin(Patches& patches, std::string model, RegistryOptions registry,
-                       bool allow_unpatched, std::function<Status()> reload)
+                       std::function<Status()> reload)
     : patches_(patches),
       model_(std::move(model)),
       registry_(std::move(registry)),
-      allow_unpatched_(allow_unpatched),
       reload_(std::move(reload)) {}
 
 void PatchAdmin::list(ApiCall& call, const std::string& name, bool has_admin_key) const {
@@ -97,11 +96,12 @@ void PatchAdmin::list(ApiCall& call, const std::string& name, bool has_admin_key
   for (const auto& [its_name, named] : table->stacks) {
     ModelId id;
     id.patches = {its_name};
+    if (table->has_name(its_name)) continue;  // the patch's now
     const Result<ResolvedStack> stack = table->resolve({}, id);
     if (may_see(key, stack)) stacks[its_name] = shown_stack(stack);
   }
   call.respond(200, {{"object", "list"},
-                     {"allow_unpatched", allow_unpatched_.load()},
+                     {"allow_unpatched", call.caller().may_run_unpatched(table->allow_unpatched)},
                      {"admin", has_admin_key},
                      {"default", shown_stack(table->default_stack())},
                      {"stacks", std::move(stacks)},

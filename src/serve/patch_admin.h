@@ -1,7 +1,6 @@
 // The endpoints that show patches and change the store. Internal to serve/.
 #pragma once
 
-#include <atomic>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -20,10 +19,8 @@ namespace llmpatch {
 class PatchAdmin {
  public:
   // `reload` reads the patches anew, after a change. Everything must outlive it.
-  PatchAdmin(Patches& patches, std::string model, RegistryOptions registry, bool allow_unpatched,
+  PatchAdmin(Patches& patches, std::string model, RegistryOptions registry,
              std::function<Status()> reload);
-
-  void set_allow_unpatched(bool allow) { allow_unpatched_ = allow; }
 
   // Each answers the call. `name` as a client wrote it.
   void list(ApiCall& call, const std::string& name, bool has_admin_key) const;
@@ -42,7 +39,6 @@ class PatchAdmin {
   Patches& patches_;
   const std::string model_;
   const RegistryOptions registry_;
-  std::atomic<bool> allow_unpatched_;
   const std::function<Status()> reload_;
   std::mutex changing_;
 };

@@ -19,13 +19,17 @@ class Loader {
   Result<std::shared_ptr<const PatchTable>> load() {
     table_->compose = sources_.compose;
     table_->stacks = sources_.stacks;
+    table_->allow_unpatched = sources_.allow_unpatched;
     LLMPATCH_ASSIGN(trust_, sources_.trust());
     Result<Store> store = Store::open(sources_.store);
     if (store.ok()) {
       store_.emplace(std::move(*store));
-    } else if (store.error().kind != ErrorKind::kNotFound) {
+    } else if (store.error().kind != ErrorKind::kNotFound ||
+               (before_ != nullptr && before_->has_store)) {
+      // One that was there is out of sight, not empty: what was active and revoked in it still is.
       return std::move(store).error();
     }
+    table_->has_store = store_.has_value();
     LLMPATCH_TRY(load_files());
     if (store_) LLMPATCH_TRY(load_stored());
     LLMPATCH_TRY(choose_defaults());

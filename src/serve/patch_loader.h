@@ -31,13 +31,14 @@ struct PatchSources {
   AdmissionRules admission;
   std::map<std::string, NamedStack> stacks;
   Compose compose = Compose::kSequential;
+  bool allow_unpatched = false;  // requests may run the model alone, and do where none is active
 };
 
 // Makes the table of all patches there are. What `before` (may be null) has of the same contents
 // keeps its place in the engine, and the requests of the next table share its cache. A patch that
 // cannot be loaded, is not trusted any more or was revoked stands in the table with its error.
-// Fails where the sources as a whole cannot be read: the store (locked, damaged, of others), the
-// trust, the model's file, a path of which not even the name is known.
+// Fails where the sources as a whole cannot be read: the store (locked, damaged, of others, or gone
+// since `before`), the trust, the model's file, a path of which not even the name is known.
 Result<std::shared_ptr<const PatchTable>> load_patches(const PatchSources& sources,
                                                        ServingEngine& engine,
                                                        const PatchTable* before);

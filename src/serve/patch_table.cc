@@ -15,6 +15,14 @@ std::string text_of(const Requirement& wanted) {
   return wanted.name + (wanted.caret ? "@^" : "@") + wanted.version;
 }
 
+// Which of two versions in a range is meant: one that runs before one that does not, then the one
+// that is active, so that rolling back withdraws a version from ranges too, then the newer.
+bool is_better(const ServedPatch& patch, const ServedPatch& than) {
+  if (patch.error.has_value() != than.error.has_value()) return !patch.error;
+  if (patch.is_current != than.is_current) return patch.is_current;
+  return compare_semver(patch.manifest.version, than.manifest.version) > 0;
+}
+
 Status check_together(const std::vector<std::shared_ptr<const ServedPatch>>& patches) {
   std::vector<Manifest> manifests;
   for (const auto& patch : patches) manifests.push_back(patch->manifest);
@@ -40,7 +48,9 @@ std::size_t ResolvedStack::rows() const {
 }
 
 std::string ResolvedStack::header() const {
-  return title() + (compose == Compose::kParallel ? ";compose=parallel" : "");
+  // One patch alone is the same either way.
+  const bool is_parallel = compose == Compose::kParallel && patches.size() > 1;
+  return title() + (is_parallel ? ";compose=parallel" : "");
 }
 
 Json ResolvedStack::json() const {
@@ -63,7 +73,7 @@ Result<Stack> ResolvedStack::engine_stack() const {
 }
 
 const NamedStack* PatchTable::named(const StackRequest& request, const ModelId& id) const {
-  if (request.patches || id.patches.size() != 1) return nullptr;
+  if (request.patches || id.patches.size() != 1 || has_name(id.patches.front())) return nullptr;
   const auto found = stacks.find(id.patches.front());
   return found == stacks.end() ? nullptr : &found->second;
 }
@@ -115,14 +125,7 @@ Result<std::shared_ptr<const ServedPatch>> PatchTable::find(const Requirement& w
                               ? patch->is_current
                               : wanted.is_met_by(wanted.name, patch->manifest.version);
     if (!is_meant) continue;
-    // Of a range the newest, but one that runs before all that do not.
-    const bool is_better =
-        best == nullptr ||
-        (wanted.caret &&
-         (best->error ? !patch->error
-                      : !patch->error &&
-                            compare_semver(patch->manifest.version, best->manifest.version) > 0));
-    if (is_better) best = patch;
+    if (best == nullptr || (wanted.caret && is_better(*patch, *best))) best = patch;
   }
   if (best != nullptr) {
     if (best->error) return *best->error;
@@ -143,6 +146,11 @@ Result<std::shared_ptr<const ServedPatch>> PatchTable::find(const Requirement& w
 
 Result<ResolvedStack> PatchTable::resolve(const StackRequest& request, const ModelId& id) const {
   LLMPATCH_ASSIGN(const std::vector<Requirement> names, wanted(request, id));
+  if (names.empty() && !request.patches && !allow_unpatched) {
+    return make_error(ErrorKind::kUnmet, "patches",
+                      "no patch is active, and this server does not run the model without",
+                      "activate one, or start it with --allow-unpatched");
+  }
   ResolvedStack stack;
   const NamedStack* its_name = named(request, id);
   const std::optional<Compose> own = its_name == nullptr ? std::nullopt : its_name->compose;
@@ -162,6 +170,11 @@ Result<ResolvedStack> PatchTable::resolve(const StackRequest& request, const Mod
               [](const auto& a, const auto& b) { return a->manifest.name < b->manifest.name; });
   }
   return stack;
+}
+
+bool PatchTable::has_name(std::string_view name) const {
+  return std::any_of(patches.begin(), patches.end(),
+                     [&](const auto& patch) { return patch->manifest.name == name; });
 }
 
 Result<ResolvedStack> PatchTable::default_stack() const {

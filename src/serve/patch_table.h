@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -40,22 +41,30 @@ class PatchTable {
   std::map<std::string, Error> blocked;
   // ... or why stacks may run without them.
   std::map<std::string, std::string> without;
-  // Stacks that the operator gave names; a name stands for the stack before any patch.
+  // Stacks that the operator gave names. Where a patch of that name came later, it is the patch's.
   std::map<std::string, NamedStack> stacks;
-  // The stack of requests that name none.
+  // The stack of requests that name none. Where it is empty they are refused, unless the model may
+  // run alone.
   std::vector<Requirement> defaults;
+  bool allow_unpatched = false;
+  bool has_store = false;                  // whether there was one to read
   Compose compose = Compose::kSequential;  // of requests that do not say
 
-  // The stack that a request asks for; nothing is taken from the engine yet. kNotFound: no such
-  // patch; kInvalidArgument: patches that do not go together, or patches named twice over;
-  // kDenied: revoked; otherwise the error of loading it. An empty list is not judged here.
+  // What a request asks for: names as it wrote them, or those of the stack that it means.
+  // kInvalidArgument: patches named twice over, or too many; kNotFound: a model's id that is none.
+  Result<std::vector<Requirement>> wanted(const StackRequest& request, const ModelId& id) const;
+  // The stack that a request asks for; nothing is taken from the engine yet. Errors of wanted().
+  // kNotFound: no such patch; kInvalidArgument: patches that do not go together; kDenied: revoked;
+  // kUnmet: it names none, none is active, and the model may not run alone; otherwise the error of
+  // loading it. An empty list that a request gave is not judged here.
   Result<ResolvedStack> resolve(const StackRequest& request, const ModelId& id) const;
   // That of a request that names none.
   Result<ResolvedStack> default_stack() const;
+  // Whether a patch is called so.
+  bool has_name(std::string_view name) const;
 
  private:
   const NamedStack* named(const StackRequest& request, const ModelId& id) const;
-  Result<std::vector<Requirement>> wanted(const StackRequest& request, const ModelId& id) const;
   Result<std::shared_ptr<const ServedPatch>> find(const Requirement& wanted) const;
 };
 

@@ -47,7 +47,9 @@ TEST_F(PatchTableTest, FindsNamesVersionsAndRanges) {
   add("a", "0.9.0");
   EXPECT_EQ(resolve({"a"}), "a@1.9.0");
   EXPECT_EQ(resolve({"a@0.9.0"}), "a@0.9.0");
-  EXPECT_EQ(resolve({"a@^1"}), "a@1.10.0");
+  EXPECT_EQ(resolve({"a@^1"}), "a@1.9.0");  // the active one: a newer one may have been rolled back
+  EXPECT_EQ(resolve({"a@^1.10"}), "a@1.10.0");
+  EXPECT_EQ(resolve({"a@^0.9"}), "a@0.9.0");
   EXPECT_EQ(resolve({"a@^1.10.1"}), "patch_not_found");
   EXPECT_EQ(resolve({"a@^2"}), "patch_not_found");  // of pre-releases only the asked-for
   EXPECT_EQ(resolve({"b"}), "patch_not_found");
@@ -75,6 +77,13 @@ TEST_F(PatchTableTest, NeverRunsWithoutAPatchThatFails) {
   EXPECT_FALSE(table_.default_stack().ok());
 }
 
+TEST_F(PatchTableTest, OfARangeTheNewestWhereTheActiveOneIsNotInIt) {
+  add("a", "2.0.0", true);
+  add("a", "1.1.0");
+  add("a", "1.0.0");
+  EXPECT_EQ(resolve({"a@^1"}), "a@1.1.0");
+}
+
 TEST_F(PatchTableTest, ARangeTakesWhatRuns) {
   add("a", "1.1.0").error = make_error(ErrorKind::kDenied, "store", "revoked");
   add("a", "1.0.0");
@@ -96,6 +105,26 @@ TEST_F(PatchTableTest, RevokedNamesAreErrorsUnlessTheOperatorSaysOtherwise) {
   EXPECT_EQ(stack->header(), "b@1.0.0");
   EXPECT_EQ(stack->json()["warnings"], Json::array({"runs WITHOUT it"}));
   EXPECT_EQ(resolve({"a@1.0.0"}), "patch_revoked");  // that version was asked for
+}
+
+TEST_F(PatchTableTest, RunsTheModelAloneWhereNothingIsActiveOnlyIfItMay) {
+  add("a", "1.0.0");
+  EXPECT_EQ(resolve({}, base()), "no_active_patch");
+  EXPECT_EQ(resolve(std::vector<std::string>{}), "none");  // whoever asks is judged elsewhere
+  table_.allow_unpatched = true;
+  EXPECT_EQ(resolve({}, base()), "none");
+  table_.defaults = {{"a", "", false}};
+  EXPECT_EQ(resolve({}, base()), "patch_not_found");
+}
+
+TEST_F(PatchTableTest, OnePatchIsTheSameInEitherMode) {
+  add("a", "1.0.0", true);
+  StackRequest request = asks({"a"});
+  request.compose = Compose::kParallel;
+  EXPECT_EQ(resolve(request), "a@1.0.0");
+  request = asks({});
+  request.compose = Compose::kParallel;
+  EXPECT_EQ(resolve(request), "none");
 }
 
 TEST_F(PatchTableTest, ComposesAsAsked) {
@@ -135,6 +164,8 @@ TEST_F(PatchTableTest, KnowsStacksByTheirNames) {
   EXPECT_EQ(of("m+side"), "a@1.0.0+b@1.0.0;compose=parallel");
   EXPECT_EQ(of("m+side", Compose::kSequential), "b@1.0.0+a@1.0.0");
   EXPECT_EQ(of("m+safe+a"), "patch_not_found");  // a stack stands alone
+  add("safe", "1.0.0", true);                    // installed later
+  EXPECT_EQ(of("m+safe"), "safe@1.0.0");
 }
 
 TEST_F(PatchTableTest, ReadsAModelsId) {

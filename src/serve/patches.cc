@@ -23,10 +23,16 @@ Status check_named(const PatchTable& next, const PatchTable* before) {
     ModelId id;
     id.patches = {name};
     const Result<ResolvedStack> found = next.resolve({}, id);
-    if (found.ok() || found.error().kind == ErrorKind::kDenied) continue;
-    Error error = found.error();
-    error.message = "--stack " + name + ": " + error.message;
-    return error;
+    if (!found.ok() && found.error().kind != ErrorKind::kDenied) {
+      Error error = found.error();
+      error.message = "--stack " + name + ": " + error.message;
+      return error;
+    }
+    if (next.has_name(name)) {
+      return make_error(ErrorKind::kInvalidArgument, "serve",
+                        "--stack " + name + ": found a patch of that name",
+                        "give the stack another name");
+    }
   }
   return {};
 }
@@ -37,7 +43,10 @@ Result<std::unique_ptr<Patches>> Patches::open(PatchSources sources, ServingEngi
   std::unique_ptr<Patches> patches(new Patches(std::move(sources), engine));
   LLMPATCH_TRY(patches->reload());
   const Result<ResolvedStack> stack = patches->table()->default_stack();
-  if (!stack.ok() && stack.error().kind != ErrorKind::kDenied) return stack.error();
+  if (!stack.ok() && stack.error().kind != ErrorKind::kDenied &&
+      stack.error().kind != ErrorKind::kUnmet) {
+    return stack.error();
+  }
   if (stack.ok()) LLMPATCH_TRY(stack->engine_stack());
   return patches;
 }
@@ -87,6 +96,10 @@ std::vector<std::string> warnings_of(const PatchTable& table) {
   }
   for (const auto& [name, error] : table.blocked) lines.push_back(error.message);
   for (const auto& [name, reason] : table.without) lines.push_back(reason);
+  for (const auto& [name, stack] : table.stacks) {
+    if (!table.has_name(name)) continue;
+    lines.push_back("the model id +" + name + " means the patch of that name, not the stack");
+  }
   return lines;
 }
 

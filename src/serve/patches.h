@@ -17,15 +17,15 @@ namespace llmpatch {
 class Patches {
  public:
   // `engine` must outlive it. Errors of load_patches, and of the default stack and those that have
-  // names, unless they were revoked: then the server runs, and is not ready.
+  // names, unless they were revoked or none is active: then the server runs, and is not ready.
   static Result<std::unique_ptr<Patches>> open(PatchSources sources, ServingEngine& engine);
 
   std::shared_ptr<const PatchTable> table() const;
 
   // Reads everything anew, with `sources` from other ones from now on; then new requests run on
   // that. On failure all stays as it was: errors of load_patches, and of a stack with a name that
-  // is new or means something else. Blocks while it reads. Gives the warnings that the table before
-  // had not.
+  // is new or means something else (one that a patch has, too: kInvalidArgument). Blocks while it
+  // reads. Gives the warnings that the table before had not.
   Result<std::vector<std::string>> reload(std::optional<PatchSources> sources = std::nullopt);
 
   std::shared_ptr<const PatchSources> sources() const;

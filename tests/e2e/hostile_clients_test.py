@@ -83,7 +83,7 @@ class HostileClients(ProgramTest):
         super().setUpClass()
         folder = Path(tempfile.mkdtemp(prefix="llmpatch-hostile-"))
         cls.addClassCleanup(shutil.rmtree, folder, ignore_errors=True)
-        cls.server = Server(folder, "--store", "nowhere", "--max-body", 1, "--max-concurrent", 4,
+        cls.server = Server(folder, "--store", "nowhere", "--allow-unpatched", "--max-body", 1, "--max-concurrent", 4,
                             "--max-queue", 4, "--context", 512)
         cls.addClassCleanup(cls.server.stop)
 
@@ -311,7 +311,7 @@ class Keys(ProgramTest):
         key = "k" * 32
         (self.dir / "keys.json").write_text(json.dumps(
             {"keys": [{"name": "alice", "sha256": hashlib.sha256(key.encode()).hexdigest()}]}))
-        server = Server(self.dir, "--store", "nowhere", "--api-keys", "keys.json", "--context", 512)
+        server = Server(self.dir, "--store", "nowhere", "--allow-unpatched", "--api-keys", "keys.json", "--context", 512)
         self.addCleanup(server.stop)
         for headers in [{}, {"Authorization": "Bearer " + key[:-1]}, {"Authorization": "Basic " + key},
                         {"Authorization": "Bearer " + "k" * 8000}, {"Authorization": "Bearer"}]:

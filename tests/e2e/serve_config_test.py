@@ -35,8 +35,8 @@ class Config(Reloading):
         self.assertEqual(server.started["model"], MODEL_ID, "the command line wins")
         self.assertEqual(server.started["default_stack"], "spanish@1.0.0")
         self.assertEqual(server.chat(max_tokens=6).error, (400, "invalid_value", "max_tokens"))
-        self.assertEqual(server.chat(max_tokens=1, model=f"{MODEL_ID}+both").headers["llmpatch-stack"],
-                         "spanish@1.0.0;compose=parallel")
+        self.assertEqual(server.chat(max_tokens=1, model=f"{MODEL_ID}+both").json["llmpatch"],
+                         {"patches": ["spanish@1.0.0"], "compose": "parallel"})
 
     def test_may_name_the_model(self):
         self.config(model=str(MODEL), store="nowhere", port=0, json=True)
@@ -95,7 +95,7 @@ class Config(Reloading):
         for broken in ({"api-keys": "broken.json"}, {"admin-key-file": "short.key"},
                        {"patch": ["./sorry", "./missing"]}, {"key": ["missing.pub"]},
                        {"tls-certificate": "none.pem", "tls-key": "none.key"}, {"patchs": []},
-                       {"stack": ["x=sorry+nobody"]}):
+                       {"stack": ["x=sorry+nobody"]}, {"stack": ["sorry=sorry"]}):
             with self.subTest(broken=broken):
                 self.config(**{"patch": ["./sorry"], "allow-unpatched": True, "max-tokens": 4, **base, **broken})
                 self.hang_up(server, "failed")
@@ -105,8 +105,8 @@ class Config(Reloading):
         self.config(patch=["./sorry"], **base)
         self.hang_up(server, "done")
         self.assertEqual([line["outcome"] for line in server.log() if line["event"] == "reload"],
-                         ["failed"] * 7 + ["done"])
-        self.assertEqual(server.metric('llmpatch_reloads_total{outcome="failed"}'), 7)
+                         ["failed"] * 8 + ["done"])
+        self.assertEqual(server.metric('llmpatch_reloads_total{outcome="failed"}'), 8)
 
     def test_a_named_stack_whose_patch_goes_does_not_hold_up_the_store(self):
         self.make_patch("spanish", SPANISH)
@@ -127,7 +127,7 @@ class Config(Reloading):
         self.key_file(alice={})
         for reach in ({"public": True}, {}):
             with self.subTest(reach=reach):
-                self.config(store="nowhere", **reach, **{"api-keys": "keys.json"})
+                self.config(store="nowhere", **reach, **{"api-keys": "keys.json", "allow-unpatched": True})
                 server = self.serve("--config", "serve.json")
                 self.config(store="nowhere")
                 failed, = self.hang_up(server, "failed")
@@ -136,13 +136,13 @@ class Config(Reloading):
                 self.assertEqual(server.chat(max_tokens=1, key="key-alice").status, 200)
 
     def test_may_take_back_keys_that_it_was_not_started_with(self):
-        self.config(store="nowhere")
+        self.config(store="nowhere", **{"allow-unpatched": True})
         server = self.serve("--config", "serve.json")
         self.key_file(alice={})
-        self.config(store="nowhere", **{"api-keys": "keys.json"})
+        self.config(store="nowhere", **{"allow-unpatched": True, "api-keys": "keys.json"})
         self.hang_up(server, "done")
         self.assertEqual(server.chat(max_tokens=1).status, 401)
-        self.config(store="nowhere")
+        self.config(store="nowhere", **{"allow-unpatched": True})
         self.hang_up(server, "done")
         self.assertEqual(server.chat(max_tokens=1).status, 200)
 
@@ -167,7 +167,7 @@ class Certificates(Reloading):
 
     def test_are_read_anew(self):
         self.make("first")
-        server = self.serve("--store", "nowhere", "--tls-certificate", "tls.pem", "--tls-key", "tls.key")
+        server = self.serve("--store", "nowhere", "--allow-unpatched", "--tls-certificate", "tls.pem", "--tls-key", "tls.key")
         self.assertEqual(self.served_name(server), ["first"])
         self.make("second")
         self.hang_up(server, "done")
@@ -205,7 +205,7 @@ class Audit(Reloading):
         self.assertNotIn(text, "".join(server.stderr))
 
     def test_may_have_the_text(self):
-        server = self.serve("--store", "nowhere", "--audit-log", "audit.jsonl", "--audit-text")
+        server = self.serve("--store", "nowhere", "--allow-unpatched", "--audit-log", "audit.jsonl", "--audit-text")
         answers = [server.chat(max_tokens=6), server.complete()]
         self.assertEqual(server.stop(), 0)
         lines = [line for line in self.read_lines("audit.jsonl") if line["event"] == "text"]
@@ -215,7 +215,7 @@ class Audit(Reloading):
         self.assertNotIn("Once upon", "".join(server.stderr))
 
     def test_is_opened_anew(self):
-        server = self.serve("--store", "nowhere", "--audit-log", "audit.jsonl")
+        server = self.serve("--store", "nowhere", "--allow-unpatched", "--audit-log", "audit.jsonl")
         server.complete(max_tokens=1)
         (self.dir / "audit.jsonl").rename(self.dir / "old.jsonl")
         self.hang_up(server, "done")

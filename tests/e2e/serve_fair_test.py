@@ -13,7 +13,7 @@ NO_END = {"0": -100, "2": -100}
 class Fair(Operation):
     def test_a_key_that_floods_keeps_nobody_out(self):
         self.key_file(flood={}, other={})
-        server = self.serve("--store", "nowhere", "--max-concurrent", 1, "--max-queue", 7,
+        server = self.serve("--store", "nowhere", "--allow-unpatched", "--max-concurrent", 1, "--max-queue", 7,
                             "--api-keys", "keys.json")
         answers, lock = [], threading.Lock()
 
@@ -48,7 +48,7 @@ class Fair(Operation):
     def test_whole_contexts_of_a_key_keep_nobody_waiting(self):
         self.key_file(flood={}, other={})
         # Two whole contexts fill the cache.
-        server = self.serve("--store", "nowhere", "--max-concurrent", 4, "--context", 512,
+        server = self.serve("--store", "nowhere", "--allow-unpatched", "--max-concurrent", 4, "--context", 512,
                             "--cache-tokens", 1024, "--api-keys", "keys.json")
         body = json.dumps({"model": MODEL_ID, "messages": QUESTION, "logit_bias": NO_END})
         connections = [server.connect() for _ in range(8)]
@@ -76,7 +76,7 @@ class Fair(Operation):
     def test_a_key_does_not_see_what_another_sent(self):
         self.key_file(one={}, other={})
         for layout in ["unified", "split"]:
-            server = self.serve("--store", "nowhere", "--max-concurrent", 2, "--context", 512,
+            server = self.serve("--store", "nowhere", "--allow-unpatched", "--max-concurrent", 2, "--context", 512,
                                 "--cache-layout", layout, "--api-keys", "keys.json")
 
             def cached(key):

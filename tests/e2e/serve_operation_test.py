@@ -34,7 +34,15 @@ class Keys(Operation):
         self.assertEqual(server.chat(key="key-bob").error, denied)
         self.assertEqual(server.chat(key="key-bob", patches=["spanish"]).status, 200)
         self.assertEqual(server.chat(key="key-bob", patches=["sorry"]).error, denied)
+        # What a key may not run, it does not learn of either.
+        for unknown in ["sorry@9.9.9", "nobody", "nobody@1.0.0"]:
+            answer = server.chat(key="key-bob", patches=[unknown])
+            self.assertEqual(answer.error, denied)
+            self.assertEqual(answer.body, server.chat(key="key-bob", patches=["sorry"]).body)
+        self.assertEqual(server.chat(key="key-bob", model=f"{MODEL_ID}+sorry").error, denied)
         self.assertEqual(server.chat(key="key-bob", patches=[]).status, 200)
+        self.assertEqual([server.get("/v1/patches", key=key).json["allow_unpatched"]
+                          for key in ("key-alice", "key-bob", ADMIN)], [False, True, True])
         self.assertEqual(server.chat(key="key-alice", patches=[]).error,
                          (403, "unpatched_not_allowed", "patches"))
         self.assertEqual(server.chat(key=ADMIN, patches=[]).status, 200)
@@ -115,7 +123,9 @@ class Swap(StoreTest, Operation):
         solo = {version: text_of(server.chat(patches=[f"tester@{version}"]))
                 for version in ("1.0.0", "1.1.0")}
         self.assertNotEqual(solo["1.0.0"], solo["1.1.0"])
-        self.assertEqual(text_of(server.chat(patches=["tester@^1"])), solo["1.1.0"])
+        # A range means the active version, if that is in it.
+        self.assertEqual(text_of(server.chat(patches=["tester@^1"])), solo["1.0.0"])
+        self.assertEqual(text_of(server.chat(patches=["tester@^1.1"])), solo["1.1.0"])
 
         stop, answers = threading.Event(), []
 
@@ -163,6 +173,11 @@ class Swap(StoreTest, Operation):
                          (403, "denied", None))
         change("POST", "/v1/patches/tester/deactivate", {})
         self.assertEqual(server.chat(patches=["tester"]).error, (404, "patch_not_found", "patches"))
+        self.assertEqual(server.chat().error, (503, "no_active_patch", None))
+        self.assertEqual(server.get("/ready").status, 503)
+        self.assertIn("no patch is active", server.get("/v1/patches").json["default"]["error"])
+        change("POST", "/v1/patches/tester/activate", {"version": "1.0.0"})
+        self.assertEqual(server.chat().status, 200)
         self.assertEqual(server.stop(), 0)
 
     def test_lets_only_in_what_verifies(self):
@@ -194,6 +209,18 @@ class Swap(StoreTest, Operation):
         self.assertTrue(until(
             lambda: server.chat(max_tokens=1).headers["llmpatch-stack"] == "tester@1.1.0"))
 
+    def test_a_store_out_of_sight_changes_nothing(self):
+        first, _ = self.releases()
+        self.run_ok(*self.install(first, "--activate"))
+        server = self.serve("--store", "store", "--key", "vendor.pub", "--watch", "--allow-unpatched")
+        (self.dir / "store").rename(self.dir / "away")
+        self.assertTrue(until(lambda: [line for line in server.log() if line.get("outcome") == "failed"]))
+        self.assertEqual(server.chat().headers["llmpatch-stack"], "tester@1.0.0")
+        (self.dir / "away").rename(self.dir / "store")
+        server.process.send_signal(signal.SIGHUP)
+        self.assertTrue(until(lambda: [line for line in server.log() if line.get("outcome") == "done"]))
+        self.assertEqual(server.chat().headers["llmpatch-stack"], "tester@1.0.0")
+
     def test_a_patch_that_is_not_trusted_any_more_runs_in_no_request(self):
         first, _ = self.releases()
         self.run_ok(*self.install(first, "--activate"))
@@ -223,7 +250,7 @@ class Limits(Operation):
         return connection, response, response.read(64)
 
     def test_a_full_queue_says_when_to_come_again(self):
-        server = self.serve("--store", "nowhere", "--max-concurrent", 1, "--max-queue", 1)
+        server = self.serve("--store", "nowhere", "--allow-unpatched", "--max-concurrent", 1, "--max-queue", 1)
         connection, _, _ = self.long_stream(server)
         waiting = server.connect()
         waiting.request("POST", "/v1/completions", json.dumps(
@@ -240,7 +267,7 @@ class Limits(Operation):
         self.assertTrue(until(lambda: [line for line in server.log() if line.get("status") == 499]))
 
     def test_a_request_has_its_time(self):
-        server = self.serve("--store", "nowhere", "--request-timeout", 1)
+        server = self.serve("--store", "nowhere", "--allow-unpatched", "--request-timeout", 1)
         answer = server.complete(max_tokens=4000, logit_bias={"0": -100, "2": -100})
         self.assertEqual(answer.error, (504, "deadline", None))
         _, response, _ = self.long_stream(server)
@@ -249,7 +276,7 @@ class Limits(Operation):
         self.assertEqual(json.loads(event[len("data: "):])["error"]["code"], "deadline")
 
     def test_finishes_what_runs_before_it_ends(self):
-        server = self.serve("--store", "nowhere")
+        server = self.serve("--store", "nowhere", "--allow-unpatched")
         connection = server.connect()
         connection.request("POST", "/v1/completions", json.dumps(
             {"model": MODEL_ID, "prompt": "One, two, three,", "max_tokens": 60, "stream": True,
@@ -265,7 +292,7 @@ class Limits(Operation):
             server.get("/health")
 
     def test_cancels_what_runs_too_long(self):
-        server = self.serve("--store", "nowhere", "--drain-timeout", 0)
+        server = self.serve("--store", "nowhere", "--allow-unpatched", "--drain-timeout", 0)
         _, response, _ = self.long_stream(server)
         server.process.send_signal(signal.SIGINT)
         try:
@@ -294,6 +321,17 @@ class Start(Operation):
         self.refuses(2, "--stack: found the name", "--stack", "a=b", "--stack", "a=c")
         self.refuses(2, "--model-name", "--model-name", "a+b")
 
+    def test_refuses_a_stack_with_the_name_of_a_patch(self):
+        self.make_patch("spanish", SPANISH)
+        self.refuses(2, "--stack spanish: found a patch of that name", "--patch", "./spanish",
+                     "--allow-unsigned", "--stack", "spanish=spanish")
+
+    def test_serves_nothing_until_a_patch_is_active(self):
+        server = self.serve("--store", "nowhere")
+        self.assertIn("no patch is active", server.started["default_stack"])
+        self.assertEqual(server.chat().error, (503, "no_active_patch", None))
+        self.assertEqual(server.get("/ready").status, 503)
+
     def test_refuses_more_at_once_than_the_engine_takes_before_it_loads(self):
         outcome = self.run_program("serve", "--model", "missing.gguf", "--max-concurrent", 193)
         self.assert_error(outcome, 2, r"--max-concurrent: .*193.*192")
@@ -313,7 +351,7 @@ class Start(Operation):
             self.assertIn(option, outcome.stdout)
 
     def test_writes_an_audit_log(self):
-        server = self.serve("--store", "nowhere", "--audit-log", "audit.jsonl")
+        server = self.serve("--store", "nowhere", "--allow-unpatched", "--audit-log", "audit.jsonl")
         answer = server.complete()
         server.get("/v1/models")
         self.assertEqual(server.stop(), 0)

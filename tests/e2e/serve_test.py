@@ -376,7 +376,7 @@ class Serve(ProgramTest):
 
 class OtherModel(ProgramTest):
     def test_completes_without_a_template(self):
-        server = Server(self.dir, "--store", "nowhere", model=OTHER_MODEL)
+        server = Server(self.dir, "--store", "nowhere", "--allow-unpatched", model=OTHER_MODEL)
         self.addCleanup(server.stop)
         base = OTHER_MODEL.stem
         self.assertEqual(server.chat(model=base).error, (400, "no_chat_template", None))

@@ -67,7 +67,7 @@ class Tools:
         cls.folder = Path(tempfile.mkdtemp(prefix="llmpatch-tools-"))
         cls.addClassCleanup(shutil.rmtree, cls.folder, ignore_errors=True)
         cls.model = cls.make_model()
-        cls.server = Server(cls.folder, "--store", "nowhere", "--max-tokens", 128, "--context", 2048,
+        cls.server = Server(cls.folder, "--store", "nowhere", "--allow-unpatched", "--max-tokens", 128, "--context", 2048,
                             model=cls.model)
         cls.addClassCleanup(cls.server.stop)
 
