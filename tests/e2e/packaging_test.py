@@ -1,8 +1,15 @@
-"""What an image is built from."""
+"""What an image is built from, and whether the systemd unit and the guide to it go together."""
 
+import re
+import shutil
+import subprocess
+import tempfile
 import unittest
+from pathlib import Path
 
-from program import SOURCE, main
+from program import OPERATOR, SOURCE, main
+
+GUIDE = (SOURCE / "docs/operating.md").read_text()
 
 
 class Image(unittest.TestCase):
@@ -10,6 +17,30 @@ class Image(unittest.TestCase):
         podman, docker = ((SOURCE / name).read_text().split() for name in (".containerignore", ".dockerignore"))
         self.assertEqual(podman, docker)
         self.assertLessEqual({".git", ".deps", "build*", "models"}, set(docker))
+
+
+class Unit(unittest.TestCase):
+    unit = (SOURCE / "packaging/llmpatch.service").read_text()
+
+    def test_the_store_is_changed_by_the_user_that_serves_it(self):
+        self.assertNotRegex(self.unit, r"(?m)^DynamicUser=")
+        user = re.search(r"(?m)^User=(\S+)$", self.unit)[1]
+        self.assertRegex(GUIDE, rf"(?m)^useradd --system .* {user}$")
+        section = GUIDE.split("## As a systemd service")[1].split("## ")[0]
+        changes = re.findall(r".*bin/llmpatch install .*", section)
+        self.assertTrue(changes)
+        for change in changes:
+            self.assertTrue(change.startswith(f"sudo -u {user} "), change)
+
+    def test_systemd_takes_it(self):
+        if not shutil.which("systemd-analyze"):
+            self.skipTest("no systemd-analyze")
+        with tempfile.TemporaryDirectory() as folder:
+            unit = Path(folder) / "llmpatch.service"
+            unit.write_text(self.unit.replace("/opt/llmpatch/bin/llmpatch", str(OPERATOR)))
+            done = subprocess.run(["systemd-analyze", "verify", "--man=no", unit], capture_output=True,
+                                  encoding="utf-8", timeout=60)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
 
 
 if __name__ == "__main__":
