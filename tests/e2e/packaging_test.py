@@ -13,6 +13,15 @@ GUIDE = (SOURCE / "docs/operating.md").read_text()
 
 
 class Image(unittest.TestCase):
+    def test_is_built_in_the_format_that_has_health_checks(self):
+        containerfile = (SOURCE / "packaging/Containerfile").read_text()
+        self.assertIn("HEALTHCHECK", containerfile)
+        for text in (containerfile, GUIDE):
+            builds = re.findall(r"podman build .*", text)
+            self.assertTrue(builds)
+            for build in builds:
+                self.assertIn("--format docker", build)
+
     def test_podman_and_docker_leave_out_the_same(self):
         podman, docker = ((SOURCE / name).read_text().split() for name in (".containerignore", ".dockerignore"))
         self.assertEqual(podman, docker)
