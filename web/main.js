@@ -7,8 +7,9 @@ import { Column } from "./column.js";
 import { Conversation } from "./conversation.js";
 import { byId } from "./dom.js";
 import { Measurements } from "./measurements.js";
+import { notice } from "./notice.js";
 import { PatchList } from "./patches.js";
-import { BASE, same, suggestions } from "./stack.js";
+import { same, suggestions } from "./stack.js";
 
 // A browser opens six connections to a server; two stay free for everything but answers.
 const LETTERS = ["A", "B", "C", "D"];
@@ -30,6 +31,7 @@ const charts = new Charts({
 });
 let catalog = null;  // null until the server has answered
 let columns = [];
+let chosen = false;  // whether a person has changed which columns there are, or what is in them
 
 // What the server has now. Also while it is used: an operator may swap a patch at any time.
 async function refresh() {
@@ -53,8 +55,9 @@ async function refresh() {
   if (found.content === catalog?.content) return;  // what is drawn anew closes menus
   catalog = found;
   byId("model").textContent = catalog.model;
-  if (columns.length === 0) suggestions(catalog).slice(0, 2).forEach(addColumn);
-  else columns.forEach((column) => column.show(catalog));
+  columns.forEach((column) => column.show(catalog));
+  if (columns.length === 0 || (!chosen && conversation.turns.length === 0)) suggestColumns();
+  byId("notice").replaceChildren(...notice(catalog, suggestions(catalog)));
   patchList.show(catalog);
   showColumns();
 }
@@ -64,10 +67,24 @@ function showServerState(state, text) {
   byId("server-state").textContent = text;
 }
 
+// Columns that nobody has chosen or used follow what the server now suggests.
+function suggestColumns() {
+  chosen = false;
+  const stacks = suggestions(catalog).slice(0, 2);
+  const stay = stacks.length === columns.length &&
+               stacks.every((stack, i) => same(stack, columns[i].stack));
+  if (stay) return;  // what is drawn anew closes menus
+  columns = [];
+  stacks.forEach(addColumn);
+}
+
 function addColumn(stack) {
   const letter = LETTERS.find((each) => !columns.some((column) => column.letter === each));
   const column = new Column(letter, stack, catalog, {
-    change: showColumns,
+    change: () => {
+      chosen = true;
+      showColumns();
+    },
     remove: () => removeColumn(column),
   });
   const next = columns.findIndex((other) => other.letter > letter);
@@ -76,6 +93,7 @@ function addColumn(stack) {
 }
 
 function removeColumn(column) {
+  chosen = true;
   columns = columns.filter((other) => other !== column);
   conversation.remove(column);
   measurements.remove(column.letter);
@@ -89,17 +107,24 @@ function showColumns() {
       nodes.length !== byId("columns").children.length) {
     byId("columns").replaceChildren(...nodes);
   }
-  byId("add-column").disabled = catalog === null || columns.length === LETTERS.length;
+  byId("add-column").disabled = columns.length === LETTERS.length || nextStack() === undefined;
   byId("columns-note").textContent = catalog && !catalog.allowUnpatched
     ? "This server does not run the model without patches." : "";
   showRunning();
+}
+
+// What one more column begins with: what no other has, if there is such a stack.
+function nextStack() {
+  if (catalog === null) return undefined;
+  const fresh = suggestions(catalog).find((each) => !columns.some((column) => same(column.stack, each)));
+  return fresh ?? columns.at(-1)?.stack;
 }
 
 function showRunning() {
   const focused = document.activeElement === byId("stop") || document.activeElement === byId("send");
   byId("stop").hidden = !conversation.running;
   byId("send").hidden = conversation.running;
-  byId("empty").hidden = conversation.turns.length > 0;
+  byId("empty").hidden = columns.length === 0 || conversation.turns.length > 0;
   byId("clear").disabled = conversation.turns.length === 0;
   byId("send").disabled = columns.length === 0;
   if (focused) byId("message").focus();
@@ -165,8 +190,8 @@ byId("clear").addEventListener("click", () => {
   byId("message").focus();
 });
 byId("add-column").addEventListener("click", () => {
-  const stack = suggestions(catalog).find((each) => !columns.some((column) => same(column.stack, each)));
-  addColumn(stack ?? columns.at(-1)?.stack ?? BASE);
+  chosen = true;
+  addColumn(nextStack());
   showColumns();
 });
 byId("settings-form").addEventListener("submit", (event) => event.preventDefault());

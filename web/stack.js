@@ -33,27 +33,28 @@ export function parseHeader(header) {
     if (part.includes("@")) titles.push(part);
     else titles.push(`${titles.pop()}+${part}`);
   }
-  const patches = titles.map((title) => {
-    const at = title.indexOf("@");
-    return { name: title.slice(0, at), version: title.slice(at + 1) };
-  });
-  return { patches, compose: options.includes("compose=parallel") ? PARALLEL : SEQUENTIAL };
+  return {
+    patches: titles.map(parseTitle),
+    compose: options.includes("compose=parallel") ? PARALLEL : SEQUENTIAL,
+  };
+}
+
+// The entry that "refuse@1.0.0" names.
+export function parseTitle(title) {
+  const at = title.indexOf("@");
+  return { name: title.slice(0, at), version: title.slice(at + 1) };
 }
 
 // The stacks worth a look on this server, the most telling first: without patches (where that is
-// allowed), the default, its other order, beside each other, each patch alone.
+// allowed), the default, its other order, beside each other, each patch alone. None where nothing can
+// run.
 export function suggestions(catalog) {
-  const ready = [...catalog.versions.keys()].filter((name) =>
-    catalog.versions.get(name).some((patch) => patch.state === "ready"));
-  const byDefault = catalog.defaultPatches.map((title) => title.slice(0, title.indexOf("@")))
-    .filter((name) => ready.includes(name));
-  const patches = (byDefault.length > 0 ? byDefault : ready).map((name) => catalog.entry(name));
-  const stacks = [];
-  if (catalog.allowUnpatched || patches.length === 0) stacks.push(BASE);
-  if (patches.length > 0) stacks.push({ patches, compose: catalog.defaultCompose });
+  const { patches, compose } = catalog.defaultStack;
+  const stacks = catalog.allowUnpatched ? [BASE] : [];
+  if (patches.length > 0) stacks.push({ patches, compose });
   if (patches.length > 1) {
     stacks.push({ patches: patches.toReversed(), compose: SEQUENTIAL }, { patches, compose: PARALLEL });
   }
-  for (const name of ready) stacks.push({ patches: [catalog.entry(name)], compose: SEQUENTIAL });
+  for (const name of catalog.ready) stacks.push({ patches: [catalog.entry(name)], compose: SEQUENTIAL });
   return stacks.filter((stack, i) => stacks.findIndex((other) => same(stack, other)) === i);
 }

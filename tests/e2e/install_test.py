@@ -74,8 +74,8 @@ class Example(Installed):
     def answer_of(self, patch, key="vendor.pub"):
         return self.run_tool(self.answer, MODEL, patch, key, TEXT)
 
-    def refused(self, pattern, model=MODEL, key="vendor.pub", env=None):
-        done = run(self.answer, model, self.patch, key, TEXT, cwd=self.dir, env=env)
+    def refused(self, pattern, model=MODEL, key="vendor.pub", text=TEXT, env=None):
+        done = run(self.answer, model, self.patch, key, text, cwd=self.dir, env=env)
         self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
         self.assertEqual(done.stdout, "")
         self.assertRegex(done.stderr, r"\Aanswer: " + pattern)
@@ -96,6 +96,12 @@ class Example(Installed):
         with open(self.patch / "README.md", "a") as readme:
             readme.write("!")
         self.refused(r"\[trust\] .*README\.md: found sha256")
+
+    def test_says_that_llama_failed(self):
+        # More tokens than it has room for; and as many as it has, but not behind the patch.
+        for words in (600, 511):
+            with self.subTest(words):
+                self.refused(r"llama\.cpp could not tokenize or decode", text=" the" * words)
 
     def test_refuses_another_model(self):
         self.refused(r"\[stack\] .*found another model", model=OTHER_MODEL)

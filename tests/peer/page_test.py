@@ -2,8 +2,10 @@
 
 import hashlib
 import json
+import re
 
 from browsers import Browser
+from channels import ChannelTest
 from program import main
 from selenium.webdriver.common.keys import Keys
 from servers import Server
@@ -84,15 +86,53 @@ class PageTest(StoreTest):
                              "--admin-key-file", "admin.key", *args)
         self.addCleanup(self.server.stop)
 
+    def serve_with_key(self, **limits):
+        """With one API key, alice's, of whom the file of keys says `limits`."""
+        sha256 = hashlib.sha256(API_KEY.encode()).hexdigest()
+        self.write("keys.json", json.dumps({"keys": [{"name": "alice", "sha256": sha256, **limits}]}))
+        self.serve("--api-keys", "keys.json")
+
     def serve_two_versions(self, *args):
         """tester 1.0.0 and 1.1.0 in the store, the first one active."""
         self.run_ok(*self.install(self.release("1.0.0", 1), "--activate"))
         self.run_ok(*self.install(self.release("1.1.0", 2)))
         self.serve(*args)
 
-    def open(self):
+    def visit(self):
         self.browser.open(f"http://127.0.0.1:{self.server.port}/")
+
+    def open(self):
+        self.visit()
         self.browser.wait(lambda: self.browser.all(".column"), "the columns")
+
+    def open_with_key(self):
+        """The settings, where the page asks for the key, once they have it."""
+        self.refusals.add(401)
+        self.visit()
+        self.browser.wait(lambda: self.browser.one("#settings").is_displayed(), "the settings")
+        self.assertEqual(self.browser.one("#server-state").text, "API key needed")
+        self.browser.one("#api-key").send_keys(API_KEY + Keys.TAB)
+
+    def wait_for_state(self, pattern):
+        """Until what the bar says of the server matches."""
+        self.browser.wait(lambda: re.search(pattern, self.browser.one("#server-state").text), pattern)
+
+    def wait_for_notice(self, pattern):
+        self.browser.wait(lambda: re.search(pattern, self.browser.one("#notice").text), pattern)
+
+    def confirm_with_admin_key(self):
+        """In the dialog that a change asks in."""
+        self.browser.one("#admin-key").send_keys(ADMIN_KEY + Keys.ENTER)
+
+    def check_nothing_to_run(self):
+        """Without any column the page can be read, and nothing can be sent."""
+        self.assertEqual(self.titles(), [])
+        self.assertFalse(self.browser.one("#send").is_enabled())
+        self.assertFalse(self.browser.one("#add-column").is_enabled())
+        self.assertFalse(self.browser.one("#empty").is_displayed())
+        self.assertTrue(self.browser.fits())
+        self.assertEqual(self.browser.nameless(), [])
+        self.assertGreaterEqual(self.browser.least_contrast()[0], 4.5, self.browser.least_contrast())
 
     def activate(self, version):
         answer = self.server.post("/v1/patches/tester/activate", {"version": version}, key=ADMIN_KEY)
@@ -232,7 +272,7 @@ class Page(PageTest):
         self.browser.picture("wrong-admin-key")
         self.assertEqual(self.browser.texts(active), ["1.1.0 active"])
         self.browser.one("#admin-key").clear()
-        self.browser.one("#admin-key").send_keys(ADMIN_KEY + Keys.ENTER)
+        self.confirm_with_admin_key()
         self.browser.wait(lambda: self.browser.texts(active) == ["1.0.0 active"], "1.0.0 to be active")
         self.assertEqual(self.browser.focused(), "patch-tester")
         self.assertRegex(self.browser.wait(lambda: self.browser.texts(".history tbody tr"), "history")[0],
@@ -284,21 +324,102 @@ class Page(PageTest):
         self.assertEqual(len(self.browser.all(".figures")), 4)
 
     def test_asks_for_an_api_key(self):
-        self.refusals = {401}
         self.run_ok(*self.install(self.release(), "--activate"))
-        sha256 = hashlib.sha256(API_KEY.encode()).hexdigest()
-        self.write("keys.json", json.dumps({"keys": [{"name": "alice", "sha256": sha256}]}))
-        self.serve("--api-keys", "keys.json")
-        self.browser.open(f"http://127.0.0.1:{self.server.port}/")
-        self.browser.wait(lambda: self.browser.one("#settings").is_displayed(), "the settings")
-        self.assertEqual(self.browser.one("#server-state").text, "API key needed")
-        self.browser.one("#api-key").send_keys(API_KEY + Keys.TAB)
-        self.browser.wait(lambda: self.browser.one("#server-state").text == "Ready", "the key to be taken")
+        self.serve_with_key()
+        self.open_with_key()
+        self.wait_for_state("^Ready$")
         self.go("compare")
         self.limit_answers(4)
         self.send("Hello")
         self.turns_done(1)
         self.assertEqual(self.answers(".ran"), {"A": "tester@1.0.0"})
+
+    def test_a_key_that_may_not_run_the_default_stack(self):
+        self.run_ok(*self.install(self.release(), "--activate"))
+        self.run_ok(*self.install(self.release(name="tone"), "--activate"))
+        self.serve_with_key(patches=["tone"])
+        self.open_with_key()
+        self.wait_for_state("^Default stack: .*may not run it")
+        self.go("compare")
+        self.assertEqual(self.titles(), ["tone"])
+        self.assertRegex(self.browser.one("#notice").text,
+                         r"^The default stack does not run: .*may not run it\n"
+                         r"Requests that leave the patches to the server are refused\. .*$")
+        self.browser.picture("restricted-key")
+        self.limit_answers(4)
+        self.send("Hello")
+        self.turns_done(1)
+        self.assertEqual(self.answers(".ran"), {"A": "tone@1.0.0"})
+        self.browser.one("#add-column").click()
+        self.assertEqual(self.titles(), ["tone", "tone"], "the model alone is not for this key")
+        self.go("patches")
+        self.assertEqual(self.browser.texts(".patch h2"), ["tone"])
+
+    def test_a_key_that_may_run_the_model_alone(self):
+        self.run_ok(*self.install(self.release(), "--activate"))
+        self.serve_with_key(patches=["nothing"], unpatched=True)
+        self.open_with_key()
+        self.wait_for_state("^Default stack: ")
+        self.go("compare")
+        self.assertEqual(self.titles(), ["Base model"])
+        self.assertEqual(self.browser.one("#columns-note").text, "")
+        self.limit_answers(4)
+        self.send("Hello")
+        self.turns_done(1)
+        self.assertEqual(self.answers(".ran"), {"A": "base model"})
+
+    def test_no_patch_is_active(self):
+        self.run_ok(*self.install(self.release()))
+        self.serve()
+        self.open()
+        self.wait_for_state("^Default stack: ")
+        self.assertRegex(self.browser.one("#notice").text,
+                         r"^The default stack does not run: .*\n.*\nActivate a patch in Patches\.$")
+        self.assertEqual(self.browser.texts(".column .block"), ["tester\n1.0.0"])
+        self.browser.picture("nothing-active")
+        self.browser.one("#notice a").click()
+        self.browser.wait(lambda: self.browser.one("#patches").is_displayed(), "the patches")
+        self.browser.one(".version button").click()
+        self.confirm_with_admin_key()
+        self.wait_for_state("^Ready$")
+        self.go("compare")
+        self.assertEqual(self.browser.one("#notice").text, "")
+        self.browser.one(".column summary").click()
+        self.assertEqual(self.browser.texts(".column option:checked"), ["active (1.0.0)"])
+        self.limit_answers(4)
+        self.send("Hello")
+        self.turns_done(1)
+        self.assertEqual(self.answers(".ran"), {"A": "tester@1.0.0"})
+
+    def test_columns_that_somebody_chose_stay(self):
+        self.run_ok(*self.install(self.release()))
+        self.serve("--allow-unpatched")
+        self.open()
+        self.assertEqual(self.titles(), ["Base model", "tester"])
+        self.browser.one(".column[data-letter=A] [data-control=remove]").click()
+        self.activate("1.0.0")
+        self.browser.one(".column summary").click()
+        self.browser.wait(lambda: "active (1.0.0)" in self.browser.texts(".column option"), "the change")
+        self.assertEqual(self.titles(), ["tester"])
+        self.assertEqual(self.browser.texts(".column option:checked"), ["1.0.0"])
+
+    def test_there_are_no_patches(self):
+        release = self.release()
+        self.serve()
+        self.visit()
+        self.wait_for_notice("nothing to run in a column: this server has no patches")
+        self.assertIn("llmpatch install --activate", self.browser.one("#notice").text)
+        self.check_nothing_to_run()
+        self.browser.picture("no-patches")
+        self.go("patches")
+        self.assertEqual(self.browser.one("#all-patches").text, "This server has no patches.")
+        self.go("compare")
+        change = {"source": str(release), "activate": True}
+        installed = self.server.post("/v1/patches", change, key=ADMIN_KEY)
+        self.assertEqual(installed.status, 200, installed.body)
+        self.browser.wait(lambda: self.titles() == ["tester"], "a column of the new patch")
+        self.assertEqual(self.browser.one("#notice").text, "")
+        self.assertTrue(self.browser.one("#send").is_enabled())
 
     def test_what_others_wrote_is_text(self):
         self.run_ok(*self.install(self.release(summary=MARKUP), "--activate"))
@@ -400,6 +521,36 @@ class Page(PageTest):
         for size in [1, 2, 3, 5, 7, len(text.encode())]:
             found = self.browser.driver.execute_async_script(READ_EVENTS, text, size)
             self.assertEqual(found, ["naïve 🙂", "two\nlines", "last"], size)
+
+
+class RevokedPage(PageTest, ChannelTest):
+    def test_the_default_stack_was_revoked(self):
+        self.publish_release()
+        self.subscribe()
+        self.update()
+        self.serve("--watch")
+        self.revoke("1.0.0")
+        self.update()
+        self.browser.wait(lambda: self.server.get("/ready").status == 503, "the revocation")
+        self.visit()
+        self.wait_for_state("^Default stack: .*revoked")
+        self.assertRegex(self.browser.one("#notice").text,
+                         r"^The default stack does not run: .*revoked.*\n.*none of its patches can run\.\n"
+                         r"Patches shows why, and can roll back ")
+        self.check_nothing_to_run()
+        self.browser.picture("revoked")
+        self.go("patches")
+        self.assertEqual(self.browser.texts(".version h3"), ["1.0.0 revoked"])
+        self.browser.one(".history summary").click()
+        self.browser.wait(lambda: self.browser.all(".history tbody tr"), "the history")
+        self.assertTrue(self.browser.one(".history button").is_enabled())
+        self.browser.picture("revoked-patches")
+        self.publish_release("1.1.0", 2)
+        self.update()
+        self.wait_for_state("^Ready$")
+        self.go("compare")
+        self.assertEqual(self.browser.texts(".column .block"), ["tester\n1.1.0"])
+        self.assertEqual(self.browser.one("#notice").text, "")
 
 
 if __name__ == "__main__":
