@@ -59,6 +59,8 @@ build_llama() {
   ln -sfn "$prefix" "$link"
   # Our objects know the link only: headers behind it changed without a newer date.
   for build in "$root"/build "$root"/build-*; do
-    [ ! -f "$build/build.ninja" ] || cmake --build "$build" --target clean >/dev/null 2>&1
+    if grep -qs "^CMAKE_PREFIX_PATH:.*=$link\$" "$build/CMakeCache.txt"; then
+      cmake --build "$build" --target clean >/dev/null 2>&1
+    fi
   done
 }
