@@ -140,9 +140,13 @@ void ApiServer::State::add_endpoints() {
       });
   add("GET", "/metrics", Access::kApiKey, [this](const Call& call, const PathValues&) {
     const HttpServer* server = connected;
-    Metrics::Now now{
-        engine.stats(), engine.plan().cells, server == nullptr ? 0 : server->connections(),
-        is_ready(),     patches->table(),    call->caller().key};
+    Metrics::Now now{engine.stats(),
+                     engine.plan().cells,
+                     server == nullptr ? 0 : server->connections(),
+                     is_ready(),
+                     patches->table(),
+                     call->caller().key,
+                     log->is_audit_failing()};
     call->respond(200, "text/plain; version=0.0.4; charset=utf-8", metrics.text(now));
   });
   router.add({"GET", "/health", Access::kAnybody, false, [](const Call& call, const PathValues&) {
@@ -411,6 +415,7 @@ void ApiServer::log_failed_reload(const Error& error) {
 
 void ApiServer::drain(std::chrono::steady_clock::time_point deadline) {
   if (!state_->http) return;
+  state_->log->stop_waiting_at(deadline);  // before what may be waiting for it is ended
   state_->end_watch();
   state_->is_draining = true;
   state_->http->stop_accepting();
