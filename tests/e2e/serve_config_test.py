@@ -195,7 +195,8 @@ class Audit(Reloading):
                          {("refusal", "sorry@1.0.0"), ("degenerate", "sorry@1.0.0"),
                           ("refusal",), ("degenerate",)})
         for line in lines:
-            self.assertIn(line["verdict"], ["safe", "flagged"])
+            self.assertIn(line["verdict"], ["refused", "answered"] if line["judge"] == "refusal"
+                          else ["safe", "flagged"])
             self.assertEqual(server.metric('llmpatch_judged_total{judge="%s",patch="%s",verdict="%s"}' % (
                 line["judge"], line["patches"][0] if line["patches"] else "none", line["verdict"])), 1)
         self.assertEqual((self.dir / "audit.jsonl").stat().st_mode & 0o777, 0o600)
