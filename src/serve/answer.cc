@@ -214,7 +214,14 @@ void Answer::finish() {
   call_->note("queued_seconds", usage_.queued_seconds);
   call_->note("first_token_seconds", usage_.first_token_seconds);
   metrics_.count_completion(frame_.stack, usage_, call_->seconds());
-  if (gone_) return call_->abandon();
+  const bool has_gone = gone_, is_cut = has_gone || error_;
+  end_call(has_gone);
+  // Of a cut answer that is no stream nothing was sent.
+  if (!is_cut || frame_.stream) tell_texts(is_cut);
+}
+
+void Answer::end_call(bool has_gone) {
+  if (has_gone) return call_->abandon();
   if (error_) {
     if (!has_begun_) return call_->fail(*error_);
     call_->note("code", error_->code);
@@ -223,8 +230,7 @@ void Answer::finish() {
   }
   if (frame_.stream) {
     if (frame_.include_usage) send(Json::array(), usage_json());
-    call_->end_stream(200);
-    return tell_texts();
+    return call_->end_stream(200);
   }
   Json answer = frame_json(shape_->object());
   answer["choices"] = Json::array();
@@ -233,14 +239,13 @@ void Answer::finish() {
   }
   answer["usage"] = usage_json();
   call_->respond(200, answer, frame_.headers);
-  tell_texts();
 }
 
-void Answer::tell_texts() const {
+void Answer::tell_texts(bool cut) const {
   if (!frame_.on_texts) return;
   std::vector<std::string> texts;
   for (const Choice& choice : choices_) texts.push_back(choice.text);
-  frame_.on_texts(texts);
+  frame_.on_texts(texts, cut);
 }
 
 }  // namespace llmpatch

@@ -24,11 +24,14 @@ AnswerAudit::AnswerAudit(std::vector<std::unique_ptr<Judge>> judges, bool text, 
     : judges_(std::move(judges)), text_(text), log_(log), metrics_(metrics) {}
 
 void AnswerAudit::take(FinishedAnswer answer) {
+  if (answer.cut && answer.response.empty()) return;
   if (text_) {
-    log_.write_audit("text", {{"id", answer.id},
-                              {"patches", answer.patches},
-                              {"prompt", answer.prompt},
-                              {"response", answer.response}});
+    OrderedJson line{{"id", answer.id},
+                     {"patches", answer.patches},
+                     {"prompt", answer.prompt},
+                     {"response", answer.response}};
+    if (answer.cut) line["cut"] = true;
+    log_.write_audit("text", std::move(line));
   }
   if (judges_.empty()) return;
   if (thread_.waiting() >= kMaxWaiting) {
