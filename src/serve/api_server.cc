@@ -381,8 +381,8 @@ Result<std::unique_ptr<ApiServer>> ApiServer::start(ServingEngine& engine,
   Result<std::unique_ptr<HttpServer>> http = HttpServer::start(
       chosen.http,
       [self](std::shared_ptr<HttpExchange> exchange) { self->handle(std::move(exchange)); },
-      [](int status, std::string_view message) {
-        return json_line(http_error(status, std::string(message)).body());
+      [](int status, std::string_view message, std::string_view code) {
+        return json_line(http_error(status, std::string(message), std::string(code)).body());
       });
   if (!http.ok()) {
     self->end_watch();
