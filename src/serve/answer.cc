@@ -90,6 +90,9 @@ void Answer::on_chunk(std::size_t index, const ServingChunk& chunk) {
 }
 
 bool Answer::on_end(std::size_t index, const ServingResult& result) {
+  if (result.usage.first_token_seconds > 0) {
+    call_->note_place(call_->seconds() - result.usage.queued_seconds);
+  }
   bool has_failed = false, is_last = false;
   {
     const std::lock_guard lock(mutex_);

@@ -77,7 +77,8 @@ class Answer : public std::enable_shared_from_this<Answer> {
   const AnswerFrame frame_;
   const std::int64_t created_;
 
-  // The engine is never called with this held: its thread takes it in the sinks.
+  // The engine is never called with this held, but for its stats (ApiCall::fail): its thread takes
+  // it in the sinks.
   std::mutex mutex_;
   std::vector<Choice> choices_;
   std::size_t open_;  // choices that have not ended

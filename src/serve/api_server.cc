@@ -15,6 +15,7 @@
 #include "serve/models.h"
 #include "serve/patch_admin.h"
 #include "serve/queue_shares.h"
+#include "serve/retry_after.h"
 #include "serve/router.h"
 #include "serve/store_watch.h"
 #include "serve/workers.h"
@@ -58,13 +59,17 @@ struct ApiServer::State {
       : engine(served),
         options(std::move(chosen)),
         started(std::time(nullptr)),
-        reading(QueueShares::create(options.max_waiting)) {}
+        reading(QueueShares::create(options.max_waiting)),
+        retry_after(
+            options.max_concurrent, [this] { return engine.stats().waiting; },
+            options.request_timeout) {}
 
   ServingEngine& engine;
   const ApiServerOptions options;  // as it was started
   std::mutex reloading;            // one at a time
   const std::int64_t started;
   const std::shared_ptr<QueueShares> reading;  // places of requests that wait for the readers
+  RetryAfter retry_after;
   Metrics metrics;
   std::unique_ptr<RequestLog> log;
   std::unique_ptr<Patches> patches;
@@ -251,7 +256,7 @@ void ApiServer::State::handle(std::shared_ptr<HttpExchange> exchange) {
   const HttpServerRequest& request = exchange->request();
   const Router::Match match = router.match(request.method, request.path);
   const auto call = std::make_shared<ApiCall>(
-      std::move(exchange), metrics, *log, new_id(id_prefix(request.path)),
+      std::move(exchange), metrics, *log, retry_after, new_id(id_prefix(request.path)),
       match.endpoint == nullptr ? std::string("none") : match.endpoint->pattern);
   if (const auto refused = refusal_of(request, match)) {
     HttpHeaders headers;
@@ -304,6 +309,7 @@ Result<std::vector<std::string>> ApiServer::State::take_over(ApiServerOptions ne
   LLMPATCH_ASSIGN(std::vector<std::string> warnings, patches->reload(std::move(next.patches)));
   if (tls != nullptr) http->use_tls(std::move(tls));
   completions->set_rules(rules_of(next));
+  retry_after.set_longest(next.request_timeout);
   admin->set_allow_unpatched(next.allow_unpatched);
   const std::lock_guard lock(keys_mutex);
   keys = std::make_shared<const Keys>(std::move(read));
