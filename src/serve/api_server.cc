@@ -263,10 +263,11 @@ void ApiServer::State::handle(std::shared_ptr<HttpExchange> exchange) {
     if (!match.allowed.empty()) headers.emplace_back("Allow", match.allowed);
     return call->fail(*refused, std::move(headers));
   }
-  if (is_draining) {
+  const Endpoint& endpoint = *match.endpoint;
+  // What is answered at once still is: the process is alive.
+  if (is_draining && endpoint.on_worker) {
     return call->fail({503, "the server is shutting down", "shutting_down", ""});
   }
-  const Endpoint& endpoint = *match.endpoint;
   if (!let_in(*call, endpoint)) return;
   if (!endpoint.on_worker) return endpoint.run(call, match.values);
   std::string tenant = call->caller().name();
