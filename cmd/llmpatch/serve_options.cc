@@ -226,6 +226,7 @@ Result<ApiServerOptions> CommandServeOptions::server_options(const CancelFlag& c
   options.update = std::chrono::seconds(update_seconds);
   options.max_tokens = max_tokens;
   options.max_answers = static_cast<std::size_t>(engine.max_concurrent + engine.max_queue);
+  options.max_concurrent = engine.max_concurrent;
   options.max_waiting = options.max_answers;
   options.request_timeout = std::chrono::seconds(request_seconds);
   if (watch) options.watch = kWatchInterval;

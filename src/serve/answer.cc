@@ -90,6 +90,9 @@ void Answer::on_chunk(std::size_t index, const ServingChunk& chunk) {
 }
 
 bool Answer::on_end(std::size_t index, const ServingResult& result) {
+  if (result.usage.first_token_seconds > 0) {
+    call_->note_place(call_->seconds() - result.usage.queued_seconds);
+  }
   bool has_failed = false, is_last = false;
   {
     const std::lock_guard lock(mutex_);
@@ -214,7 +217,14 @@ void Answer::finish() {
   call_->note("queued_seconds", usage_.queued_seconds);
   call_->note("first_token_seconds", usage_.first_token_seconds);
   metrics_.count_completion(frame_.stack, usage_, call_->seconds());
-  if (gone_) return call_->abandon();
+  const bool has_gone = gone_, is_cut = has_gone || error_;
+  end_call(has_gone);
+  // Of a cut answer that is no stream nothing was sent.
+  if (!is_cut || frame_.stream) tell_texts(is_cut);
+}
+
+void Answer::end_call(bool has_gone) {
+  if (has_gone) return call_->abandon();
   if (error_) {
     if (!has_begun_) return call_->fail(*error_);
     call_->note("code", error_->code);
@@ -223,8 +233,7 @@ void Answer::finish() {
   }
   if (frame_.stream) {
     if (frame_.include_usage) send(Json::array(), usage_json());
-    call_->end_stream(200);
-    return tell_texts();
+    return call_->end_stream(200);
   }
   Json answer = frame_json(shape_->object());
   answer["choices"] = Json::array();
@@ -233,14 +242,13 @@ void Answer::finish() {
   }
   answer["usage"] = usage_json();
   call_->respond(200, answer, frame_.headers);
-  tell_texts();
 }
 
-void Answer::tell_texts() const {
+void Answer::tell_texts(bool cut) const {
   if (!frame_.on_texts) return;
   std::vector<std::string> texts;
   for (const Choice& choice : choices_) texts.push_back(choice.text);
-  frame_.on_texts(texts);
+  frame_.on_texts(texts, cut);
 }
 
 }  // namespace llmpatch

@@ -30,8 +30,9 @@ struct AnswerFrame {
   bool stream = false, include_usage = false;
   bool counts_answer = true;  // false: the one token that was generated was not asked for
   std::size_t n = 1;          // choices that share a prompt
-  // Is told the texts of all choices, once they have been sent; may be null.
-  std::function<void(const std::vector<std::string>& texts)> on_texts;
+  // Is told the texts of all choices, once they have been sent: what was sent of them where the
+  // answer was `cut`, since the client left or it ended with an error. May be null.
+  std::function<void(const std::vector<std::string>& texts, bool cut)> on_texts;
 };
 
 class Answer : public std::enable_shared_from_this<Answer> {
@@ -60,7 +61,8 @@ class Answer : public std::enable_shared_from_this<Answer> {
   void send(Json choices, Json usage);
   Json frame_json(const char* object) const;
   Json usage_json() const;
-  void tell_texts() const;
+  void end_call(bool has_gone);
+  void tell_texts(bool cut) const;
   std::optional<ApiError> failure_of(const ServingResult& result) const;
   // Whether it was the last.
   bool end_one();
@@ -75,7 +77,8 @@ class Answer : public std::enable_shared_from_this<Answer> {
   const AnswerFrame frame_;
   const std::int64_t created_;
 
-  // The engine is never called with this held: its thread takes it in the sinks.
+  // The engine is never called with this held, but for its stats (ApiCall::fail): its thread takes
+  // it in the sinks.
   std::mutex mutex_;
   std::vector<Choice> choices_;
   std::size_t open_;  // choices that have not ended

@@ -18,6 +18,7 @@ struct FinishedAnswer {
   std::vector<std::string> patches;  // "name@version", as it ran behind them
   std::string prompt;                // the last thing that a user said, or the text to go on with
   std::string response;
+  bool cut = false;  // it was not sent whole: the client left, or it ended with an error
 };
 
 // Thread-safe. Judges run on a thread of their own, one answer after the other; where they cannot
@@ -30,7 +31,7 @@ class AnswerAudit {
 
   // Whether it wants answers at all.
   bool is_on() const { return !judges_.empty() || text_; }
-  // Returns at once.
+  // Returns once it is in the audit log. A cut one without any text is passed over.
   void take(FinishedAnswer answer);
   // Judges what was taken before, and ends.
   void close() { thread_.close(); }

@@ -38,6 +38,18 @@ class WordJudge : public Judge {
   std::shared_future<void> ready_;
 };
 
+// Asks for refusals, which begin with "no".
+class NoJudge : public Judge {
+ public:
+  std::string_view name() const override { return "word"; }
+  bool wants_refusals() const override { return true; }
+  Result<std::vector<double>> score(std::span<const JudgeItem> items) const override {
+    std::vector<double> scores;
+    for (const JudgeItem& item : items) scores.push_back(item.response.starts_with("no") ? 0 : 1);
+    return scores;
+  }
+};
+
 class AnswerAuditTest : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -119,6 +131,36 @@ TEST_F(AnswerAuditTest, CountsAndWritesWhatAJudgeFindsWithoutTheText) {
   for (const Json& each : found) EXPECT_EQ(json_line(each).find("the prompt"), std::string::npos);
 }
 
+TEST_F(AnswerAuditTest, SaysOfAJudgeThatWantsRefusalsWhatWasRefused) {
+  std::vector<std::unique_ptr<Judge>> judges;
+  judges.push_back(std::make_unique<NoJudge>());
+  AnswerAudit audit = make(std::move(judges), false);
+  audit.take({"1", {}, "the prompt", "no, never"});
+  audit.take({"2", {}, "the prompt", "here it is"});
+  audit.close();
+  for (const char* verdict : {"refused", "answered"}) EXPECT_EQ(counted("none", verdict), 1);
+  for (const char* verdict : {"safe", "flagged"}) EXPECT_EQ(counted("none", verdict), 0);
+  const std::vector<Json> found = events();
+  ASSERT_EQ(found.size(), 2u);
+  EXPECT_EQ(found[0]["verdict"], "refused");
+  EXPECT_EQ(found[1]["verdict"], "answered");
+}
+
+TEST_F(AnswerAuditTest, TakesWhatWasSentOfAnAnswerThatWasCut) {
+  AnswerAudit audit = make(judging(), true);
+  audit.take({"1", {}, "the prompt", "bad", true});
+  audit.take({"2", {}, "the prompt", "", true});
+  audit.close();
+  EXPECT_EQ(counted("none", "flagged"), 1);
+  EXPECT_EQ(counted("none", "safe"), 0);
+  const std::vector<Json> found = events();
+  ASSERT_EQ(found.size(), 2u);
+  EXPECT_EQ(found[0]["event"], "text");
+  EXPECT_EQ(found[0]["response"], "bad");
+  EXPECT_EQ(found[0]["cut"], true);
+  EXPECT_EQ(found[1]["event"], "judged");
+}
+
 TEST_F(AnswerAuditTest, WritesTheTextWhereItWasAskedFor) {
   AnswerAudit audit = make({}, true);
   audit.take({"1", {"refuse@1.0.0"}, "the prompt", "the answer"});
@@ -127,6 +169,7 @@ TEST_F(AnswerAuditTest, WritesTheTextWhereItWasAskedFor) {
   ASSERT_EQ(found.size(), 1u);
   EXPECT_EQ(found[0]["prompt"], "the prompt");
   EXPECT_EQ(found[0]["response"], "the answer");
+  EXPECT_FALSE(found[0].contains("cut"));
   EXPECT_EQ(found[0]["patches"], Json::array({"refuse@1.0.0"}));
 }
 

@@ -1,5 +1,7 @@
 #include "serve/api_error.h"
 
+#include <utility>
+
 namespace llmpatch {
 namespace {
 
@@ -119,24 +121,23 @@ ApiError general_error(const Error& error) {
   return from(error, status, code);
 }
 
-ApiError http_error(int status, std::string message) {
-  const char* code = "bad_request";
-  switch (status) {
-    case 408:
-      code = "timeout";
-      break;
-    case 413:
-    case 414:
-    case 431:
-      code = "too_large";
-      break;
-    case 503:
-      code = "shutting_down";
-      break;
-    default:
-      break;
+ApiError http_error(int status, std::string message, std::string code) {
+  if (code.empty()) {
+    switch (status) {
+      case 408:
+        code = "timeout";
+        break;
+      case 413:
+      case 414:
+      case 431:
+        code = "too_large";
+        break;
+      default:
+        code = "bad_request";
+        break;
+    }
   }
-  return {status, std::move(message), code, ""};
+  return {status, std::move(message), std::move(code), ""};
 }
 
 }  // namespace llmpatch

@@ -29,7 +29,7 @@ ApiError engine_error(const Error& error);
 ApiError share_error(const Error& error);
 // An error of changing the store, or of anything else: the kind's status.
 ApiError general_error(const Error& error);
-// The answer of the HTTP server where no handler runs.
-ApiError http_error(int status, std::string message);
+// The answer of the HTTP server where no handler runs (HttpErrorBody).
+ApiError http_error(int status, std::string message, std::string code);
 
 }  // namespace llmpatch

@@ -15,6 +15,7 @@
 #include "serve/models.h"
 #include "serve/patch_admin.h"
 #include "serve/queue_shares.h"
+#include "serve/retry_after.h"
 #include "serve/router.h"
 #include "serve/store_watch.h"
 #include "serve/workers.h"
@@ -58,13 +59,17 @@ struct ApiServer::State {
       : engine(served),
         options(std::move(chosen)),
         started(std::time(nullptr)),
-        reading(QueueShares::create(options.max_waiting)) {}
+        reading(QueueShares::create(options.max_waiting)),
+        retry_after(
+            options.max_concurrent, [this] { return engine.stats().waiting; },
+            options.request_timeout) {}
 
   ServingEngine& engine;
   const ApiServerOptions options;  // as it was started
   std::mutex reloading;            // one at a time
   const std::int64_t started;
   const std::shared_ptr<QueueShares> reading;  // places of requests that wait for the readers
+  RetryAfter retry_after;
   Metrics metrics;
   std::unique_ptr<RequestLog> log;
   std::unique_ptr<Patches> patches;
@@ -140,9 +145,13 @@ void ApiServer::State::add_endpoints() {
       });
   add("GET", "/metrics", Access::kApiKey, [this](const Call& call, const PathValues&) {
     const HttpServer* server = connected;
-    Metrics::Now now{
-        engine.stats(), engine.plan().cells, server == nullptr ? 0 : server->connections(),
-        is_ready(),     patches->table(),    call->caller().key};
+    Metrics::Now now{engine.stats(),
+                     engine.plan().cells,
+                     server == nullptr ? 0 : server->connections(),
+                     is_ready(),
+                     patches->table(),
+                     call->caller().key,
+                     log->is_audit_failing()};
     call->respond(200, "text/plain; version=0.0.4; charset=utf-8", metrics.text(now));
   });
   router.add({"GET", "/health", Access::kAnybody, false, [](const Call& call, const PathValues&) {
@@ -247,17 +256,18 @@ void ApiServer::State::handle(std::shared_ptr<HttpExchange> exchange) {
   const HttpServerRequest& request = exchange->request();
   const Router::Match match = router.match(request.method, request.path);
   const auto call = std::make_shared<ApiCall>(
-      std::move(exchange), metrics, *log, new_id(id_prefix(request.path)),
+      std::move(exchange), metrics, *log, retry_after, new_id(id_prefix(request.path)),
       match.endpoint == nullptr ? std::string("none") : match.endpoint->pattern);
   if (const auto refused = refusal_of(request, match)) {
     HttpHeaders headers;
     if (!match.allowed.empty()) headers.emplace_back("Allow", match.allowed);
     return call->fail(*refused, std::move(headers));
   }
-  if (is_draining) {
+  const Endpoint& endpoint = *match.endpoint;
+  // What is answered at once still is: the process is alive.
+  if (is_draining && endpoint.on_worker) {
     return call->fail({503, "the server is shutting down", "shutting_down", ""});
   }
-  const Endpoint& endpoint = *match.endpoint;
   if (!let_in(*call, endpoint)) return;
   if (!endpoint.on_worker) return endpoint.run(call, match.values);
   std::string tenant = call->caller().name();
@@ -300,6 +310,11 @@ Result<std::vector<std::string>> ApiServer::State::take_over(ApiServerOptions ne
   LLMPATCH_ASSIGN(std::vector<std::string> warnings, patches->reload(std::move(next.patches)));
   if (tls != nullptr) http->use_tls(std::move(tls));
   completions->set_rules(rules_of(next));
+<<<<<<< HEAD
+=======
+  retry_after.set_longest(next.request_timeout);
+  admin->set_allow_unpatched(next.allow_unpatched);
+>>>>>>> audit
   const std::lock_guard lock(keys_mutex);
   keys = std::make_shared<const Keys>(std::move(read));
   return warnings;
@@ -375,8 +390,8 @@ Result<std::unique_ptr<ApiServer>> ApiServer::start(ServingEngine& engine,
   Result<std::unique_ptr<HttpServer>> http = HttpServer::start(
       chosen.http,
       [self](std::shared_ptr<HttpExchange> exchange) { self->handle(std::move(exchange)); },
-      [](int status, std::string_view message) {
-        return json_line(http_error(status, std::string(message)).body());
+      [](int status, std::string_view message, std::string_view code) {
+        return json_line(http_error(status, std::string(message), std::string(code)).body());
       });
   if (!http.ok()) {
     self->end_watch();
@@ -409,6 +424,7 @@ void ApiServer::log_failed_reload(const Error& error) {
 
 void ApiServer::drain(std::chrono::steady_clock::time_point deadline) {
   if (!state_->http) return;
+  state_->log->stop_waiting_at(deadline);  // before what may be waiting for it is ended
   state_->end_watch();
   state_->is_draining = true;
   state_->http->stop_accepting();

@@ -26,10 +26,11 @@ bool Caller::may_run_unpatched(bool server_lets) const {
 }
 
 ApiCall::ApiCall(std::shared_ptr<HttpExchange> exchange, Metrics& metrics, RequestLog& log,
-                 std::string id, std::string endpoint)
+                 RetryAfter& retry_after, std::string id, std::string endpoint)
     : exchange_(std::move(exchange)),
       metrics_(metrics),
       log_(log),
+      retry_after_(retry_after),
       id_(std::move(id)),
       endpoint_(std::move(endpoint)) {}
 
@@ -63,7 +64,9 @@ void ApiCall::respond(int status, const char* type, std::string body, HttpHeader
 
 void ApiCall::fail(const ApiError& error, HttpHeaders headers) {
   note("code", error.code);
-  if (error.status == 429) headers.emplace_back("Retry-After", "1");
+  if (error.status == 429) {
+    headers.emplace_back("Retry-After", std::to_string(retry_after_.seconds()));
+  }
   if (error.status == 401) headers.emplace_back("WWW-Authenticate", "Bearer");
   respond(error.status, error.body(), std::move(headers));
 }

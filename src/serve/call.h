@@ -15,6 +15,7 @@
 #include "serve/keys.h"
 #include "serve/metrics.h"
 #include "serve/request_log.h"
+#include "serve/retry_after.h"
 
 namespace llmpatch {
 
@@ -36,8 +37,8 @@ struct Caller {
 class ApiCall {
  public:
   // `id` is the header x-request-id; `endpoint` what metrics call the route.
-  ApiCall(std::shared_ptr<HttpExchange> exchange, Metrics& metrics, RequestLog& log, std::string id,
-          std::string endpoint);
+  ApiCall(std::shared_ptr<HttpExchange> exchange, Metrics& metrics, RequestLog& log,
+          RetryAfter& retry_after, std::string id, std::string endpoint);
   ~ApiCall();
   ApiCall(const ApiCall&) = delete;
   ApiCall& operator=(const ApiCall&) = delete;
@@ -50,6 +51,8 @@ class ApiCall {
 
   // Adds a field to the line in the log.
   void note(const char* field, OrderedJson value);
+  // One of its choices had a place of the engine for so long.
+  void note_place(double seconds) { retry_after_.note(seconds); }
   // The line goes into the audit log, too.
   void audit() { audited_ = true; }
   void on_gone(std::function<void()> gone) { exchange_->on_gone(std::move(gone)); }
@@ -73,6 +76,7 @@ class ApiCall {
   const std::shared_ptr<HttpExchange> exchange_;
   Metrics& metrics_;
   RequestLog& log_;
+  RetryAfter& retry_after_;
   const std::string id_, endpoint_;
   const std::chrono::steady_clock::time_point arrived_ = std::chrono::steady_clock::now();
   Caller caller_;

@@ -19,6 +19,12 @@ bool is_tokens(const Json& list, std::size_t vocabulary) {
                      [&](const Json& item) { return is_token(item, vocabulary); });
 }
 
+// The first item of a list that is no token; there is one.
+const Json& no_token(const Json& list, std::size_t vocabulary) {
+  return *std::find_if_not(list.begin(), list.end(),
+                           [&](const Json& item) { return is_token(item, vocabulary); });
+}
+
 void read_prompts(RequestFields& fields, std::size_t vocabulary, CompletionRequest& request) {
   const Json* found = fields.require("prompt");
   if (found == nullptr) return;
@@ -28,7 +34,13 @@ void read_prompts(RequestFields& fields, std::size_t vocabulary, CompletionReque
     return fields.fail("prompt", "found " + shown(*found) +
                                      ", expected a text, a list of token ids, or a list of these");
   }
-  if (list.size() > kMaxPrompts && !list.front().is_number()) {
+  const auto refuse = [&](const Json& item) {
+    fields.fail("prompt", "found " + shown(item) + " in it, expected texts, or token ids below " +
+                              std::to_string(vocabulary));
+  };
+  // Of ids with something else among them, that is what is wrong.
+  if (list.front().is_number()) return refuse(no_token(list, vocabulary));
+  if (list.size() > kMaxPrompts) {
     return fields.fail("prompt", "found " + std::to_string(list.size()) +
                                      " prompts, expected at most " + std::to_string(kMaxPrompts));
   }
@@ -38,9 +50,7 @@ void read_prompts(RequestFields& fields, std::size_t vocabulary, CompletionReque
     } else if (is_tokens(item, vocabulary)) {
       request.prompts.emplace_back(item.get<Tokens>());
     } else {
-      return fields.fail("prompt", "found " + shown(item) +
-                                       " in it, expected texts, or token ids below " +
-                                       std::to_string(vocabulary));
+      return refuse(item.is_array() && !item.empty() ? no_token(item, vocabulary) : item);
     }
   }
 }

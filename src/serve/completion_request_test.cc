@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
+#include <utility>
+#include <vector>
+
 #include "serve/api_error.h"
 
 namespace llmpatch {
@@ -22,6 +26,11 @@ std::string refusal(const std::string& fields) {
   if (request.ok()) return "none";
   const ApiError error = field_error(request.error());
   return error.param + " " + error.code;
+}
+
+std::string message(const std::string& fields) {
+  const Result<CompletionRequest> request = parse_completion_request(body(fields), kLimits);
+  return request.ok() ? "none" : request.error().message;
 }
 
 using Prompts = std::vector<std::variant<std::string, Tokens>>;
@@ -69,6 +78,20 @@ TEST(CompletionRequest, RefusesByName) {
   EXPECT_EQ(refusal(R"("prompt": "a", "messages": [])"), "messages unknown_parameter");
   EXPECT_EQ(refusal(R"("prompt": "a", "response_format": {})"),
             "response_format unknown_parameter");
+}
+
+TEST(CompletionRequest, NamesTheItemThatIsNoToken) {
+  for (const auto& [prompt, item] :
+       std::vector<std::pair<std::string, std::string>>{{"[1, 2, -3]", "-3"},
+                                                        {"[1, 1000, 2]", "1000"},
+                                                        {"[1, 2.5]", "2.5"},
+                                                        {R"([1, "a"])", R"("a")"},
+                                                        {"[[1], [2, -3]]", "-3"},
+                                                        {R"(["a", 5])", "5"},
+                                                        {R"(["a", []])", "a list"}}) {
+    const std::string found = message("\"prompt\": " + prompt);
+    EXPECT_EQ(found.find("found " + item + " in it"), 0u) << prompt << ": " << found;
+  }
 }
 
 TEST(CompletionRequest, BoundsPromptsAndAnswers) {

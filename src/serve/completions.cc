@@ -181,9 +181,9 @@ AnswerFrame Completions::frame(const ApiCall& call, const AnswerRequest& request
   std::vector<std::string> patches;
   for (const auto& patch : stack.patches) patches.push_back(patch->title());
   frame.on_texts = [&audit = audit_, id = call.id(), n = frame.n, patches = std::move(patches),
-                    prompts = std::move(prompts)](const std::vector<std::string>& texts) {
+                    prompts = std::move(prompts)](const std::vector<std::string>& texts, bool cut) {
     for (std::size_t i = 0; i < texts.size(); ++i) {
-      audit.take({id, patches, prompts.at(i / n), texts[i]});
+      audit.take({id, patches, prompts.at(i / n), texts[i], cut});
     }
   };
   return frame;

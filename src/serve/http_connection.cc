@@ -83,7 +83,8 @@ void HttpConnection::start() {
 }
 
 void HttpConnection::refuse() {
-  on_strand([](HttpConnection& self) { self.refuse_now(503, "too many connections"); });
+  on_strand(
+      [](HttpConnection& self) { self.turn_away("too many connections", "too_many_connections"); });
 }
 
 void HttpConnection::drain() {
@@ -125,7 +126,9 @@ void HttpConnection::parse() {
     set_deadline(server_->options.head_timeout);
   }
   const HttpRequestParser::State state = parser_->take(input_);
-  if (!body_.grow_to(parser_->body_size())) return refuse_now(503, "too many bodies at a time");
+  if (!body_.grow_to(parser_->body_size())) {
+    return turn_away("too many bodies at a time", "too_many_bodies");
+  }
   switch (state) {
     case HttpRequestParser::State::kHead:
       break;
@@ -186,7 +189,13 @@ void HttpConnection::answered() {
   next_request(server_->options.idle_timeout);
 }
 
-void HttpConnection::refuse_now(int status, std::string_view message) {
+void HttpConnection::turn_away(std::string_view message, std::string_view code) {
+  // Room comes with the next connection or answer that ends.
+  refuse_now(503, message, code, {{"Retry-After", "1"}});
+}
+
+void HttpConnection::refuse_now(int status, std::string_view message, std::string_view code,
+                                HttpHeaders headers) {
   phase_ = Phase::kRefused;
   clear_deadline();
   parser_.reset();
@@ -194,11 +203,11 @@ void HttpConnection::refuse_now(int status, std::string_view message) {
   input_ = {};
   std::string body;
   try {
-    body = server_->error_body(status, message);
+    body = server_->error_body(status, message, code);
   } catch (...) {  // the status says enough
   }
-  const auto head = http_response_head(status, {{"Content-Type", "application/json"}},
-                                       HttpFraming::kLength, body.size(), false);
+  headers.emplace_back("Content-Type", "application/json");
+  const auto head = http_response_head(status, headers, HttpFraming::kLength, body.size(), false);
   output_.append(head.value_or("")).append(body);
   write();
   read();

@@ -60,7 +60,10 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   void parse();
   void answer();
   void answered();
-  void refuse_now(int status, std::string_view message);
+  void refuse_now(int status, std::string_view message, std::string_view code = {},
+                  HttpHeaders headers = {});
+  // There is no room for it now: 503.
+  void turn_away(std::string_view message, std::string_view code);
   void finish();
   void close_now();
 

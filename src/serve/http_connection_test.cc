@@ -15,6 +15,12 @@ namespace {
 
 using std::chrono::seconds;
 
+void expect_turned_away(const TestResponse& response, const std::string& code) {
+  EXPECT_EQ(response.status, 503);
+  EXPECT_NE(response.head.find("\r\nRetry-After: 1\r\n"), std::string::npos) << response.head;
+  EXPECT_NE(response.body.find("(" + code + ")"), std::string::npos) << response.body;
+}
+
 TEST(HttpConnection, NoticesAClientThatLeavesWhileItWaits) {
   TestServer server;
   for (const bool reset : {false, true}) {
@@ -190,7 +196,7 @@ TEST(HttpConnection, HoldsOnlySoManyBodies) {
   ASSERT_TRUE(first.send(request));
   auto exchange = server.held();
   ASSERT_TRUE(second.send(request));
-  EXPECT_EQ(second.response().status, 503);
+  expect_turned_away(second.response(), "too_many_bodies");
   // An unfinished one counts, too, and no more once its client has gone.
   {
     TestClient half = server.connect();
@@ -315,7 +321,7 @@ TEST(HttpConnection, RefusesMoreConnectionsThanAllowed) {
   const auto one = server.held(), two = server.held();
   {
     TestClient third = server.connect();
-    EXPECT_EQ(third.response().status, 503);
+    expect_turned_away(third.response(), "too_many_connections");
     EXPECT_TRUE(third.at_end());
   }
   // Far beyond it, clients are closed unheard; nobody waits.

@@ -56,8 +56,10 @@ class HttpExchange {
 // Called on a network thread: must not block.
 using HttpHandler = std::function<void(std::shared_ptr<HttpExchange>)>;
 // The body (JSON) of the answer that the server itself gives where no handler runs: 400, 408, 413,
-// 414, 417, 431, 501 (another transfer coding than chunked), 503, 505.
-using HttpErrorBody = std::function<std::string(int status, std::string_view message)>;
+// 414, 417, 431, 501 (another transfer coding than chunked), 503, 505. `code` says for what a 503
+// stands, "too_many_connections" or "too_many_bodies", and is empty for the others.
+using HttpErrorBody =
+    std::function<std::string(int status, std::string_view message, std::string_view code)>;
 
 struct HttpServerOptions {
   std::string host = "127.0.0.1";

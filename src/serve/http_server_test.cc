@@ -240,7 +240,7 @@ TEST(HttpServer, StopsWhileItStreams) {
 TEST(HttpServer, RefusesWhereItCannotListen) {
   const auto kind = [](const HttpServerOptions& options) {
     const auto server = HttpServer::start(
-        options, [](const auto&) {}, [](int, std::string_view) { return ""; });
+        options, [](const auto&) {}, [](int, std::string_view, std::string_view) { return ""; });
     EXPECT_FALSE(server.ok());
     return server.ok() ? ErrorKind::kInternal : server.error().kind;
   };
@@ -272,7 +272,7 @@ TEST(HttpServer, ListensOnIpv6) {
   HttpServerOptions options;
   options.host = "::1";
   const auto server = HttpServer::start(
-      options, [](const auto&) {}, [](int, std::string_view) { return ""; });
+      options, [](const auto&) {}, [](int, std::string_view, std::string_view) { return ""; });
   if (!server.ok()) GTEST_SKIP() << server.error().to_string();
   EXPECT_NE(server.value()->port(), 0);
 }

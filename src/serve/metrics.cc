@@ -87,6 +87,8 @@ struct Metrics::State {
   Family<Gauge>& connections = gauges(registry, "llmpatch_connections", "Open connections");
   Family<Gauge>& ready =
       gauges(registry, "llmpatch_ready", "1 when requests of the default stack can be served");
+  Family<Gauge>& audit_failing =
+      gauges(registry, "llmpatch_audit_failing", "1 while the audit log cannot be written to");
   Family<Histogram>& first = histograms(registry, "llmpatch_time_to_first_token_seconds",
                                         "From the arrival in the queue to the first token");
   Family<Histogram>& gaps =
@@ -164,6 +166,7 @@ std::string Metrics::text(const Now& now) {
   state_->cells.Add({}).Set(now.cells);
   state_->connections.Add({}).Set(static_cast<double>(now.connections));
   state_->ready.Add({}).Set(now.ready ? 1 : 0);
+  state_->audit_failing.Add({}).Set(now.audit_failing ? 1 : 0);
   std::vector<prometheus::MetricFamily> families = state_->registry.Collect();
   if (now.key != nullptr) leave_out(*now.key, families);
   // Patches come and go, so their gauges are made for this answer alone.

@@ -40,6 +40,7 @@ class Metrics {
     bool ready = false;
     std::shared_ptr<const PatchTable> table;
     const ApiKey* key = nullptr;  // that asks: patches it may not run are left out; null: none are
+    bool audit_failing = false;
   };
   // The text of GET /metrics.
   std::string text(const Now& now);

@@ -40,6 +40,19 @@ TEST(Metrics, CountsByStack) {
   }
 }
 
+TEST(Metrics, SaysWhetherTheAuditLogFails) {
+  Metrics metrics;
+  Metrics::Now now;
+  now.table = std::make_shared<PatchTable>();
+  for (const bool failing : {false, true, false}) {
+    now.audit_failing = failing;
+    const std::string text = metrics.text(now);
+    EXPECT_TRUE(
+        has(text, failing ? "\nllmpatch_audit_failing 1\n" : "\nllmpatch_audit_failing 0\n"))
+        << text;
+  }
+}
+
 TEST(Metrics, HasABoundedNumberOfStacks) {
   Metrics metrics;
   for (int i = 0; i < 300; ++i) {

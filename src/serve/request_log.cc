@@ -1,18 +1,14 @@
 #include "serve/request_log.h"
 
-#include <fcntl.h>
 #include <spdlog/async_logger.h>
 #include <spdlog/details/thread_pool.h>
-#include <spdlog/sinks/basic_file_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
-#include <unistd.h>
 
-#include <cerrno>
-#include <chrono>
-#include <cstring>
 #include <ctime>
 #include <exception>
-#include <mutex>
+#include <utility>
+
+#include "serve/audit_file.h"
 
 namespace llmpatch {
 namespace {
@@ -39,93 +35,64 @@ std::string line_of(std::string_view event, const OrderedJson& fields) {
   return json_line(line);
 }
 
-using Pool = std::shared_ptr<spdlog::details::thread_pool>;
+using Logger = spdlog::async_logger;
 
-std::shared_ptr<spdlog::async_logger> make_logger(const char* name, spdlog::sink_ptr sink,
-                                                  const Pool& pool,
-                                                  spdlog::async_overflow_policy policy) {
-  auto logger = std::make_shared<spdlog::async_logger>(name, std::move(sink), pool, policy);
-  logger->set_pattern("%v");
-  logger->flush_on(spdlog::level::info);
-  return logger;
+void say(Logger& talk, const std::string& line) {
+  talk.info(spdlog::string_view_t(line.data(), line.size()));
 }
 
 }  // namespace
 
 struct RequestLog::State {
-  // The pool must outlive the loggers: it holds what they post.
-  Pool talk_pool = std::make_shared<spdlog::details::thread_pool>(kWaitingLines, 1);
-  Pool audit_pool;
-  std::shared_ptr<spdlog::async_logger> talk;
-  std::filesystem::path audit_path;  // empty: none
-  std::mutex mutex;
-  std::shared_ptr<spdlog::async_logger> audit;  // guarded by the mutex
-
-  Status open_audit();
-  void write_audit(const std::string& text);
+  // In this order: the pool holds what the logger posts, and the file says of itself what it lost.
+  std::shared_ptr<spdlog::details::thread_pool> pool =
+      std::make_shared<spdlog::details::thread_pool>(kWaitingLines, 1);
+  std::shared_ptr<Logger> talk;
+  std::unique_ptr<AuditFile> audit;  // null: none
 };
 
-Status RequestLog::State::open_audit() {
-  const auto failed = [&](const std::string& why) {
-    return make_error(ErrorKind::kIo, "serve", "audit log " + audit_path.string() + ": " + why);
-  };
-  const int file = ::open(audit_path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
-  if (file < 0) return failed(std::strerror(errno));
-  ::close(file);
-  try {
-    auto next = make_logger(
-        "audit", std::make_shared<spdlog::sinks::basic_file_sink_mt>(audit_path.string()),
-        audit_pool, spdlog::async_overflow_policy::block);
-    const std::lock_guard lock(mutex);
-    audit = std::move(next);
-  } catch (const std::exception& error) {
-    return failed(error.what());
-  }
-  return {};
-}
-
 RequestLog::RequestLog(std::unique_ptr<State> state) : state_(std::move(state)) {}
-
-RequestLog::~RequestLog() {
-  state_->talk.reset();
-  state_->audit.reset();
-}
+RequestLog::~RequestLog() = default;
 
 Result<std::unique_ptr<RequestLog>> RequestLog::open(const std::filesystem::path& audit) {
   try {
     auto state = std::make_unique<State>();
-    state->talk = make_logger("talk", std::make_shared<spdlog::sinks::stderr_sink_mt>(),
-                              state->talk_pool, spdlog::async_overflow_policy::overrun_oldest);
+    state->talk =
+        std::make_shared<Logger>("talk", std::make_shared<spdlog::sinks::stderr_sink_mt>(),
+                                 state->pool, spdlog::async_overflow_policy::overrun_oldest);
+    state->talk->set_pattern("%v");
+    state->talk->flush_on(spdlog::level::info);
+    // Its own would write to stderr what is no JSON; and where that fails, there is no other place.
+    state->talk->set_error_handler([](const std::string&) {});
     if (!audit.empty()) {
-      state->audit_pool = std::make_shared<spdlog::details::thread_pool>(kWaitingLines, 1);
-      state->audit_path = audit;
-      LLMPATCH_TRY(state->open_audit());
+      LLMPATCH_ASSIGN(state->audit,
+                      AuditFile::open(audit, [&talk = *state->talk](std::string_view event,
+                                                                    const OrderedJson& fields) {
+                        say(talk, line_of(event, fields));
+                      }));
     }
     return std::unique_ptr<RequestLog>(new RequestLog(std::move(state)));
   } catch (const std::exception& error) {
-    return make_error(ErrorKind::kIo, "serve", "audit log " + audit.string() + ": " + error.what());
+    return make_error(ErrorKind::kIo, "serve", std::string("log: ") + error.what());
   }
 }
 
-Status RequestLog::reopen() { return state_->audit_path.empty() ? Status() : state_->open_audit(); }
+Status RequestLog::reopen() { return state_->audit ? state_->audit->reopen() : Status(); }
 
 void RequestLog::write(std::string_view event, OrderedJson fields, bool audited) {
-  const std::string text = line_of(event, fields);
-  state_->talk->info(spdlog::string_view_t(text.data(), text.size()));
-  if (audited) state_->write_audit(text);
+  std::string line = line_of(event, fields);
+  say(*state_->talk, line);
+  if (audited && state_->audit) state_->audit->write(std::move(line));
 }
 
 void RequestLog::write_audit(std::string_view event, OrderedJson fields) {
-  state_->write_audit(line_of(event, fields));
+  if (state_->audit) state_->audit->write(line_of(event, fields));
 }
 
-void RequestLog::State::write_audit(const std::string& text) {
-  std::shared_ptr<spdlog::async_logger> file;
-  {
-    const std::lock_guard lock(mutex);
-    file = audit;
-  }
-  if (file) file->info(spdlog::string_view_t(text.data(), text.size()));
+void RequestLog::stop_waiting_at(std::chrono::steady_clock::time_point deadline) {
+  if (state_->audit) state_->audit->stop_waiting_at(deadline);
 }
+
+bool RequestLog::is_audit_failing() const { return state_->audit && state_->audit->is_failing(); }
 
 }  // namespace llmpatch

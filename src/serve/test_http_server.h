@@ -69,8 +69,9 @@ class TestServer {
               200, {{"Content-Type", "text/plain"}},
               request.method + " " + request.path + " " + request.query + " " + request.body);
         },
-        [](int status, std::string_view message) {
-          return std::to_string(status) + ": " + std::string(message);
+        [](int status, std::string_view message, std::string_view code) {
+          return std::to_string(status) + ": " + std::string(message) +
+                 (code.empty() ? "" : " (" + std::string(code) + ")");
         });
     if (!started.ok()) throw std::runtime_error(started.error().to_string());
     server_ = std::move(started).value();

@@ -195,7 +195,8 @@ class Audit(Reloading):
                          {("refusal", "sorry@1.0.0"), ("degenerate", "sorry@1.0.0"),
                           ("refusal",), ("degenerate",)})
         for line in lines:
-            self.assertIn(line["verdict"], ["safe", "flagged"])
+            self.assertIn(line["verdict"], ["refused", "answered"] if line["judge"] == "refusal"
+                          else ["safe", "flagged"])
             self.assertEqual(server.metric('llmpatch_judged_total{judge="%s",patch="%s",verdict="%s"}' % (
                 line["judge"], line["patches"][0] if line["patches"] else "none", line["verdict"])), 1)
         self.assertEqual((self.dir / "audit.jsonl").stat().st_mode & 0o777, 0o600)
@@ -225,6 +226,33 @@ class Audit(Reloading):
         self.assertEqual([line["event"] for line in old][:1], ["request"])
         self.assertIn(second.json["id"], [line.get("id") for line in new])
         self.assertNotIn(second.json["id"], [line.get("id") for line in old])
+
+    def test_keeps_lines_until_they_can_be_written(self):
+        path = self.dir / "audit.jsonl"
+        path.symlink_to("/dev/full")
+        server = self.serve("--store", "nowhere", "--audit-log", "audit.jsonl")
+        answers = [server.complete(max_tokens=1) for _ in range(3)]
+        self.assertTrue(until(lambda: server.metric("llmpatch_audit_failing") == 1))
+        path.unlink()
+        self.hang_up(server, "done")
+        self.assertTrue(until(lambda: server.metric("llmpatch_audit_failing") == 0))
+        answers.append(server.complete(max_tokens=1))
+        self.assertEqual([answer.status for answer in answers], [200] * 4)
+        self.assertEqual(server.stop(), 0)
+        self.assertEqual([line["id"] for line in self.read_lines("audit.jsonl") if line["event"] == "request"],
+                         [answer.json["id"] for answer in answers])
+        failed, recovered = [line for line in server.log() if line["event"].startswith("audit_")]
+        self.assertEqual((failed["event"], recovered["event"]), ("audit_failed", "audit_recovered"))
+        self.assertIn("No space left on device", failed["reason"])
+        self.assertNotIn("LOG ERROR", "".join(server.stderr))  # as the library would say it, in no JSON
+
+    def test_says_what_it_could_not_write(self):
+        server = self.serve("--store", "nowhere", "--audit-log", "/dev/full")
+        self.assertEqual([server.complete(max_tokens=1).status for _ in range(2)], [200, 200])
+        self.assertEqual(server.stop(), 0)
+        self.assertEqual([(line["event"], line.get("lines")) for line in server.log()
+                          if line["event"].startswith("audit_")],
+                         [("audit_failed", None), ("audit_lost", 2)])
 
     def test_is_refused_where_it_makes_no_sense(self):
         for code, said, *options in [(2, "--audit-text: found no --audit-log", "--audit-text"),

@@ -4,6 +4,7 @@ import http.client
 import json
 import shutil
 import signal
+import socket
 import threading
 
 from operations import ADMIN, Operation, until
@@ -290,6 +291,75 @@ class Limits(Operation):
         self.assertEqual(server.process.wait(timeout=60), 0)  # a second signal would end it at once
         with self.assertRaises(OSError):
             server.get("/health")
+
+    def test_says_that_it_is_alive_while_it_ends(self):
+        server = self.serve("--store", "nowhere")
+        stream, _, _ = held = self.long_stream(server)
+        # Two requests, of which the second is not whole: its connection is kept for it.
+        begin = b"GET /health HTTP/1.1\r\nHost: localhost\r\n"
+        client = socket.create_connection(("127.0.0.1", server.port), timeout=60)
+        client.sendall(begin + b"\r\n" + begin)
+        answers = b""
+        while not answers.endswith(b"}"):
+            answers += client.recv(4096)
+
+        def ends():
+            try:
+                socket.create_connection(("127.0.0.1", server.port)).close()
+                return False
+            except OSError:
+                return True
+        server.process.send_signal(signal.SIGTERM)
+        self.assertTrue(until(ends))
+        client.sendall(b"\r\n")
+        while more := client.recv(4096):
+            answers += more
+        self.assertEqual(answers.count(b"HTTP/1.1 200 "), 2, answers)
+        self.assertEqual(answers.count(b'{"status":"ok"}'), 2, answers)
+        client.close()
+        del held
+        stream.sock.close()
+        stream.close()
+        self.assertEqual(server.process.wait(timeout=60), 0)
+
+    def test_says_of_what_there_are_too_many(self):
+        server = self.serve("--store", "nowhere", "--max-connections", 1)
+        first = server.connect()
+        first.request("GET", "/health")
+        self.assertEqual(first.getresponse().read(), b'{"status":"ok"}')
+        refused = server.get("/health")
+        self.assertEqual(refused.error, (503, "too_many_connections", None))
+        self.assertEqual(refused.headers["Retry-After"], "1")
+        first.close()
+
+    def test_audits_what_was_sent_of_an_answer_that_was_cut(self):
+        server = self.serve("--store", "nowhere", "--audit-log", "audit.jsonl", "--audit-text",
+                            "--audit-judge", "degenerate", "--request-timeout", 1)
+
+        def audited(event, count):
+            lines = [line for line in self.read_lines("audit.jsonl") if line["event"] == event]
+            return lines if len(lines) == count else None
+        connection, _, _ = self.long_stream(server)
+        connection.sock.close()
+        connection.close()
+        self.assertTrue(until(lambda: audited("text", 1)))
+        _, response, begin = self.long_stream(server)
+        events = [event for event in (begin + response.read()).decode().split("\n\n") if event]
+        self.assertEqual(events.pop(), "data: [DONE]")
+        *pieces, error = [json.loads(event[len("data: "):]) for event in events]
+        self.assertEqual(error["error"]["code"], "deadline")
+        left, late = until(lambda: audited("text", 2))
+        self.assertEqual((left["cut"], late["cut"]), (True, True))
+        self.assertEqual(late["response"], "".join(piece["choices"][0]["text"] for piece in pieces))
+        self.assertEqual(late["prompt"], "One, two, three,")
+        self.assertTrue(left["response"])
+        self.assertEqual([line["id"] for line in until(lambda: audited("judged", 2))],
+                         [left["id"], late["id"]])
+        # Of an answer that is no stream nothing was sent.
+        answer = server.complete(max_tokens=4000, logit_bias={"0": -100, "2": -100})
+        self.assertEqual(answer.error, (504, "deadline", None))
+        self.assertEqual(server.stop(), 0)
+        self.assertTrue(audited("text", 2))
 
     def test_cancels_what_runs_too_long(self):
         server = self.serve("--store", "nowhere", "--allow-unpatched", "--drain-timeout", 0)
