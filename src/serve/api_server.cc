@@ -310,11 +310,7 @@ Result<std::vector<std::string>> ApiServer::State::take_over(ApiServerOptions ne
   LLMPATCH_ASSIGN(std::vector<std::string> warnings, patches->reload(std::move(next.patches)));
   if (tls != nullptr) http->use_tls(std::move(tls));
   completions->set_rules(rules_of(next));
-<<<<<<< HEAD
-=======
   retry_after.set_longest(next.request_timeout);
-  admin->set_allow_unpatched(next.allow_unpatched);
->>>>>>> audit
   const std::lock_guard lock(keys_mutex);
   keys = std::make_shared<const Keys>(std::move(read));
   return warnings;

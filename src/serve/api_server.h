@@ -26,17 +26,10 @@ struct ApiServerOptions {
   std::filesystem::path api_keys;   // empty: any key will do
   std::filesystem::path admin_key;  // empty: nobody may change patches
   std::filesystem::path audit_log;  // empty: none
-<<<<<<< HEAD
   int max_tokens = 0;               // of one answer; 0: what the context leaves
   std::size_t max_waiting = 256;    // requests that are read and tokenised at the same time
   std::size_t max_answers = 288;    // that run and wait in the engine; shared between keys
-=======
-  bool allow_unpatched = false;
-  int max_tokens = 0;             // of one answer; 0: what the context leaves
-  std::size_t max_waiting = 256;  // requests that are read and tokenised at the same time
-  std::size_t max_answers = 288;  // that run and wait in the engine; shared between keys
-  int max_concurrent = 32;        // of these, those that run
->>>>>>> audit
+  int max_concurrent = 32;          // of these, those that run
   std::chrono::seconds request_timeout{600};
   std::chrono::milliseconds watch{0};  // how often the store is looked at; 0: never
   std::chrono::seconds update{0};      // how often its channels are asked for news; 0: never
