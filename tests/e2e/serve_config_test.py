@@ -230,7 +230,7 @@ class Audit(Reloading):
     def test_keeps_lines_until_they_can_be_written(self):
         path = self.dir / "audit.jsonl"
         path.symlink_to("/dev/full")
-        server = self.serve("--store", "nowhere", "--audit-log", "audit.jsonl")
+        server = self.serve("--store", "nowhere", "--allow-unpatched", "--audit-log", "audit.jsonl")
         answers = [server.complete(max_tokens=1) for _ in range(3)]
         self.assertTrue(until(lambda: server.metric("llmpatch_audit_failing") == 1))
         path.unlink()
@@ -247,7 +247,7 @@ class Audit(Reloading):
         self.assertNotIn("LOG ERROR", "".join(server.stderr))  # as the library would say it, in no JSON
 
     def test_says_what_it_could_not_write(self):
-        server = self.serve("--store", "nowhere", "--audit-log", "/dev/full")
+        server = self.serve("--store", "nowhere", "--allow-unpatched", "--audit-log", "/dev/full")
         self.assertEqual([server.complete(max_tokens=1).status for _ in range(2)], [200, 200])
         self.assertEqual(server.stop(), 0)
         self.assertEqual([(line["event"], line.get("lines")) for line in server.log()

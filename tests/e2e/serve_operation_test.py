@@ -293,7 +293,7 @@ class Limits(Operation):
             server.get("/health")
 
     def test_says_that_it_is_alive_while_it_ends(self):
-        server = self.serve("--store", "nowhere")
+        server = self.serve("--store", "nowhere", "--allow-unpatched")
         stream, _, _ = held = self.long_stream(server)
         # Two requests, of which the second is not whole: its connection is kept for it.
         begin = b"GET /health HTTP/1.1\r\nHost: localhost\r\n"
@@ -323,7 +323,7 @@ class Limits(Operation):
         self.assertEqual(server.process.wait(timeout=60), 0)
 
     def test_says_of_what_there_are_too_many(self):
-        server = self.serve("--store", "nowhere", "--max-connections", 1)
+        server = self.serve("--store", "nowhere", "--allow-unpatched", "--max-connections", 1)
         first = server.connect()
         first.request("GET", "/health")
         self.assertEqual(first.getresponse().read(), b'{"status":"ok"}')
@@ -333,7 +333,7 @@ class Limits(Operation):
         first.close()
 
     def test_audits_what_was_sent_of_an_answer_that_was_cut(self):
-        server = self.serve("--store", "nowhere", "--audit-log", "audit.jsonl", "--audit-text",
+        server = self.serve("--store", "nowhere", "--allow-unpatched", "--audit-log", "audit.jsonl", "--audit-text",
                             "--audit-judge", "degenerate", "--request-timeout", 1)
 
         def audited(event, count):
