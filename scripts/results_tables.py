@@ -114,11 +114,9 @@ def readme_table(card):
     rows = []
     for label, name, path, is_share in REFUSED[:4]:
         rows.append([label, *(with_interval(figure(card, name, system, path), is_share)
-                              for system in ("base", "system-prompt", "patch"))])
-    return (table(["SmolLM2-135M-Instruct, Q4_1", "model alone", "safety prompt", "with the patch"],
-                  rows) +
-            "\n\n95 % Wilson intervals; judged on the first 32 tokens; more in "
-            "[docs/results.md](docs/results.md).")
+                              for system in ("base", "patch"))])
+    return (table(["", "model alone", "with the patch"], rows) +
+            "\n\nIntervals are 95 %; more in [docs/results.md](docs/results.md).")
 
 
 def replace_block(path, name, text):

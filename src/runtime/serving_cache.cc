@@ -3,6 +3,7 @@
 #include <llama.h>
 
 #include <algorithm>
+#include <future>
 #include <string>
 #include <utility>
 
@@ -128,7 +129,12 @@ Result<ServingCache> make_split(const Model& model, const ServingOptions& option
   }
   const ContextOptions wanted = split_options(model, options);
   LLMPATCH_ASSIGN(ServingCache made, make_cache(model, options, wanted));
-  LLMPATCH_TRY(check_saved_cells(*made.context, model.n_vocab()));
+  // On a thread that ends: OpenMP's workers stay with the thread that first called them, and once a
+  // program's teams have more threads than there are processors, libgomp sleeps at barriers instead
+  // of spinning. That took a tenth of the decode thread's speed.
+  LLMPATCH_TRY(std::async(std::launch::async, [&] {
+                 return check_saved_cells(*made.context, model.n_vocab());
+               }).get());
   StreamOptions pool;
   pool.streams = wanted.sequences;
   pool.stacks = kResidentPrefixes;

@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cmath>
+#include <filesystem>
 #include <future>
+#include <iterator>
 #include <thread>
 
 #include "runtime/prompt.h"
@@ -523,6 +526,24 @@ TEST(ServingEngine, ASplitCacheHasAWholeContextForEveryRequest) {
   options.context = 1 << 24;  // 8 of these are too much
   options.layout = CacheLayout::kSplit;
   EXPECT_EQ(ServingEngine::create(tiny_model(), options).error().kind, ErrorKind::kLimit);
+}
+
+std::ptrdiff_t threads_of_this_process() {
+  return std::distance(std::filesystem::directory_iterator("/proc/self/task"), {});
+}
+
+TEST(ServingEngine, StartsNoThreadButTheOneThatDecodes) {
+  ServingOptions options = exact_options();
+  options.layout = CacheLayout::kSplit;
+  options.threads = 2;
+  const Model& model = tiny_model();
+  const std::ptrdiff_t before = threads_of_this_process();
+  const auto engine = make_serving(model, options);
+  // A thread that has ended is seen for a moment longer.
+  for (int i = 0; i < 500 && threads_of_this_process() != before + 1; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  EXPECT_EQ(threads_of_this_process(), before + 1);
 }
 
 TEST(ServingEngine, RefusesOptionsOutOfRange) {
