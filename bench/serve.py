@@ -198,7 +198,7 @@ def parse(arguments):
     parser.add_argument("--context", type=int, default=4096)
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--end-tokens", default="0,2", help="ids that end an answer")
-    parser.add_argument("--layouts", default="unified", help="of llmpatch's cache: split, unified, auto")
+    parser.add_argument("--layouts", default="auto", help="of llmpatch's cache: split, unified, auto")
     parser.add_argument("-o", "--output", help="write every measurement there as JSON")
     return parser.parse_args(arguments)
 

@@ -236,7 +236,13 @@ void ServingLoop::share_among_prompts(std::size_t budget) {
   std::stable_sort(shortest.begin(), shortest.end(), [](const Share* a, const Share* b) {
     return a->request->prompt_left() - a->tokens < b->request->prompt_left() - b->tokens;
   });
-  for (Share* share : shortest) give(*share, budget);
+  // In a split cache libllama computes equally many tokens of every sequence together, so that a
+  // part of one prompt would cut all others into parts, too short for attention by tiles: the whole
+  // of a prompt or nothing, but for the first.
+  for (Share* share : shortest) {
+    const bool fits = share->request->prompt_left() - share->tokens <= budget;
+    if (fits || share == &shares.front() || !context_.options().split) give(*share, budget);
+  }
   for (const Share& share : shares) {
     if (share.tokens > 0) shares_.push_back(share);
   }

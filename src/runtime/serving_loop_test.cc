@@ -41,6 +41,20 @@ TEST_P(ServingLoopTest, AShortPromptPassesALongOne) {
   EXPECT_EQ(end(long_prompt), ServingEnd::kLength);
 }
 
+TEST_P(ServingLoopTest, OfASplitCachePromptsAfterTheFirstAreDecodedWhole) {
+  start(4, 16);
+  add(request(letters(3), 60));
+  loop_->step();
+  const std::uint64_t before = loop_->stats().prompt_tokens;
+  for (const int first : {5, 6, 7}) add(request(letters(10, first), 1));
+  loop_->step();
+  // 16 tokens: all of one prompt, and what is left goes to a part of the next, or waits.
+  EXPECT_EQ(loop_->stats().prompt_tokens - before, split_ ? 10u : 16u);
+  loop_->step();
+  loop_->step();
+  EXPECT_EQ(order_.size(), 3u);
+}
+
 TEST_P(ServingLoopTest, ShortPromptsWithoutEndDoNotStarveALongOne) {
   start(4, 16);
   add(request(letters(3), 200));
