@@ -54,7 +54,6 @@ class SoakTest(StoreTest):
     kv = os.environ.get("LLMPATCH_SOAK_KV", "f16")
     seconds = 30.0
     options = ()
-    near_tie = NEAR_TIE
 
     def sign_release(self, name, version, sequence, text):
         path = self.make_patch(f"made-{version}", text, model=self.model)
@@ -117,7 +116,7 @@ class SoakTest(StoreTest):
         at = next((i for i, (a, b) in enumerate(zip(tokens, own.tokens)) if a != b), None)
         if at is None:
             return f"{stack}: {len(tokens)} tokens, expected {len(own.tokens)}"
-        if own.gaps[at] > self.near_tie[self.kv]:
+        if own.gaps[at] > NEAR_TIE[self.kv]:
             return f"{stack}: token {at} differs, its rival was {own.gaps[at]:.4f} away: {question}"
         return "near"
 
