@@ -10,7 +10,6 @@
 #include "base/memory.h"
 #include "base/sha256.h"
 #include "command.h"
-#include "machine.h"
 #include "output_file.h"
 #include "patch_options.h"
 #include "progress_bar.h"

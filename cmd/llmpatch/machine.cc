@@ -22,15 +22,7 @@ std::string field(const char* path, std::string_view key) {
   return "";
 }
 
-std::uint64_t number(const std::string& text) {
-  std::uint64_t value = 0;
-  std::istringstream(text) >> value;
-  return value;
-}
-
 }  // namespace
-
-std::uint64_t resident_bytes() { return number(field("/proc/self/status", "VmRSS")) * 1024; }
 
 bool Processor::has(std::string_view flag) const {
   return std::find(flags.begin(), flags.end(), flag) != flags.end();

@@ -1,15 +1,11 @@
 // What the machine offers, as Linux tells it.
 #pragma once
 
-#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace llmpatch {
-
-// Bytes this process has in memory now; 0 when unknown.
-std::uint64_t resident_bytes();
 
 struct Processor {
   std::string name;

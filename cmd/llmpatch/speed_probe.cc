@@ -4,7 +4,6 @@
 #include <vector>
 
 #include "base/memory.h"
-#include "machine.h"
 #include "terminal.h"
 
 namespace llmpatch {

@@ -80,4 +80,8 @@ Memory usable_memory(const fs::path& root) {
   return memory;
 }
 
+std::uint64_t resident_bytes() {
+  return number_after("/proc/self/status", "VmRSS:").value_or(0) * 1024;
+}
+
 }  // namespace llmpatch

@@ -18,4 +18,7 @@ struct Memory {  // bytes; 0: not known
 // Thread-safe.
 Memory usable_memory(const std::filesystem::path& root = "/");
 
+// Bytes this process has in memory now; 0: not known. Thread-safe.
+std::uint64_t resident_bytes();
+
 }  // namespace llmpatch

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <vector>
 
 #include "base/file.h"
 
@@ -85,6 +86,12 @@ TEST_F(UsableMemory, StaysBelowTheMountWhateverAGroupIsCalled) {
   write("outside/memory.max", "1\n");
   write("outside/memory.current", "1\n");
   EXPECT_EQ(usable_memory(root_).total, 8000 * kMiB);
+}
+
+TEST(ResidentBytes, AreWhatTheProcessHoldsAtLeast) {
+  const std::vector<char> held(64 * kMiB, 'x');
+  EXPECT_GE(resident_bytes(), held.size());
+  EXPECT_LE(resident_bytes(), usable_memory().total);
 }
 
 }  // namespace
